@@ -1,0 +1,80 @@
+/*
+ * cgroup - limits and accounts for groups of processes.
+ *
+ * What the kernel offers is found out by trying, once, when the tree is
+ * opened: cgroup v2, v1, or v1 for limits with v2 beside it for killing. Each
+ * workload is one leaf; inner groups hold no process.
+ *
+ * Implementation: ports/linux/cgroup_linux.c with cgroup_probe.c. Fake:
+ * tests/fakes/cgroup_fake.c.
+ */
+#pragma once
+
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+	CGROUP_MEMORY = 1,
+	CGROUP_CPU = 2,
+	CGROUP_PIDS = 4,
+};
+
+enum {
+	CGROUP_PATH_MAX = 256,
+	CGROUP_JOINS_MAX = 4,
+};
+
+struct cgroup_tree;
+
+struct cgroup_limits {
+	int64_t memory_bytes;      /* 0: no limit */
+	int64_t cpu_milli;         /* thousandths of a core; 0: no limit */
+	int64_t cpu_request_milli; /* weight against others; 0: the least */
+	int64_t pids;              /* 0: no limit */
+};
+
+/* How a process gets into a leaf before its first instruction. */
+struct cgroup_join {
+	char into[CGROUP_PATH_MAX]; /* v2 folder for CLONE_INTO_CGROUP; "" without v2 */
+	char tasks[CGROUP_JOINS_MAX][CGROUP_PATH_MAX]; /* v1: write "0"; "" ends the list */
+	char oom[CGROUP_PATH_MAX]; /* file with a line "oom_kill N"; "" without memory control */
+};
+
+struct cgroup_usage {
+	int64_t cpu_ms;
+	int64_t memory_bytes, memory_peak; /* 0 without memory control */
+	int64_t processes;
+};
+
+/* Find or make the group `name` that all leaves will be in. ERR_DENIED: there
+ * is no cgroup file system that we may write; the reason says what to mount. */
+enum err cgroup_open(const char *name, struct cgroup_tree **out, struct why *why);
+
+/* Forget the tree; with `remove`, remove its empty groups too. NULL is fine. */
+void cgroup_close(struct cgroup_tree *t, bool remove);
+
+/* The controllers that work, CGROUP_MEMORY | ... */
+unsigned cgroup_controllers(const struct cgroup_tree *t);
+
+/* "v1: memory cpu pids, v2: kill" for logs and reports. */
+void cgroup_describe(const struct cgroup_tree *t, char *out, size_t cap);
+
+/* Make or re-use a leaf and set its limits. ERR_DENIED: a limit was asked for
+ * whose controller is missing here. */
+enum err cgroup_make(struct cgroup_tree *t, const char *leaf, const struct cgroup_limits *limits,
+		     struct cgroup_join *out, struct why *why);
+
+/* SIGKILL everything in a leaf. */
+enum err cgroup_kill(struct cgroup_tree *t, const char *leaf, struct why *why);
+
+/* ERR_AGAIN: something still dies in there. Not there is fine. */
+enum err cgroup_remove(struct cgroup_tree *t, const char *leaf, struct why *why);
+
+enum err cgroup_read(struct cgroup_tree *t, const char *leaf, struct cgroup_usage *out);
+
+/* Call `on_leaf` for each leaf that is there. */
+enum err cgroup_each(struct cgroup_tree *t, void (*on_leaf)(void *owner, const char *leaf),
+		     void *owner, struct why *why);

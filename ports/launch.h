@@ -1,0 +1,70 @@
+/*
+ * launch - all that a keeper must know to start its workload.
+ *
+ * Written by the agent, read by a keeper that may be older or younger than
+ * the agent: unknown keys are skipped, missing ones keep their zero. The form
+ * is a run of NUL-terminated "key=value" entries; docs/keeper.md lists them.
+ */
+#pragma once
+
+#include "base/arena.h"
+#include "base/bytes.h"
+#include "base/err.h"
+#include "base/limits.h"
+#include "ports/cgroup.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+	LAUNCH_VERSION = 1,
+	LAUNCH_MAX = 64 * 1024, /* bytes in written form */
+	LAUNCH_HIDES_MAX = 4,
+};
+
+enum mount_kind { MOUNT_BIND, MOUNT_TMPFS };
+
+struct launch_mount {
+	enum mount_kind kind;
+	const char *root;   /* bind: a folder of the host that is trusted */
+	const char *source; /* bind: a path below it, no link followed; "" is root itself */
+	const char *target; /* in the workload's root */
+	int64_t bytes;      /* tmpfs: its size */
+	bool read_only;
+};
+
+struct launch {
+	/* Who: the agent reads these again when it adopts the workload. */
+	const char *workload; /* "pod/container" */
+	const char *spec;     /* digest of what it was started from */
+	int64_t generation;
+	int64_t instance; /* rises with each start on this boot */
+
+	/* What. argv[0] is found in the workload's own root. */
+	const char *argv[ARGS_MAX + 1];
+	const char *env[ENV_MAX + 8];
+	const char *workdir;
+
+	/* Where. */
+	const char *hostname;
+	const char *root; /* folder of an unpacked image; "/" is the host's, read-only */
+	const char *hides[LAUNCH_HIDES_MAX + 1]; /* folders covered by nothing, in a host's root */
+	struct launch_mount mounts[VOLUMES_MAX];
+	size_t mount_count;
+	struct cgroup_join join;
+
+	/* As whom, and how much. */
+	int64_t uid, gid; /* never 0 */
+	int64_t oom_score_adj;
+	int64_t tmp_bytes; /* private /tmp */
+	int64_t log_bytes; /* of one log file */
+	int64_t files;     /* RLIMIT_NOFILE */
+};
+
+/* Written form into `out`. ERR_FULL: it does not fit. */
+enum err launch_write(const struct launch *l, char *out, size_t cap, size_t *out_len,
+		      struct why *why);
+
+/* Read it back; strings are kept in `arena`. ERR_INVALID: what is missing or wrong. */
+enum err launch_read(struct bytes written, struct arena *arena, struct launch *out,
+		     struct why *why);

@@ -1,0 +1,180 @@
+#include "ports/blobs.h"
+
+#include "base/limits.h"
+#include "base/scoped.h"
+#include "base/text.h"
+#include "ports/digest.h"
+#include "ports/file.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+/* A finished blob is PATH/<hex>, an unfinished one PATH/<hex>.part. */
+enum { BLOB_PATH_MAX = 160 + DIGEST_SIZE + 8 };
+
+static void part_path(const struct blobs *b, const char *digest, char *out, size_t cap)
+{
+	snprintf(out, cap, "%s/%s.part", b->path, digest + 7);
+}
+
+void blobs_path(const struct blobs *b, const char *digest, char *out, size_t cap)
+{
+	snprintf(out, cap, "%s/%s", b->path, digest + 7);
+}
+
+static enum err fail(struct why *why, const char *verb, const char *path)
+{
+	enum err class = errno == ENOENT                      ? ERR_NOT_FOUND
+			 : errno == ENOSPC || errno == EDQUOT ? ERR_FULL
+							      : ERR_SYSTEM;
+	return why_set(why, class, "%s %s: %s", verb, path, strerror(errno));
+}
+
+enum err blobs_open(struct blobs *b, const char *path, struct why *why)
+{
+	if (!text_copy(b->path, sizeof b->path, bytes_of(path)))
+		return why_set(why, ERR_INVALID, "%s: the path is too long", path);
+	return dir_make(path, 0700, why);
+}
+
+bool blobs_have(const struct blobs *b, const char *digest)
+{
+	char path[BLOB_PATH_MAX];
+	blobs_path(b, digest, path, sizeof path);
+	return file_exists(path);
+}
+
+int64_t blobs_arrived(const struct blobs *b, const char *digest)
+{
+	char path[BLOB_PATH_MAX];
+	struct stat st;
+	part_path(b, digest, path, sizeof path);
+	return stat(path, &st) ? 0 : (int64_t)st.st_size;
+}
+
+enum err blobs_append(const struct blobs *b, const char *digest, struct bytes part, struct why *why)
+{
+	char path[BLOB_PATH_MAX];
+	part_path(b, digest, path, sizeof path);
+
+	SCOPED_FD fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+	struct stat st;
+	if (fd < 0 || fstat(fd, &st))
+		return fail(why, "open", path);
+	if (st.st_size + (int64_t)part.len > BLOB_MAX)
+		return why_set(why, ERR_FULL, "%s is larger than %lld bytes", digest, BLOB_MAX);
+
+	for (size_t done = 0; done < part.len;) {
+		ssize_t n = write(fd, part.at + done, part.len - done);
+		if (n < 0)
+			return fail(why, "write", path);
+		done += (size_t)n;
+	}
+	return OK;
+}
+
+/* The digest of a file, and all of it on the medium. */
+static enum err digest_of_file(const char *path, char out[DIGEST_SIZE], struct why *why)
+{
+	enum { STEP = 16 * 1024 };
+	SCOPED_FD fd = open(path, O_RDWR | O_CLOEXEC);
+	SCOPED_MEMORY char *buffer = malloc(STEP);
+	if (fd < 0 || !buffer)
+		return fail(why, "open", path);
+
+	struct digest *d = digest_begin();
+	ssize_t n;
+	while ((n = read(fd, buffer, STEP)) > 0)
+		digest_add(d, (struct bytes){ buffer, (size_t)n });
+	digest_end(d, out);
+	if (n < 0 || fsync(fd))
+		return fail(why, "read", path);
+	return OK;
+}
+
+static void sync_folder(const struct blobs *b)
+{
+	SCOPED_FD fd = open(b->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd >= 0)
+		fsync(fd);
+}
+
+enum err blobs_finish(const struct blobs *b, const char *digest, struct why *why)
+{
+	char part[BLOB_PATH_MAX], whole[BLOB_PATH_MAX], found[DIGEST_SIZE];
+	part_path(b, digest, part, sizeof part);
+	blobs_path(b, digest, whole, sizeof whole);
+
+	enum err e = digest_of_file(part, found, why);
+	if (e)
+		return e;
+	if (strcmp(found, digest) != 0) {
+		unlink(part);
+		return why_set(why, ERR_CORRUPT, "%s arrived as %s", digest, found);
+	}
+	if (rename(part, whole))
+		return fail(why, "rename", part);
+	sync_folder(b);
+	return OK;
+}
+
+void blobs_restart(const struct blobs *b, const char *digest)
+{
+	char path[BLOB_PATH_MAX];
+	part_path(b, digest, path, sizeof path);
+	unlink(path);
+}
+
+enum err blobs_put(const struct blobs *b, struct bytes content, char out_digest[DIGEST_SIZE],
+		   struct why *why)
+{
+	digest_of(content, out_digest);
+	if (blobs_have(b, out_digest))
+		return OK;
+	blobs_restart(b, out_digest);
+	enum err e = blobs_append(b, out_digest, content, why);
+	return e ? e : blobs_finish(b, out_digest, why);
+}
+
+enum err blobs_read(const struct blobs *b, const char *digest, int64_t offset, char *out,
+		    size_t cap, size_t *out_len, int64_t *out_total, struct why *why)
+{
+	char path[BLOB_PATH_MAX];
+	blobs_path(b, digest, path, sizeof path);
+	SCOPED_FD fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	struct stat st;
+	if (fd < 0 || fstat(fd, &st))
+		return fail(why, "open", path);
+
+	ssize_t n = pread(fd, out, cap, offset);
+	if (n < 0)
+		return fail(why, "read", path);
+	*out_len = (size_t)n;
+	*out_total = st.st_size;
+	return OK;
+}
+
+struct sweep {
+	const struct blobs *blobs;
+	bool (*keep)(void *owner, const char *digest);
+	void *owner;
+};
+
+static void sweep_one(void *owner, const char *name)
+{
+	const struct sweep *s = owner;
+	char digest[DIGEST_SIZE], path[BLOB_PATH_MAX];
+	snprintf(digest, sizeof digest, "sha256:%.64s", name);
+	if (label_is_digest(bytes_of(digest)) && s->keep(s->owner, digest))
+		return;
+	snprintf(path, sizeof path, "%s/%.80s", s->blobs->path, name);
+	unlink(path);
+}
+
+enum err blobs_sweep(const struct blobs *b, bool (*keep)(void *owner, const char *digest),
+		     void *owner, struct why *why)
+{
+	struct sweep s = { b, keep, owner };
+	return dir_each(b->path, sweep_one, &s, why);
+}

@@ -1,0 +1,296 @@
+#include "ports/cgroup.h"
+
+#include "base/text.h"
+#include "ports/file.h"
+#include "ports/linux/cgroup_tree.h"
+
+#include <assert.h>
+#include <dirent.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+	PERIOD_US = 100 * 1000, /* Kubernetes' cpu period */
+	QUOTA_MIN_US = 1000,    /* the kernel takes no less */
+	SHARES_MIN = 2,
+	SHARES_MAX = 262144,
+	KILL_ROUNDS = 10,
+	LEAF_MAX = CGROUP_PATH_MAX,
+};
+
+enum err cgroup_open(const char *name, struct cgroup_tree **out, struct why *why)
+{
+	struct cgroup_tree *t = calloc(1, sizeof *t);
+	if (!t)
+		return why_set(why, ERR_SYSTEM, "cgroup: no memory");
+	enum err e = cgroup_probe(t, name, why);
+	if (e) {
+		free(t);
+		return e;
+	}
+	*out = t;
+	return OK;
+}
+
+void cgroup_close(struct cgroup_tree *t, bool remove)
+{
+	if (!t)
+		return;
+	for (size_t i = 0; remove && i < t->count; i++)
+		rmdir(t->hierarchies[i].base);
+	free(t);
+}
+
+unsigned cgroup_controllers(const struct cgroup_tree *t)
+{
+	return (t->memory ? CGROUP_MEMORY : 0u) | (t->cpu ? CGROUP_CPU : 0u) |
+	       (t->pids ? CGROUP_PIDS : 0u);
+}
+
+static void describe_version(const struct cgroup_tree *t, bool v2, struct text *out)
+{
+	const char *lead = v2 ? "v2:" : "v1:";
+	const struct {
+		const char *name;
+		const struct hierarchy *at;
+	} uses[] = {
+		{ "memory", t->memory }, { "cpu", t->cpu }, { "pids", t->pids }, { "kill", t->v2 }
+	};
+	for (size_t i = 0; i < sizeof uses / sizeof *uses; i++) {
+		if (!uses[i].at || uses[i].at->v2 != v2)
+			continue;
+		text_add(out, "%s%s %s", out->len && *lead ? ", " : "", lead, uses[i].name);
+		lead = "";
+	}
+}
+
+void cgroup_describe(const struct cgroup_tree *t, char *out, size_t cap)
+{
+	struct text text = text_in(out, cap);
+	describe_version(t, false, &text);
+	describe_version(t, true, &text);
+}
+
+static void leaf_path(const struct hierarchy *h, const char *leaf, char out[LEAF_MAX])
+{
+	snprintf(out, LEAF_MAX, "%s/%s", h->base, leaf);
+}
+
+static enum err set(const struct hierarchy *h, const char *leaf, const char *knob, int64_t value,
+		    struct why *why)
+{
+	char path[LEAF_MAX], text[32];
+	leaf_path(h, leaf, path);
+	snprintf(text, sizeof text, "%lld", (long long)value);
+	return cgroup_write(path, knob, value < 0 && h->v2 ? "max" : text, why);
+}
+
+static enum err limit_memory(const struct hierarchy *h, const char *leaf, int64_t bytes,
+			     struct why *why)
+{
+	const int64_t limit = bytes ? bytes : -1;
+	if (h->v2) {
+		/* Swap would hide the limit on boards that have any; a killed half of
+		 * a workload helps nobody. Both are missing on small kernels. */
+		(void)set(h, leaf, "memory.swap.max", 0, NULL);
+		(void)set(h, leaf, "memory.oom.group", 1, NULL);
+		return set(h, leaf, "memory.max", limit, why);
+	}
+	/* The limit with swap may never be below the one without. */
+	(void)set(h, leaf, "memory.memsw.limit_in_bytes", -1, NULL);
+	enum err e = set(h, leaf, "memory.limit_in_bytes", limit, why);
+	if (!e && bytes)
+		(void)set(h, leaf, "memory.memsw.limit_in_bytes", limit, NULL);
+	return e;
+}
+
+static int64_t clamp(int64_t n, int64_t min, int64_t max)
+{
+	return n < min ? min : n > max ? max : n;
+}
+
+static enum err limit_cpu(const struct hierarchy *h, const char *leaf,
+			  const struct cgroup_limits *limits, struct why *why)
+{
+	/* Kubernetes: shares = milli * 1024 / 1000; v2's weight is their image on 1-10000. */
+	int64_t shares = clamp(limits->cpu_request_milli * 1024 / 1000, SHARES_MIN, SHARES_MAX);
+	int64_t quota = -1;
+	if (limits->cpu_milli)
+		quota = clamp(limits->cpu_milli * PERIOD_US / 1000, QUOTA_MIN_US, INT64_MAX);
+
+	if (!h->v2) {
+		enum err e = set(h, leaf, "cpu.shares", shares, why);
+		if (!e)
+			e = set(h, leaf, "cpu.cfs_period_us", PERIOD_US, why);
+		return e ? e : set(h, leaf, "cpu.cfs_quota_us", quota, why);
+	}
+	char path[LEAF_MAX], max[48];
+	leaf_path(h, leaf, path);
+	if (quota < 0)
+		snprintf(max, sizeof max, "max %d", PERIOD_US);
+	else
+		snprintf(max, sizeof max, "%lld %d", (long long)quota, PERIOD_US);
+	(void)set(h, leaf, "cpu.weight", 1 + (shares - 2) * 9999 / 262142, NULL);
+	return cgroup_write(path, "cpu.max", max, why);
+}
+
+static enum err refuse(struct why *why, const char *limit, const char *remedy)
+{
+	return why_set(why, ERR_DENIED,
+		       "a %s limit is asked for, but this kernel has no %s controller; %s", limit,
+		       limit, remedy);
+}
+
+static enum err set_limits(struct cgroup_tree *t, const char *leaf,
+			   const struct cgroup_limits *limits, struct why *why)
+{
+	enum err e = OK;
+	if (limits->memory_bytes && !t->memory)
+		return refuse(why, "memory",
+			      "on a Raspberry Pi add cgroup_enable=memory to cmdline.txt");
+	if (limits->cpu_milli && !t->cpu)
+		return refuse(why, "cpu", "enable CONFIG_CFS_BANDWIDTH");
+	if (limits->pids && !t->pids)
+		return refuse(why, "pids", "enable CONFIG_CGROUP_PIDS");
+
+	if (t->memory)
+		e = limit_memory(t->memory, leaf, limits->memory_bytes, why);
+	if (!e && t->cpu)
+		e = limit_cpu(t->cpu, leaf, limits, why);
+	if (!e && t->pids)
+		e = set(t->pids, leaf, "pids.max", limits->pids ? limits->pids : -1, why);
+	return e;
+}
+
+static void describe_join(const struct cgroup_tree *t, const char *leaf, struct cgroup_join *out)
+{
+	char path[LEAF_MAX];
+	size_t n = 0;
+	*out = (struct cgroup_join){ 0 };
+	for (size_t i = 0; i < t->count; i++) {
+		leaf_path(&t->hierarchies[i], leaf, path);
+		if (t->hierarchies[i].v2)
+			text_copy(out->into, sizeof out->into, bytes_of(path));
+		else if (n < CGROUP_JOINS_MAX)
+			snprintf(out->tasks[n++], CGROUP_PATH_MAX, "%.200s/tasks", path);
+	}
+	if (t->memory) {
+		leaf_path(t->memory, leaf, path);
+		snprintf(out->oom, sizeof out->oom, "%.200s/%s", path,
+			 t->memory->v2 ? "memory.events" : "memory.oom_control");
+	}
+}
+
+enum err cgroup_make(struct cgroup_tree *t, const char *leaf, const struct cgroup_limits *limits,
+		     struct cgroup_join *out, struct why *why)
+{
+	char path[LEAF_MAX];
+	for (size_t i = 0; i < t->count; i++) {
+		leaf_path(&t->hierarchies[i], leaf, path);
+		if (mkdir(path, 0755) && errno != EEXIST)
+			return why_set(why, ERR_SYSTEM, "make cgroup %s: %s", path,
+				       strerror(errno));
+	}
+	describe_join(t, leaf, out);
+	return set_limits(t, leaf, limits, why);
+}
+
+/* Kernels before 5.14, or v1 alone: kill what is there until nothing is. */
+static enum err kill_one_by_one(const char *group, struct why *why)
+{
+	char procs[8192];
+	for (int round = 0; round < KILL_ROUNDS; round++) {
+		if (!cgroup_get(group, "cgroup.procs", procs, sizeof procs) || !procs[0])
+			return OK;
+		for (char *p = procs; *p;) {
+			long pid = strtol(p, &p, 10);
+			if (pid > 1)
+				kill((pid_t)pid, SIGKILL);
+			p += *p == '\n';
+		}
+		usleep(1000);
+	}
+	return why_set(why, ERR_AGAIN, "processes in %s do not die", group);
+}
+
+enum err cgroup_kill(struct cgroup_tree *t, const char *leaf, struct why *why)
+{
+	char path[LEAF_MAX];
+	assert(t->count);
+	leaf_path(t->v2 ? t->v2 : &t->hierarchies[0], leaf, path);
+	if (!file_exists(path))
+		return OK;
+	if (t->v2 && cgroup_write(path, "cgroup.kill", "1", why) == OK)
+		return OK;
+	return kill_one_by_one(path, why);
+}
+
+enum err cgroup_remove(struct cgroup_tree *t, const char *leaf, struct why *why)
+{
+	char path[LEAF_MAX];
+	for (size_t i = 0; i < t->count; i++) {
+		leaf_path(&t->hierarchies[i], leaf, path);
+		if (rmdir(path) && errno != ENOENT)
+			return why_set(why, errno == EBUSY ? ERR_AGAIN : ERR_SYSTEM,
+				       "remove %s: %s", path, strerror(errno));
+	}
+	return OK;
+}
+
+static int64_t number_in(const char *text, const char *key)
+{
+	const char *at = *key ? strstr(text, key) : text;
+	return at ? strtoll(at + strlen(key), NULL, 10) : 0;
+}
+
+static int64_t get(const struct hierarchy *h, const char *leaf, const char *knob, const char *key)
+{
+	char path[LEAF_MAX], text[1024];
+	leaf_path(h, leaf, path);
+	return cgroup_get(path, knob, text, sizeof text) ? number_in(text, key) : 0;
+}
+
+static void read_memory(const struct hierarchy *h, const char *leaf, struct cgroup_usage *out)
+{
+	out->memory_bytes = get(h, leaf, h->v2 ? "memory.current" : "memory.usage_in_bytes", "");
+	out->memory_peak = get(h, leaf, h->v2 ? "memory.peak" : "memory.max_usage_in_bytes", "");
+	if (out->memory_peak < out->memory_bytes)
+		out->memory_peak = out->memory_bytes; /* v2 before 5.19 has no peak */
+}
+
+enum err cgroup_read(struct cgroup_tree *t, const char *leaf, struct cgroup_usage *out)
+{
+	char path[LEAF_MAX];
+	*out = (struct cgroup_usage){ 0 };
+	leaf_path(&t->hierarchies[0], leaf, path);
+	if (!file_exists(path))
+		return ERR_NOT_FOUND;
+	if (t->account && t->account->v2)
+		out->cpu_ms = get(t->account, leaf, "cpu.stat", "usage_usec ") / 1000;
+	else if (t->account)
+		out->cpu_ms = get(t->account, leaf, "cpuacct.usage", "") / 1000000;
+	if (t->memory)
+		read_memory(t->memory, leaf, out);
+	if (t->pids)
+		out->processes = get(t->pids, leaf, "pids.current", "");
+	return OK;
+}
+
+enum err cgroup_each(struct cgroup_tree *t, void (*on_leaf)(void *owner, const char *leaf),
+		     void *owner, struct why *why)
+{
+	DIR *d = opendir(t->hierarchies[0].base);
+	if (!d)
+		return why_set(why, ERR_SYSTEM, "list %s: %s", t->hierarchies[0].base,
+			       strerror(errno));
+	for (struct dirent *e; (e = readdir(d));)
+		if (e->d_type == DT_DIR && e->d_name[0] != '.')
+			on_leaf(owner, e->d_name);
+	closedir(d);
+	return OK;
+}

@@ -1,0 +1,197 @@
+#include "ports/file.h"
+
+#include "base/limits.h"
+#include "base/scoped.h"
+#include "base/text.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+enum { TREE_DEPTH_MAX = 64 };
+
+static enum err fail(struct why *why, const char *verb, const char *path)
+{
+	enum err class = errno == ENOENT                      ? ERR_NOT_FOUND
+			 : errno == ENOSPC || errno == EDQUOT ? ERR_FULL
+							      : ERR_SYSTEM;
+	return why_set(why, class, "%s %s: %s", verb, path, strerror(errno));
+}
+
+static enum err read_all(int fd, char *at, size_t max, size_t *out_len)
+{
+	size_t len = 0;
+	while (len < max) {
+		ssize_t n = read(fd, at + len, max - len);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return ERR_SYSTEM;
+		if (n == 0)
+			break;
+		len += (size_t)n;
+	}
+	*out_len = len;
+	return OK;
+}
+
+enum err file_read(const char *path, size_t max, char **out, size_t *out_len, struct why *why)
+{
+	SCOPED_FD fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct stat st;
+	if (fd < 0 || fstat(fd, &st))
+		return fail(why, "open", path);
+
+	/* Files of /proc say 0; a growing one is read to the limit. */
+	size_t cap = st.st_size > 0 && (size_t)st.st_size < max ? (size_t)st.st_size : max;
+	SCOPED_MEMORY char *content = malloc(cap + 2);
+	if (!content)
+		return why_set(why, ERR_SYSTEM, "read %s: no memory", path);
+	if (read_all(fd, content, cap + 1, out_len))
+		return fail(why, "read", path);
+	if (*out_len > max)
+		return why_set(why, ERR_FULL, "%s is larger than %zu bytes", path, max);
+
+	content[*out_len] = '\0';
+	*out = take_memory(&content);
+	return OK;
+}
+
+static enum err write_all(int fd, struct bytes b)
+{
+	while (b.len) {
+		ssize_t n = write(fd, b.at, b.len);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return ERR_SYSTEM;
+		b = (struct bytes){ b.at + n, b.len - (size_t)n };
+	}
+	return OK;
+}
+
+static void sync_folder_of(const char *path)
+{
+	char folder[PATH_LIMIT];
+	if (!text_copy(folder, sizeof folder, bytes_of(path)))
+		return;
+	char *slash = strrchr(folder, '/');
+	if (slash)
+		slash[slash == folder] = '\0';
+	SCOPED_FD fd = open(slash ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd >= 0)
+		fsync(fd);
+}
+
+enum err file_replace(const char *path, struct bytes content, bool durable, struct why *why)
+{
+	char beside[PATH_LIMIT];
+	if ((size_t)snprintf(beside, sizeof beside, "%s.new", path) >= sizeof beside)
+		return why_set(why, ERR_INVALID, "%s: the path is too long", path);
+
+	SCOPED_FD fd = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return fail(why, "create", beside);
+	if (write_all(fd, content) || (durable && fsync(fd)) || rename(beside, path)) {
+		enum err e = fail(why, "write", beside);
+		unlink(beside);
+		return e;
+	}
+	if (durable)
+		sync_folder_of(path);
+	return OK;
+}
+
+enum err dir_make(const char *path, unsigned mode, struct why *why)
+{
+	char part[PATH_LIMIT];
+	if (!text_copy(part, sizeof part, bytes_of(path)))
+		return why_set(why, ERR_INVALID, "%s: the path is too long", path);
+
+	for (char *p = part + 1; *p; p++) {
+		if (*p != '/')
+			continue;
+		*p = '\0';
+		if (mkdir(part, 0755) && errno != EEXIST)
+			return fail(why, "make folder", part);
+		*p = '/';
+	}
+	if (mkdir(part, (mode_t)mode) && errno != EEXIST)
+		return fail(why, "make folder", part);
+
+	struct stat st;
+	if (stat(part, &st) || !S_ISDIR(st.st_mode)) {
+		errno = ENOTDIR;
+		return fail(why, "make folder", part);
+	}
+	return OK;
+}
+
+static bool is_dots(const char *name)
+{
+	return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
+}
+
+/* Recursion is bounded: no image is unpacked deeper than TREE_DEPTH_MAX. */
+static enum err remove_inside(int parent, const char *name, int depth) // NOLINT(misc-no-recursion)
+{
+	if (unlinkat(parent, name, 0) == 0 || errno == ENOENT)
+		return OK;
+	if (errno != EISDIR && errno != EPERM)
+		return ERR_SYSTEM;
+	if (depth == TREE_DEPTH_MAX)
+		return ERR_FULL;
+
+	int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	if (!d) {
+		close_quietly(fd);
+		return ERR_SYSTEM;
+	}
+
+	enum err e = OK;
+	for (struct dirent *entry; !e && (entry = readdir(d));)
+		if (!is_dots(entry->d_name))
+			e = remove_inside(fd, entry->d_name, depth + 1);
+	closedir(d);
+	if (!e && unlinkat(parent, name, AT_REMOVEDIR) && errno != ENOENT)
+		e = ERR_SYSTEM;
+	return e;
+}
+
+enum err dir_remove(const char *path, struct why *why)
+{
+	if (remove_inside(AT_FDCWD, path, 0))
+		return fail(why, "remove", path);
+	return OK;
+}
+
+enum err dir_each(const char *path, void (*on_name)(void *owner, const char *name), void *owner,
+		  struct why *why)
+{
+	DIR *d = opendir(path);
+	if (!d)
+		return errno == ENOENT ? OK : fail(why, "list", path);
+	for (struct dirent *entry; (entry = readdir(d));)
+		if (!is_dots(entry->d_name))
+			on_name(owner, entry->d_name);
+	closedir(d);
+	return OK;
+}
+
+enum err dir_space(const char *path, int64_t *out_free, int64_t *out_total, struct why *why)
+{
+	struct statvfs v;
+	if (statvfs(path, &v))
+		return fail(why, "ask for the space under", path);
+	*out_free = (int64_t)v.f_bavail * (int64_t)v.f_frsize;
+	*out_total = (int64_t)v.f_blocks * (int64_t)v.f_frsize;
+	return OK;
+}
+
+bool file_exists(const char *path)
+{
+	return access(path, F_OK) == 0;
+}

@@ -1,0 +1,159 @@
+#include "ports/process.h"
+
+#include "base/scoped.h"
+
+#include <assert.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdalign.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#ifndef P_PIDFD
+#define P_PIDFD 3
+#endif
+
+enum {
+	STACK_BYTES = 32 * 1024,
+	FIRST_FREE_FD = 16, /* above all that a child is given */
+};
+
+/* What the child reads and writes while it borrows our memory. */
+struct borrowed {
+	const struct process_options *options;
+	const char *failed_step;
+	int failed_errno;
+};
+
+static int give_up(struct borrowed *b, const char *step)
+{
+	b->failed_step = step;
+	b->failed_errno = errno;
+	return 127;
+}
+
+static bool arrange_fds(const struct process_options *o)
+{
+	int null = open("/dev/null", O_RDWR);
+	int out = fcntl(o->out_fd >= 0 ? o->out_fd : null, F_DUPFD, FIRST_FREE_FD);
+	int moved[PROCESS_FDS_MAX];
+
+	for (size_t i = 0; i < o->fd_count; i++)
+		moved[i] = fcntl(o->fds[i], F_DUPFD, FIRST_FREE_FD);
+	if (dup2(null, 0) < 0 || dup2(out, 1) < 0)
+		return false;
+	if (!o->keep_stderr && dup2(null, 2) < 0)
+		return false;
+	for (size_t i = 0; i < o->fd_count; i++)
+		if (dup2(moved[i], 3 + (int)i) < 0)
+			return false;
+	return syscall(SYS_close_range, 3u + (unsigned)o->fd_count, ~0u, 0u) == 0;
+}
+
+static void reset_signals(void)
+{
+	for (int signo = 1; signo < NSIG; signo++)
+		if (signo != SIGKILL && signo != SIGSTOP)
+			signal(signo, SIG_DFL);
+	sigset_t none;
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/* Runs in the parent's memory until execve(): system calls and nothing else. */
+static int become(void *argument)
+{
+	static char *const nothing[] = { NULL };
+	struct borrowed *b = argument;
+	const struct process_options *o = b->options;
+
+	reset_signals();
+	setsid();
+	if (!arrange_fds(o))
+		return give_up(b, "arrange descriptors for");
+	execve(o->argv[0], (char *const *)(uintptr_t)o->argv,
+	       o->envp ? (char *const *)(uintptr_t)o->envp : nothing);
+	return give_up(b, "execute");
+}
+
+static void on_ended(void *owner, unsigned events)
+{
+	struct process *p = owner;
+	siginfo_t info = { 0 };
+	(void)events;
+	if (waitid((idtype_t)P_PIDFD, (id_t)p->pidfd, &info, WEXITED | WNOHANG) || info.si_pid == 0)
+		return;
+
+	process_forget(p);
+	bool exited = info.si_code == CLD_EXITED;
+	p->on_exit(p->owner, exited ? info.si_status : -1, exited ? -1 : info.si_status);
+}
+
+static enum err clone_child(const struct process_options *o, struct process *p, struct why *why)
+{
+	static alignas(16) char stack[STACK_BYTES];
+	struct borrowed b = { .options = o };
+
+	/* No handler of ours may run on borrowed memory in the child. */
+	sigset_t all, before;
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, &before);
+	pid_t pid = clone(become, stack + sizeof stack,
+			  CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, &b, &p->pidfd);
+	int kept = errno;
+	sigprocmask(SIG_SETMASK, &before, NULL);
+
+	if (pid < 0)
+		return why_set(why, ERR_SYSTEM, "start %s: %s", o->argv[0], strerror(kept));
+	if (b.failed_step) {
+		waitpid(pid, NULL, 0);
+		close(p->pidfd);
+		return why_set(why, b.failed_errno == ENOENT ? ERR_NOT_FOUND : ERR_SYSTEM,
+			       "%s %s: %s", b.failed_step, o->argv[0], strerror(b.failed_errno));
+	}
+	p->pid = pid;
+	return OK;
+}
+
+enum err process_start(struct loop *l, const struct process_options *o, struct process *p,
+		       struct why *why)
+{
+	assert(o->fd_count <= PROCESS_FDS_MAX);
+	enum err e = clone_child(o, p, why);
+	if (e)
+		return e;
+
+	fcntl(p->pidfd, F_SETFD, FD_CLOEXEC);
+	p->loop = l;
+	p->watch =
+	    (struct watch){ .fd = p->pidfd, .events = LOOP_READ, .owner = p, .on_ready = on_ended };
+	return loop_watch(l, &p->watch, why);
+}
+
+void process_signal(const struct process *p, int signo)
+{
+	if (p->pid)
+		syscall(SYS_pidfd_send_signal, p->pidfd, signo, NULL, 0u);
+}
+
+void process_end(struct process *p)
+{
+	if (!p->pid)
+		return;
+	process_signal(p, SIGKILL);
+	while (waitpid(p->pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	process_forget(p);
+}
+
+void process_forget(struct process *p)
+{
+	if (!p->pid)
+		return;
+	loop_unwatch(p->loop, &p->watch);
+	close(p->pidfd);
+	p->pid = 0;
+	p->pidfd = -1;
+}

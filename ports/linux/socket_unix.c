@@ -1,0 +1,213 @@
+#include "ports/socket.h"
+
+#include "base/limits.h"
+#include "base/scoped.h"
+#include "base/text.h"
+
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+static int type_of(enum socket_kind kind)
+{
+	static const int types[] = { SOCK_STREAM, SOCK_SEQPACKET, SOCK_DGRAM };
+	return types[kind] | SOCK_CLOEXEC | SOCK_NONBLOCK;
+}
+
+/* The folder is opened and named through /proc/self/fd: sun_path takes only
+ * 107 bytes, and folders of boards and tests are longer. */
+static enum err address_of(const char *path, int *out_folder, struct sockaddr_un *out,
+			   struct why *why)
+{
+	char folder[PATH_LIMIT];
+	if (!text_copy(folder, sizeof folder, bytes_of(path)))
+		return why_set(why, ERR_INVALID, "%s: the path is too long", path);
+	char *slash = strrchr(folder, '/');
+	const char *name = slash ? path + (slash - folder) + 1 : path;
+	if (slash)
+		slash[slash == folder] = '\0';
+
+	*out_folder = open(slash ? folder : ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (*out_folder < 0)
+		return why_set(why, errno == ENOENT ? ERR_NOT_FOUND : ERR_SYSTEM, "open %s: %s",
+			       folder, strerror(errno));
+
+	*out = (struct sockaddr_un){ .sun_family = AF_UNIX };
+	struct text t = text_in(out->sun_path, sizeof out->sun_path);
+	text_add(&t, "/proc/self/fd/%d/%s", *out_folder, name);
+	if (text_is_cut(&t)) {
+		close(*out_folder);
+		return why_set(why, ERR_INVALID, "%s: the socket's name is too long", path);
+	}
+	return OK;
+}
+
+enum err socket_listen(const char *path, enum socket_kind kind, unsigned mode, int *out_fd,
+		       struct why *why)
+{
+	struct sockaddr_un address;
+	int folder_fd = -1;
+	enum err e = address_of(path, &folder_fd, &address, why);
+	if (e)
+		return e;
+	SCOPED_FD folder = folder_fd;
+	SCOPED_FD fd = socket(AF_UNIX, type_of(kind), 0);
+	int on = 1;
+	if (fd < 0)
+		return why_set(why, ERR_SYSTEM, "socket: %s", strerror(errno));
+
+	unlink(address.sun_path);
+	/* Nobody may connect between bind and chmod: the mask closes the gap. */
+	mode_t mask = umask(0777);
+	int failed = bind(fd, (struct sockaddr *)&address, sizeof address);
+	umask(mask);
+	if (!failed)
+		failed = chmod(address.sun_path, (mode_t)mode);
+	if (!failed && kind != SOCKET_DATAGRAM)
+		failed = listen(fd, 8);
+	if (!failed)
+		failed = setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof on);
+	if (failed)
+		return why_set(why, ERR_SYSTEM, "listen at %s: %s", path, strerror(errno));
+
+	*out_fd = take_fd(&fd);
+	return OK;
+}
+
+enum err socket_connect(const char *path, enum socket_kind kind, int *out_fd, struct why *why)
+{
+	struct sockaddr_un address;
+	int folder_fd = -1;
+	enum err e = address_of(path, &folder_fd, &address, why);
+	if (e)
+		return e;
+	SCOPED_FD folder = folder_fd;
+	SCOPED_FD fd = socket(AF_UNIX, type_of(kind), 0);
+	if (fd < 0)
+		return why_set(why, ERR_SYSTEM, "socket: %s", strerror(errno));
+	if (connect(fd, (struct sockaddr *)&address, sizeof address)) {
+		bool nobody = errno == ENOENT || errno == ECONNREFUSED;
+		return why_set(why, nobody ? ERR_NOT_FOUND : ERR_SYSTEM, "connect to %s: %s", path,
+			       strerror(errno));
+	}
+	*out_fd = take_fd(&fd);
+	return OK;
+}
+
+enum err socket_accept(int fd, int *out_fd, struct socket_peer *out_peer)
+{
+	SCOPED_FD accepted = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	if (accepted < 0)
+		return errno == EAGAIN ? ERR_AGAIN : ERR_SYSTEM;
+
+	struct ucred peer;
+	socklen_t len = sizeof peer;
+	if (getsockopt(accepted, SOL_SOCKET, SO_PEERCRED, &peer, &len))
+		return ERR_SYSTEM;
+	*out_peer = (struct socket_peer){ peer.pid, peer.uid };
+	*out_fd = take_fd(&accepted);
+	return OK;
+}
+
+/* Room for the sender's credentials and one descriptor. */
+union control {
+	char at[CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(sizeof(int))];
+	struct cmsghdr align;
+};
+
+static void read_control(struct msghdr *m, struct socket_peer *peer, int *out_fd)
+{
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
+		struct ucred who;
+		int fd;
+		if (c->cmsg_level != SOL_SOCKET)
+			continue;
+		if (c->cmsg_type == SCM_CREDENTIALS) {
+			memcpy(&who, CMSG_DATA(c), sizeof who);
+			*peer = (struct socket_peer){ who.pid, who.uid };
+		}
+		if (c->cmsg_type == SCM_RIGHTS) {
+			memcpy(&fd, CMSG_DATA(c), sizeof fd);
+			close_quietly(*out_fd);
+			*out_fd = fd;
+		}
+	}
+}
+
+static enum err receive(int fd, struct bytes *buffer, struct socket_peer *peer, int *out_fd)
+{
+	union control control;
+	struct iovec part = { (void *)(uintptr_t)buffer->at, buffer->len };
+	struct msghdr m = {
+		.msg_iov = &part,
+		.msg_iovlen = 1,
+		.msg_control = control.at,
+		.msg_controllen = sizeof control.at,
+	};
+	ssize_t n = recvmsg(fd, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	if (n < 0)
+		return errno == EAGAIN || errno == EINTR ? ERR_AGAIN : ERR_NOT_FOUND;
+
+	read_control(&m, peer, out_fd);
+	buffer->len = (size_t)n;
+	return m.msg_flags & MSG_TRUNC ? ERR_FULL : OK;
+}
+
+enum err socket_receive(int fd, char *out, size_t cap, size_t *out_len,
+			struct socket_peer *out_peer)
+{
+	struct bytes buffer = { out, cap };
+	int passed = -1;
+	*out_peer = (struct socket_peer){ 0, (uid_t)-1 };
+	enum err e = receive(fd, &buffer, out_peer, &passed);
+	close_quietly(passed);
+	*out_len = buffer.len;
+	return e;
+}
+
+enum err socket_receive_fd(int fd, char *out, size_t cap, size_t *out_len, int *out_fd)
+{
+	struct bytes buffer = { out, cap };
+	struct socket_peer peer;
+	*out_fd = -1;
+	enum err e = receive(fd, &buffer, &peer, out_fd);
+	*out_len = buffer.len;
+	return e;
+}
+
+static enum err send_message(int fd, const struct msghdr *m)
+{
+	if (sendmsg(fd, m, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
+		return OK;
+	return errno == EAGAIN || errno == EINTR ? ERR_AGAIN : ERR_NOT_FOUND;
+}
+
+enum err socket_send(int fd, struct bytes b)
+{
+	struct iovec part = { (void *)(uintptr_t)b.at, b.len };
+	return send_message(fd, &(struct msghdr){ .msg_iov = &part, .msg_iovlen = 1 });
+}
+
+enum err socket_send_fd(int fd, struct bytes b, int passed_fd)
+{
+	union {
+		char at[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} control = { .at = { 0 } };
+	struct iovec part = { (void *)(uintptr_t)b.at, b.len };
+	struct msghdr m = {
+		.msg_iov = &part,
+		.msg_iovlen = 1,
+		.msg_control = control.at,
+		.msg_controllen = sizeof control.at,
+	};
+	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(c), &passed_fd, sizeof passed_fd);
+	return send_message(fd, &m);
+}

@@ -1,0 +1,39 @@
+/*
+ * tunnel - carries bytes between a local socket and the network.
+ *
+ * Private to ports/linux: mqtt_mosquitto.c puts libmosquitto on the local end.
+ * Bytes that cannot move on hold back the side that they come from; nothing is
+ * dropped and nothing grows.
+ */
+#pragma once
+
+#include "base/err.h"
+#include "ports/loop.h"
+
+#include <stddef.h>
+
+enum { TUNNEL_BUFFER = 16 * 1024 };
+
+struct tunnel_buffer {
+	size_t from, to;
+	char at[TUNNEL_BUFFER];
+};
+
+struct tunnel {
+	struct loop *loop;
+	struct watch near, far; /* the local socket, the network */
+	struct tunnel_buffer out, in;
+	bool near_ended, far_ended;
+	void *owner;
+	/* Both directions are over, and what was under way has arrived. Called from
+	 * the loop; the tunnel is closed by then. `why` is empty when the near end
+	 * closed first. */
+	void (*on_ended)(void *owner, const struct why *why);
+	struct why why;
+};
+
+/* Takes both descriptors, also when it fails. */
+enum err tunnel_open(struct tunnel *t, struct loop *l, int near_fd, int far_fd, struct why *why);
+
+/* Close both ends at once; on_ended is not called. Not open: nothing happens. */
+void tunnel_close(struct tunnel *t);

@@ -1,0 +1,43 @@
+/*
+ * sandbox - the walls around one workload.
+ *
+ * Opened by a keeper: a small first process holds new pid, mount, ipc and uts
+ * name spaces and reaps orphans. Tasks are started inside as children of the
+ * caller, who gets their exit status, and share those name spaces. When the
+ * first process ends, the kernel ends all others.
+ *
+ * Before its first instruction a task is in its cgroup, has its own uid, no
+ * capability, no_new_privs, a read-only root, private /tmp, /dev and /run and
+ * no file descriptor beyond 0, 1 and 2.
+ *
+ * Implementation: ports/linux/sandbox_linux.c and rootfs_mount.c.
+ */
+#pragma once
+
+#include "base/err.h"
+#include "ports/launch.h"
+
+#include <sys/types.h>
+
+struct sandbox {
+	pid_t init_pid; /* 0: not open */
+	int init_fd;    /* pidfd */
+	const struct launch *launch;
+};
+
+struct sandbox_task {
+	pid_t pid;
+	int pidfd;
+};
+
+/* `folder` is an empty folder that the root is put together on. */
+enum err sandbox_open(struct sandbox *s, const struct launch *l, const char *folder,
+		      struct why *why);
+
+/* Start argv inside; out_fd and err_fd become its stdout and stderr. What
+ * keeps it from being executed fails here, with the step in the reason. */
+enum err sandbox_start(struct sandbox *s, const char *const *argv, int out_fd, int err_fd,
+		       struct sandbox_task *out, struct why *why);
+
+/* Kill everything inside and wait until the first process is gone. */
+void sandbox_close(struct sandbox *s);

@@ -1,0 +1,42 @@
+/*
+ * door - where agents talk to a keeper.
+ *
+ * Packets of text, docs/keeper.md. The agent that started the keeper comes
+ * with an open connection; later ones knock at `sock`. Only our own user is
+ * let in. An agent that does not read is not waited for: everything that
+ * matters is on a file as well.
+ */
+#pragma once
+
+#include "base/bytes.h"
+#include "base/err.h"
+#include "ports/keeper.h"
+
+#include <stdbool.h>
+
+enum { DOOR_GUESTS_MAX = 3, DOOR_REQUEST_MAX = KEEPER_PACKET_MAX };
+
+struct door {
+	int listener;
+	int guests[DOOR_GUESTS_MAX]; /* -1: free */
+	int telemetry;               /* handed to each guest; -1: none */
+};
+
+/* `first` is a connection that is open already, -1 for none. */
+enum err door_open(struct door *d, const char *folder, int first, int telemetry, struct why *why);
+
+/* Let the next one in and say hello. The newest agent is the one that lives:
+ * when all places are taken, the oldest guest leaves. */
+void door_admit(struct door *d, struct bytes hello);
+
+/* Say hello to the guest that was there from the start. */
+void door_greet(const struct door *d, size_t guest, struct bytes hello);
+
+/* A request of a guest, ending in NUL. False: there is none, or the guest left. */
+bool door_hear(struct door *d, size_t guest, char out[DOOR_REQUEST_MAX], size_t *out_len);
+
+/* Tell every guest. */
+void door_tell(struct door *d, struct bytes packet);
+
+/* Nobody can knock any more. */
+void door_close(struct door *d, const char *folder);

@@ -1,0 +1,84 @@
+#include "workloads/keeper/errand.h"
+
+#include "base/scoped.h"
+#include "ports/clock.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+
+/* The words behind the head, as an argument list. */
+static bool split_words(char *request, size_t len, const char *argv[ERRAND_WORDS_MAX + 1])
+{
+	size_t n = 0;
+	char *end = request + len;
+	for (char *word = request + strlen(request) + 1; word < end; word += strlen(word) + 1) {
+		if (n == ERRAND_WORDS_MAX)
+			return false;
+		argv[n++] = word;
+	}
+	argv[n] = NULL;
+	return n > 0;
+}
+
+enum err errand_start(struct errand *e, struct sandbox *s, char *request, size_t len,
+		      struct why *why)
+{
+	const char *argv[ERRAND_WORDS_MAX + 1];
+	long long wait_ms;
+	int ends[2];
+	if (sscanf(request, "exec %u %lld", &e->id, &wait_ms) != 2 ||
+	    !split_words(request, len, argv))
+		return why_set(why, ERR_INVALID, "not understood");
+	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK))
+		return why_set(why, ERR_SYSTEM, "pipe: %s", strerror(errno));
+
+	SCOPED_FD read_end = ends[0];
+	SCOPED_FD write_end = ends[1];
+	enum err err = sandbox_start(s, argv, write_end, write_end, &e->task, why);
+	if (err)
+		return err;
+	e->output = take_fd(&read_end);
+	e->until_ms = clock_now_ms() + wait_ms;
+	e->len = 0;
+	return OK;
+}
+
+void errand_read(struct errand *e)
+{
+	char rest[256];
+	for (;;) {
+		size_t room = sizeof e->text - e->len;
+		ssize_t n = room ? read(e->output, e->text + e->len, room)
+				 : read(e->output, rest, sizeof rest);
+		if (n <= 0)
+			return;
+		if (room)
+			e->len += (size_t)n;
+	}
+}
+
+bool errand_is_over(struct errand *e, int64_t now_ms, int *out_code)
+{
+	int status;
+	pid_t pid = waitpid(e->task.pid, &status, WNOHANG);
+	*out_code = -1;
+	if (pid == 0 && now_ms < e->until_ms)
+		return false;
+	if (pid == 0) {
+		kill(-e->task.pid, SIGKILL); /* it leads a session of its own */
+		kill(e->task.pid, SIGKILL);
+		waitpid(e->task.pid, &status, 0);
+	} else if (WIFEXITED(status)) {
+		*out_code = WEXITSTATUS(status);
+	} else {
+		*out_code = 128 + WTERMSIG(status);
+	}
+	errand_read(e);
+	close(e->output);
+	close(e->task.pidfd);
+	e->task.pid = 0;
+	return true;
+}
