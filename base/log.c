@@ -28,8 +28,8 @@ static size_t add_prefix(char *line, size_t cap, enum log_level level)
 	clock_gettime(CLOCK_REALTIME, &now);
 	gmtime_r(&now.tv_sec, &utc);
 	size_t n = strftime(line, cap, "%Y-%m-%dT%H:%M:%S", &utc);
-	n +=
-	    (size_t)snprintf(line + n, cap - n, ".%06ldZ %s: ", now.tv_nsec / 1000, name_of[level]);
+	n += (size_t)snprintf(line + n, cap - n, ".%06ldZ %s: ", now.tv_nsec / 1000,
+			      name_of[level]);
 	return n;
 }
 

@@ -32,8 +32,8 @@ static void read_ending(const char *text, struct workload_exit *out)
 	int oom = 0, failed = 0;
 	*out = (struct workload_exit){ .code = -1 };
 	int n = sscanf(
-	    text, "code %d\nsignal %d\noom %d\nfailed-start %d\nstarted-ms %lld\nended-ms %lld",
-	    &out->code, &out->signal, &oom, &failed, &started, &ended);
+		text, "code %d\nsignal %d\noom %d\nfailed-start %d\nstarted-ms %lld\nended-ms %lld",
+		&out->code, &out->signal, &oom, &failed, &started, &ended);
 	const char *message = strstr(text, "\nmessage ");
 	if (message)
 		snprintf(out->message, sizeof out->message, "%.*s", (int)strcspn(message + 9, "\n"),
@@ -147,7 +147,7 @@ static enum err make(struct loop *l, const char *folder, const struct keeper_hoo
 	k->process.owner = k;
 	k->process.on_exit = on_process_exit;
 	k->watch =
-	    (struct watch){ .fd = -1, .events = LOOP_READ, .owner = k, .on_ready = on_packet };
+		(struct watch){ .fd = -1, .events = LOOP_READ, .owner = k, .on_ready = on_packet };
 	k->exit.code = -1;
 	if (!text_copy(k->folder, sizeof k->folder, bytes_of(folder))) {
 		free(k);

@@ -117,7 +117,7 @@ static bool read_mount(struct launch *l, const char *key, const char *value)
 		if (l->mount_count == VOLUMES_MAX)
 			return false;
 		l->mounts[l->mount_count++].kind =
-		    strcmp(value, "tmpfs") == 0 ? MOUNT_TMPFS : MOUNT_BIND;
+			strcmp(value, "tmpfs") == 0 ? MOUNT_TMPFS : MOUNT_BIND;
 		return true;
 	}
 	if (l->mount_count == 0)

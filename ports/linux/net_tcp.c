@@ -145,8 +145,9 @@ static bool start_connecting(struct dial *d, const char *address)
 		return false;
 	}
 
-	d->connecting =
-	    (struct watch){ .fd = fd, .events = LOOP_WRITE, .owner = d, .on_ready = on_connected };
+	d->connecting = (struct watch){
+		.fd = fd, .events = LOOP_WRITE, .owner = d, .on_ready = on_connected
+	};
 	if (loop_watch(d->loop, &d->connecting, &d->last)) {
 		d->connecting.fd = -1;
 		return false;
@@ -202,8 +203,9 @@ static enum err start_resolving(struct dial *d, struct why *why)
 	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK))
 		return why_set(why, ERR_SYSTEM, "pipe: %s", strerror(errno));
 	SCOPED_FD write_end = ends[1];
-	d->answer =
-	    (struct watch){ .fd = ends[0], .events = LOOP_READ, .owner = d, .on_ready = on_answer };
+	d->answer = (struct watch){
+		.fd = ends[0], .events = LOOP_READ, .owner = d, .on_ready = on_answer
+	};
 
 	const char *const argv[] = { "/proc/self/exe", RESOLVE, d->host, NULL };
 	const struct process_options options = { .argv = argv, .out_fd = write_end };

@@ -127,8 +127,9 @@ enum err process_start(struct loop *l, const struct process_options *o, struct p
 
 	fcntl(p->pidfd, F_SETFD, FD_CLOEXEC);
 	p->loop = l;
-	p->watch =
-	    (struct watch){ .fd = p->pidfd, .events = LOOP_READ, .owner = p, .on_ready = on_ended };
+	p->watch = (struct watch){
+		.fd = p->pidfd, .events = LOOP_READ, .owner = p, .on_ready = on_ended
+	};
 	return loop_watch(l, &p->watch, why);
 }
 

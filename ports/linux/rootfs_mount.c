@@ -84,7 +84,7 @@ static int make_file(const struct root *r, const char *path)
 	if (at < 0)
 		return -1;
 	int made =
-	    openat(at, slash + 1, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+		openat(at, slash + 1, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
 	close_quietly(made);
 	return kernel_open(at, slash + 1, O_PATH | O_CLOEXEC, KERNEL_BENEATH | KERNEL_NO_SYMLINKS);
 }

@@ -86,7 +86,7 @@ enum err sql_open(const char *path, enum sql_use use, struct sql **out, struct w
 		return why_set(why, ERR_SYSTEM, "database: no memory");
 
 	int flags =
-	    use == SQL_READ ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
+		use == SQL_READ ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
 	int rc = sqlite3_open_v2(path, &s->db, flags | SQLITE_OPEN_NOMUTEX, NULL);
 	if (!rc)
 		rc = sqlite3_busy_timeout(s->db, BUSY_WAIT_MS);
@@ -132,7 +132,7 @@ enum err sql_prepare(struct sql *s, const char *statement, struct sql_query **ou
 				    &rest);
 	if (rc || !q->statement) {
 		enum err e =
-		    rc ? explain(s, rc, why) : why_set(why, ERR_INVALID, "an empty statement");
+			rc ? explain(s, rc, why) : why_set(why, ERR_INVALID, "an empty statement");
 		free(q);
 		/* A wrong statement is the caller's input, not a broken system. */
 		return e == ERR_SYSTEM ? ERR_INVALID : e;

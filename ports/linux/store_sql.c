@@ -14,13 +14,14 @@
 enum { CLASS_SHIFT = 48 };
 
 static const char schema[] =
-    "CREATE TABLE IF NOT EXISTS letter ("
-    "  id INTEGER PRIMARY KEY, made_ms INTEGER NOT NULL, items INTEGER NOT NULL,"
-    "  flags INTEGER NOT NULL, stream TEXT NOT NULL, body BLOB NOT NULL);"
-    "CREATE TABLE IF NOT EXISTS setting ("
-    "  key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;"
-    "CREATE TABLE IF NOT EXISTS dead ("
-    "  seq INTEGER PRIMARY KEY, stream TEXT NOT NULL, reason TEXT NOT NULL, body BLOB NOT NULL);";
+	"CREATE TABLE IF NOT EXISTS letter ("
+	"  id INTEGER PRIMARY KEY, made_ms INTEGER NOT NULL, items INTEGER NOT NULL,"
+	"  flags INTEGER NOT NULL, stream TEXT NOT NULL, body BLOB NOT NULL);"
+	"CREATE TABLE IF NOT EXISTS setting ("
+	"  key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;"
+	"CREATE TABLE IF NOT EXISTS dead ("
+	"  seq INTEGER PRIMARY KEY, stream TEXT NOT NULL, reason TEXT NOT NULL, body BLOB NOT "
+	"NULL);";
 
 /* The seq after the newest that was ever given out, when its letter is gone. */
 static const char SEQ_KEY[] = "store/next-seq";
@@ -28,7 +29,7 @@ static const char SEQ_KEY[] = "store/next-seq";
 struct store {
 	struct sql *sql;
 	struct sql_query *append, *next, *drop, *sum, *oldest, *put, *get, *remove, *bury, *trim,
-	    *count_dead;
+		*count_dead;
 	int64_t next_seq;
 	int64_t buried;
 	struct store_total totals[LETTER_CLASSES];

@@ -104,8 +104,9 @@ static void on_ready(void *owner, unsigned events)
 enum err tunnel_open(struct tunnel *t, struct loop *l, int near_fd, int far_fd, struct why *why)
 {
 	t->loop = l;
-	t->near =
-	    (struct watch){ .fd = near_fd, .events = LOOP_READ, .owner = t, .on_ready = on_ready };
+	t->near = (struct watch){
+		.fd = near_fd, .events = LOOP_READ, .owner = t, .on_ready = on_ready
+	};
 	t->far = t->near;
 	t->far.fd = far_fd;
 	t->near_ended = t->far_ended = false;

@@ -45,8 +45,8 @@ static bool open_file(struct journal *j)
 	char name[NAME_MAX_BYTES];
 	struct stat st;
 	name_of(j->base, name);
-	j->fd =
-	    openat(j->folder, name, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
+	j->fd = openat(j->folder, name, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC,
+		       0600);
 	if (j->fd < 0 || fstat(j->fd, &st))
 		return false;
 	j->end = j->base + st.st_size;

@@ -294,11 +294,12 @@ static enum err begin(struct keeping *k, struct why *why)
 
 int main(int argc, char **argv)
 {
-	static struct keeping k = { .pipes = { -1, -1 }, .ending.code = -1, .journal.fd = -1 };
+	static struct keeping k; /* all zero: it costs the file nothing */
 	struct why why = { "" };
 	if (argc != 2)
 		return 2;
 	k.folder = argv[1];
+	k.pipes[JOURNAL_STDOUT] = k.pipes[JOURNAL_STDERR] = k.journal.fd = k.ending.code = -1;
 	stay_alive();
 	if (begin(&k, &why))
 		return 2;
