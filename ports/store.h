@@ -21,7 +21,7 @@
 enum letter_class { LETTER_EVENT, LETTER_LOG, LETTER_TELEMETRY, LETTER_CLASSES };
 
 enum {
-	STORE_KEY_MAX = 96,
+	STORE_KEY_MAX = 160,
 	DEAD_LETTERS_MAX = 64, /* refused by the hub, kept to be looked at */
 };
 

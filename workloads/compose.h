@@ -1,0 +1,43 @@
+/*
+ * compose - from a container's specification to the launch of its keeper.
+ *
+ * Command and environment as Kubernetes puts them together with the image's,
+ * $(NAME) expanded; volumes found and made; limits, user and oom score set.
+ */
+#pragma once
+
+#include "ports/launch.h"
+#include "workloads/pod.h"
+#include "workloads/site.h"
+
+enum {
+	TMP_DEFAULT = 16 * 1024 * 1024, /* bytes of the private /tmp and of emptyDir in memory */
+	FILES_DEFAULT = 1024,           /* RLIMIT_NOFILE */
+};
+
+/* What a launch says about the one container that it is for. */
+struct compose_order {
+	const struct site *site;
+	const struct pod *pod;
+	const struct container_spec *container;
+	const char *workload; /* "pod/container" */
+	const char *folder;   /* the keeper's */
+};
+
+/* Fill what the specification decides; the caller adds user, cgroup and
+ * instance. Strings live in `arena`, the pod or the site. */
+enum err compose_launch(const struct compose_order *order, struct arena *arena, struct launch *out,
+			struct why *why);
+
+/* Is every volume allowed here, and every image one that this board may run? */
+enum err compose_admit(const struct site *site, const struct pod *pod, struct why *why);
+
+/* Kubernetes' score by class of service, within 200-1000. */
+int64_t compose_oom_score_adj(const struct container_spec *c, int64_t memory_bytes);
+
+/* Replace $(NAME) by the value of NAME in `env`, $$ by $; what is not known
+ * stays as it is. The result lives in `arena`; NULL: no memory. */
+const char *compose_expand(struct arena *arena, const char *text, const char *const *env);
+
+/* Remove the pod's emptyDir volumes. */
+enum err compose_remove_volumes(const struct site *site, const char *pod, struct why *why);

@@ -1,0 +1,353 @@
+#include "workloads/image.h"
+
+#include "base/scoped.h"
+#include "base/text.h"
+#include "ports/file.h"
+#include "ports/json.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/utsname.h>
+
+enum { IMAGE_PATH_MAX = 160 + 96 };
+
+enum err images_open(struct images *i, const char *path, const struct blobs *blobs,
+		     const char *unpack_program, struct why *why)
+{
+	i->blobs = blobs;
+	i->unpack_program = unpack_program;
+	if (!text_copy(i->path, sizeof i->path, bytes_of(path)))
+		return why_set(why, ERR_INVALID, "%s: the path is too long", path);
+	return dir_make(path, 0700, why);
+}
+
+static void folder_of(const struct images *i, const char *digest, const char *tail,
+		      char out[IMAGE_PATH_MAX])
+{
+	snprintf(out, IMAGE_PATH_MAX, "%s/%.64s%s", i->path, digest + 7, tail);
+}
+
+bool image_is_ready(const struct images *i, const char *digest)
+{
+	char path[IMAGE_PATH_MAX];
+	folder_of(i, digest, "/config.json", path);
+	return file_exists(path);
+}
+
+void image_root(const struct images *i, const char *digest, char *out, size_t cap)
+{
+	char path[IMAGE_PATH_MAX];
+	folder_of(i, digest, "/rootfs", path);
+	text_copy(out, cap, bytes_of(path));
+}
+
+/* A JSON document among the blobs; the caller frees it. */
+static enum err read_document(const struct images *i, const char *digest, struct json **out,
+			      struct why *why)
+{
+	SCOPED_MEMORY char *text = malloc(IMAGE_DOCUMENT_MAX);
+	size_t len;
+	int64_t total;
+	if (!text)
+		return why_set(why, ERR_SYSTEM, "image: no memory");
+	enum err e = blobs_read(i->blobs, digest, 0, text, IMAGE_DOCUMENT_MAX, &len, &total, why);
+	if (!e && total > IMAGE_DOCUMENT_MAX)
+		e = why_set(why, ERR_INVALID, "a document of %lld bytes", (long long)total);
+	if (!e)
+		e = json_parse((struct bytes){ text, len }, out, why);
+	return e ? why_in(why, e, "image") : OK;
+}
+
+static const char *descriptor_digest(const struct json *descriptor)
+{
+	const char *digest = json_string(json_member(descriptor, "digest"));
+	return digest && label_is_digest(bytes_of(digest)) ? digest : NULL;
+}
+
+static enum err check_layers(const struct json *layers, struct why *why)
+{
+	int64_t size, all = 0;
+	if (json_count(layers) == 0 || json_count(layers) > IMAGE_LAYERS_MAX)
+		return why_set(why, ERR_INVALID, "image: 1 to %d layers are expected",
+			       IMAGE_LAYERS_MAX);
+	for (const struct json *l = json_first(layers); l; l = json_next(l)) {
+		if (!descriptor_digest(l) || !json_integer(json_member(l, "size"), &size) ||
+		    size < 0)
+			return why_set(why, ERR_INVALID, "image: a layer without digest or size");
+		all += size;
+	}
+	if (all > BLOB_MAX)
+		return why_set(why, ERR_FULL, "image: %lld bytes of layers; %lld are allowed",
+			       (long long)all, BLOB_MAX);
+	return OK;
+}
+
+/* A document that is an index as well could mean two things (CVE-2021-41190). */
+static enum err check_manifest(const struct json *m, struct why *why)
+{
+	if (json_member(m, "manifests"))
+		return why_set(why, ERR_INVALID,
+			       "image: an index of several images; name the one for this board");
+	if (!descriptor_digest(json_member(m, "config")))
+		return why_set(why, ERR_INVALID, "image: the manifest has no configuration");
+	return check_layers(json_member(m, "layers"), why);
+}
+
+static const char *our_architecture(void)
+{
+	static const char *const names[][2] = {
+		{ "x86_64", "amd64" }, { "aarch64", "arm64" },   { "armv7l", "arm" },
+		{ "armv6l", "arm" },   { "riscv64", "riscv64" },
+	};
+	struct utsname u;
+	uname(&u);
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		if (strcmp(u.machine, names[i][0]) == 0)
+			return names[i][1];
+	return "unknown";
+}
+
+static enum err check_config(const struct images *i, const char *digest, struct why *why)
+{
+	struct json *config;
+	enum err e = read_document(i, digest, &config, why);
+	if (e)
+		return e;
+	const char *architecture = json_string(json_member(config, "architecture"));
+	if (architecture && strcmp(architecture, our_architecture()) != 0)
+		e = why_set(why, ERR_INVALID, "image: it is for %.20s, this board is %s",
+			    architecture, our_architecture());
+	json_free(config);
+	return e;
+}
+
+static enum err missing_of(const struct images *i, const struct json *manifest,
+			   char out[DIGEST_SIZE], struct why *why)
+{
+	enum err e = check_manifest(manifest, why);
+	if (e)
+		return e;
+	const char *digest = descriptor_digest(json_member(manifest, "config"));
+	if (blobs_have(i->blobs, digest)) {
+		e = check_config(i, digest, why);
+		if (e)
+			return e;
+		const struct json *l = json_first(json_member(manifest, "layers"));
+		while (l && blobs_have(i->blobs, descriptor_digest(l)))
+			l = json_next(l);
+		if (!l)
+			return ERR_NOT_FOUND;
+		digest = descriptor_digest(l);
+	}
+	strcpy(out, digest);
+	return OK;
+}
+
+enum err image_missing_blob(const struct images *i, const char *digest, char out[DIGEST_SIZE],
+			    struct why *why)
+{
+	struct json *manifest;
+	if (!blobs_have(i->blobs, digest)) {
+		strcpy(out, digest);
+		return OK;
+	}
+	enum err e = read_document(i, digest, &manifest, why);
+	if (e)
+		return e;
+	e = missing_of(i, manifest, out, why);
+	json_free(manifest);
+	return e;
+}
+
+static enum err copy_list(const struct json *list, const char **out, size_t cap,
+			  struct arena *arena)
+{
+	size_t n = 0;
+	for (const struct json *x = json_first(list); x; x = json_next(x)) {
+		const char *s = json_string(x);
+		if (!s || n == cap)
+			return ERR_INVALID;
+		out[n] = arena_copy(arena, bytes_of(s));
+		if (!out[n++])
+			return ERR_INVALID;
+	}
+	return OK;
+}
+
+enum err image_read_config(const struct images *i, const char *digest, struct arena *arena,
+			   struct image_config *out, struct why *why)
+{
+	char path[IMAGE_PATH_MAX];
+	SCOPED_MEMORY char *text = NULL;
+	struct json *config;
+	size_t len;
+	*out = (struct image_config){ 0 };
+	folder_of(i, digest, "/config.json", path);
+	enum err e = file_read(path, IMAGE_DOCUMENT_MAX, &text, &len, why);
+	if (!e)
+		e = json_parse((struct bytes){ text, len }, &config, why);
+	if (e)
+		return e;
+
+	const struct json *c = json_member(config, "config");
+	const char *workdir = json_string(json_member(c, "WorkingDir"));
+	out->workdir = workdir && *workdir ? arena_copy(arena, bytes_of(workdir)) : NULL;
+	if (copy_list(json_member(c, "Entrypoint"), out->entrypoint, ARGS_MAX, arena) ||
+	    copy_list(json_member(c, "Cmd"), out->cmd, ARGS_MAX, arena) ||
+	    copy_list(json_member(c, "Env"), out->env, ENV_MAX, arena))
+		e = why_set(why, ERR_INVALID, "image: Entrypoint, Cmd or Env is unusable");
+	json_free(config);
+	return e;
+}
+
+/* The configuration goes in, and the folder gets its name. */
+static enum err complete(struct unpacking *u, struct why *why)
+{
+	char part[IMAGE_PATH_MAX], whole[IMAGE_PATH_MAX], config[IMAGE_PATH_MAX];
+	struct json *manifest;
+	SCOPED_MEMORY char *text = malloc(IMAGE_DOCUMENT_MAX);
+	size_t len;
+	int64_t total;
+	folder_of(u->images, u->digest, ".part", part);
+	folder_of(u->images, u->digest, "", whole);
+	folder_of(u->images, u->digest, ".part/config.json", config);
+	enum err e = read_document(u->images, u->digest, &manifest, why);
+	if (e || !text)
+		return e;
+
+	const char *digest = descriptor_digest(json_member(manifest, "config"));
+	e = blobs_read(u->images->blobs, digest, 0, text, IMAGE_DOCUMENT_MAX, &len, &total, why);
+	if (!e)
+		e = file_replace(config, (struct bytes){ text, len }, true, why);
+	if (!e)
+		e = dir_remove(whole, why);
+	if (!e && rename(part, whole))
+		e = why_set(why, ERR_SYSTEM, "image: rename: %s", strerror(errno));
+	json_free(manifest);
+	return e;
+}
+
+static void on_output(void *owner, unsigned events)
+{
+	struct unpacking *u = owner;
+	size_t len = strlen(u->said.text);
+	(void)events;
+	ssize_t n = read(u->output.fd, u->said.text + len, sizeof u->said.text - 1 - len);
+	if (n > 0)
+		u->said.text[len + (size_t)n] = '\0';
+}
+
+static void on_ended(void *owner, int code, int signo)
+{
+	struct unpacking *u = owner;
+	struct why why = { "" };
+	enum err e = OK;
+	on_output(u, 0);
+	u->said.text[strcspn(u->said.text, "\n")] = '\0';
+	image_unpack_stop(u);
+	if (signo > 0)
+		e = why_set(&why, ERR_SYSTEM, "image: skerry-unpack was ended by signal %d", signo);
+	else if (code != 0)
+		e = why_set(&why, ERR_INVALID, "image: %s", u->said.text);
+	else
+		e = complete(u, &why);
+	u->on_unpacked(u->owner, e, &why);
+}
+
+/* The program and its arguments: DESTINATION LAYER... */
+struct unpack_command {
+	const char *argv[IMAGE_LAYERS_MAX + 3];
+	char destination[IMAGE_PATH_MAX];
+	char layers[IMAGE_LAYERS_MAX][IMAGE_PATH_MAX];
+};
+
+static enum err make_command(const struct images *i, const char *digest, struct unpack_command *c,
+			     struct why *why)
+{
+	struct json *manifest;
+	size_t n = 0;
+	enum err e = read_document(i, digest, &manifest, why);
+	if (e)
+		return e;
+	folder_of(i, digest, ".part", c->destination);
+	e = dir_remove(c->destination, why);
+	if (!e)
+		e = dir_make(c->destination, 0700, why);
+	folder_of(i, digest, ".part/rootfs", c->destination);
+	c->argv[0] = i->unpack_program;
+	c->argv[1] = c->destination;
+	for (const struct json *l = json_first(json_member(manifest, "layers")); l;
+	     l = json_next(l)) {
+		blobs_path(i->blobs, descriptor_digest(l), c->layers[n], sizeof c->layers[n]);
+		c->argv[2 + n] = c->layers[n];
+		n++;
+	}
+	json_free(manifest);
+	return e;
+}
+
+enum err image_unpack(struct unpacking *u, const struct images *i, struct loop *l,
+		      const char *digest, struct why *why)
+{
+	int ends[2];
+	SCOPED_MEMORY struct unpack_command *c = calloc(1, sizeof *c);
+	if (!c || pipe2(ends, O_CLOEXEC | O_NONBLOCK))
+		return why_set(why, ERR_SYSTEM, "image: %s", strerror(errno));
+	SCOPED_FD read_end = ends[0];
+	SCOPED_FD write_end = ends[1];
+
+	enum err e = make_command(i, digest, c, why);
+	if (e)
+		return e;
+	u->images = i;
+	strcpy(u->digest, digest);
+	u->said.text[0] = '\0';
+	u->process.owner = u;
+	u->process.on_exit = on_ended;
+	const struct process_options options = { .argv = c->argv, .out_fd = write_end };
+	e = process_start(l, &options, &u->process, why);
+	if (e)
+		return e;
+	u->output = (struct watch){
+		.fd = take_fd(&read_end), .events = LOOP_READ, .owner = u, .on_ready = on_output
+	};
+	return loop_watch(l, &u->output, why);
+}
+
+void image_unpack_stop(struct unpacking *u)
+{
+	process_end(&u->process);
+	if (!u->process.loop)
+		return;
+	if (u->output.fd >= 0) {
+		loop_unwatch(u->process.loop, &u->output);
+		close(u->output.fd);
+	}
+	u->output.fd = -1;
+	u->process.loop = NULL;
+}
+
+struct sweep {
+	const struct images *images;
+	bool (*keep)(void *owner, const char *digest);
+	void *owner;
+};
+
+static void sweep_one(void *owner, const char *name)
+{
+	const struct sweep *s = owner;
+	char digest[DIGEST_SIZE + 8], path[IMAGE_PATH_MAX];
+	snprintf(digest, sizeof digest, "sha256:%.70s", name);
+	if (label_is_digest(bytes_of(digest)) && s->keep(s->owner, digest))
+		return;
+	snprintf(path, sizeof path, "%s/%.80s", s->images->path, name);
+	if (dir_remove(path, NULL))
+		return; /* the next sweep tries again */
+}
+
+enum err images_sweep(const struct images *i, bool (*keep)(void *owner, const char *digest),
+		      void *owner, struct why *why)
+{
+	struct sweep s = { i, keep, owner };
+	return dir_each(i->path, sweep_one, &s, why);
+}

@@ -1,0 +1,41 @@
+/*
+ * site - what all workloads of a board share. Filled once by the agent, which
+ * owns all of it and hears the news.
+ */
+#pragma once
+
+#include "ports/cgroup.h"
+#include "ports/loop.h"
+#include "ports/store.h"
+#include "workloads/image.h"
+
+struct workload;
+
+/* Names of Kubernetes' events where it has one. */
+struct workload_news {
+	const struct workload *workload;
+	bool warning;
+	const char *reason; /* "Started", "OOMKilled", ... */
+	const char *message;
+};
+
+struct site {
+	struct loop *loop;
+	struct cgroup_tree *cgroups;
+	struct store *store;
+	const struct images *images;
+	const char *device;
+	const char *run_dir;   /* workloads live in run_dir/w/POD.CONTAINER */
+	const char *state_dir; /* emptyDir volumes live in state_dir/volumes/POD/NAME */
+	const char *keeper_program;
+	const char *const *host_paths; /* what hostPath may name, or be below; ends in NULL */
+	bool allow_host_image;
+	int64_t memory_bytes; /* of the board */
+
+	void *owner;
+	void (*on_news)(void *owner, const struct workload_news *news);
+	void (*on_change)(void *owner);                  /* some state differs from before */
+	void (*on_log)(void *owner, struct workload *w); /* it printed something */
+	/* Its telemetry socket is there; before it is closed, `fd` is -1. */
+	void (*on_socket)(void *owner, struct workload *w, int fd);
+};

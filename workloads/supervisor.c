@@ -1,0 +1,363 @@
+#include "workloads/supervisor.h"
+
+#include "base/text.h"
+#include "ports/file.h"
+#include "workloads/compose.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+void supervisor_init(struct supervisor *s, const struct site *site)
+{
+	*s = (struct supervisor){ .site = *site };
+}
+
+static size_t size_of(const struct running_pod *r)
+{
+	return r->pod ? r->pod->container_count : 0;
+}
+
+static void close_pod(struct running_pod *r)
+{
+	for (size_t i = 0; i < size_of(r); i++)
+		workload_close(&r->workloads[i]);
+	pod_free(r->pod);
+	pod_free(r->next);
+	free(r);
+}
+
+void supervisor_deinit(struct supervisor *s)
+{
+	for (size_t i = 0; i < PLAN_HAVE_MAX; i++)
+		if (s->pods[i])
+			close_pod(s->pods[i]);
+	for (size_t i = 0; i < SUPERVISOR_STRAYS_MAX; i++) {
+		if (!s->strays[i])
+			continue;
+		workload_close(s->strays[i]);
+		free(s->strays[i]);
+	}
+	*s = (struct supervisor){ 0 };
+}
+
+static struct running_pod **find_pod(struct supervisor *s, const char *name)
+{
+	for (size_t i = 0; i < PLAN_HAVE_MAX; i++)
+		if (s->pods[i] && strcmp(s->pods[i]->pod->name, name) == 0)
+			return &s->pods[i];
+	return NULL;
+}
+
+static void on_stopped(void *owner, struct workload *w);
+
+static void start_pod(struct supervisor *s, struct running_pod *r)
+{
+	for (size_t i = 0; i < size_of(r); i++) {
+		struct workload *w = &r->workloads[i];
+		workload_open(w, &s->site, r->pod, &r->pod->containers[i], r->generation);
+		w->owner = s;
+		w->on_stopped = on_stopped;
+	}
+	for (size_t i = 0; i < size_of(r); i++)
+		workload_start(&r->workloads[i]);
+}
+
+/* All containers have ended: the pod's memory and folders go, its successor comes. */
+static void bury_pod(struct supervisor *s, struct running_pod **at)
+{
+	struct running_pod *r = *at;
+	for (size_t i = 0; i < size_of(r); i++) {
+		workload_close(&r->workloads[i]);
+		workload_remove(&r->workloads[i]);
+	}
+	(void)!compose_remove_volumes(&s->site, r->pod->name, NULL);
+	struct pod *next = r->next;
+	r->next = NULL;
+	pod_free(r->pod);
+	r->pod = next;
+	r->leaving = false;
+	if (!next) {
+		free(r);
+		*at = NULL;
+		s->site.on_change(s->site.owner);
+		return;
+	}
+	r->generation = r->next_generation;
+	start_pod(s, r);
+}
+
+static bool has_ended(const struct running_pod *r)
+{
+	for (size_t i = 0; i < size_of(r); i++)
+		if (r->workloads[i].state != WORKLOAD_STOPPED)
+			return false;
+	return true;
+}
+
+static void bury_stray(struct supervisor *s, struct workload *w)
+{
+	for (size_t i = 0; i < SUPERVISOR_STRAYS_MAX; i++) {
+		if (s->strays[i] != w)
+			continue;
+		workload_close(w);
+		workload_remove(w);
+		free(w);
+		s->strays[i] = NULL;
+	}
+}
+
+static void on_stopped(void *owner, struct workload *w)
+{
+	struct supervisor *s = owner;
+	if (!w->pod) {
+		bury_stray(s, w);
+		return;
+	}
+	for (size_t i = 0; i < PLAN_HAVE_MAX; i++) {
+		struct running_pod *r = s->pods[i];
+		if (!r || r->pod != w->pod)
+			continue;
+		if (r->leaving && has_ended(r))
+			bury_pod(s, &s->pods[i]);
+		return;
+	}
+}
+
+static void stop_pod(struct running_pod *r)
+{
+	if (r->leaving)
+		return;
+	/* The last container to stop buries the pod, maybe within workload_stop(). */
+	const size_t count = size_of(r);
+	r->leaving = true;
+	for (size_t i = 0; i + 1 < count; i++)
+		workload_stop(&r->workloads[i]);
+	workload_stop(&r->workloads[count - 1]);
+}
+
+static void add_pod(struct supervisor *s, struct pod *pod, int64_t generation)
+{
+	size_t i = 0;
+	while (s->pods[i]) /* supervisor_reach() has counted the places */
+		i++;
+	s->pods[i] = calloc(1, sizeof **s->pods);
+	assert(s->pods[i]);
+	s->pods[i]->pod = pod;
+	s->pods[i]->generation = generation;
+	start_pod(s, s->pods[i]);
+}
+
+static void replace_pod(struct running_pod *r, struct pod *next, int64_t generation)
+{
+	pod_free(r->next);
+	r->next = next;
+	r->next_generation = generation;
+	stop_pod(r);
+}
+
+static void keep_pod(struct running_pod *r, struct pod *pod, int64_t generation)
+{
+	pod_free(pod);
+	r->generation = generation;
+	for (size_t i = 0; i < size_of(r); i++) {
+		r->workloads[i].generation = generation;
+		r->workloads[i].failures = 0;
+	}
+}
+
+/* --- what an earlier agent left behind --- */
+
+static bool is_wanted(struct supervisor *s, const char *leaf)
+{
+	for (size_t i = 0; i < PLAN_HAVE_MAX; i++)
+		for (size_t k = 0; s->pods[i] && k < size_of(s->pods[i]); k++)
+			if (strcmp(s->pods[i]->workloads[k].leaf, leaf) == 0)
+				return true;
+	for (size_t i = 0; i < SUPERVISOR_STRAYS_MAX; i++)
+		if (s->strays[i] && strcmp(s->strays[i]->leaf, leaf) == 0)
+			return true;
+	return false;
+}
+
+static void on_folder(void *owner, const char *leaf)
+{
+	struct supervisor *s = owner;
+	size_t place = 0;
+	if (is_wanted(s, leaf) || strlen(leaf) >= WORKLOAD_NAME_SIZE)
+		return;
+	while (place < SUPERVISOR_STRAYS_MAX && s->strays[place])
+		place++;
+	struct workload *w = place < SUPERVISOR_STRAYS_MAX ? calloc(1, sizeof *w) : NULL;
+	if (!w)
+		return; /* found again by the next agent */
+	workload_open_stray(w, &s->site, leaf);
+	w->owner = s;
+	w->on_stopped = on_stopped;
+	if (workload_adopt(w)) {
+		s->strays[place] = w;
+		workload_stop(w);
+		return;
+	}
+	workload_remove(w);
+	free(w);
+}
+
+/* A group without a folder: its keeper was killed together with the agent. */
+static void on_leaf(void *owner, const char *leaf)
+{
+	struct supervisor *s = owner;
+	if (is_wanted(s, leaf) || !strchr(leaf, '.'))
+		return;
+	(void)!cgroup_kill(s->site.cgroups, leaf, NULL);
+	(void)!cgroup_remove(s->site.cgroups, leaf, NULL);
+}
+
+static void stop_strays(struct supervisor *s)
+{
+	char path[PATH_LIMIT];
+	snprintf(path, sizeof path, "%s/w", s->site.run_dir);
+	(void)!dir_each(path, on_folder, s, NULL);
+	(void)!cgroup_each(s->site.cgroups, on_leaf, s, NULL);
+}
+
+/* --- reaching a set --- */
+
+/* What a set is compared with; too large for the stack. */
+struct reaching {
+	struct plan_pod want[PODS_MAX], have[PLAN_HAVE_MAX];
+	char names[PLAN_HAVE_MAX][LABEL_SIZE];
+	size_t have_count;
+	struct plan plan;
+};
+
+static void carry_out(struct supervisor *s, const struct reaching *r, struct pod *const *pods,
+		      int64_t generation)
+{
+	for (size_t i = 0; i < r->plan.count; i++) {
+		const struct step *step = &r->plan.steps[i];
+		if (step->kind == STEP_START) {
+			add_pod(s, pods[step->want], generation);
+			continue;
+		}
+		struct running_pod *have = *find_pod(s, r->names[step->have]);
+		if (step->kind == STEP_STOP)
+			replace_pod(have, NULL, generation);
+		else if (step->kind == STEP_REPLACE || have->leaving)
+			replace_pod(have, pods[step->want], generation);
+		else
+			keep_pod(have, pods[step->want], generation);
+	}
+}
+
+static void make_plan(struct supervisor *s, struct pod *const *pods, size_t count,
+		      struct reaching *r)
+{
+	for (size_t i = 0; i < count; i++)
+		r->want[i] = (struct plan_pod){ pods[i]->name, pods[i]->digest };
+	for (size_t i = 0; i < PLAN_HAVE_MAX; i++) {
+		if (!s->pods[i])
+			continue;
+		const struct pod *p = s->pods[i]->pod;
+		strcpy(r->names[r->have_count], p->name);
+		r->have[r->have_count] = (struct plan_pod){ r->names[r->have_count], p->digest };
+		r->have_count++;
+	}
+	plan_make(r->want, count, r->have, r->have_count, &r->plan);
+}
+
+static bool has_places(const struct reaching *r)
+{
+	size_t needed = r->have_count;
+	for (size_t i = 0; i < r->plan.count; i++)
+		needed += r->plan.steps[i].kind == STEP_START;
+	return needed <= PLAN_HAVE_MAX;
+}
+
+enum err supervisor_reach(struct supervisor *s, struct pod *const *pods, size_t count,
+			  int64_t generation)
+{
+	struct reaching *r = calloc(1, sizeof *r);
+	assert(r && count <= PODS_MAX);
+	make_plan(s, pods, count, r);
+	if (!has_places(r)) {
+		free(r);
+		return ERR_AGAIN;
+	}
+	carry_out(s, r, pods, generation);
+	free(r);
+
+	if (!s->has_applied)
+		stop_strays(s);
+	s->has_applied = true;
+	s->site.on_change(s->site.owner);
+	return OK;
+}
+
+/* --- looking --- */
+
+static bool is_in_trouble(const struct workload *w)
+{
+	return w->trouble.text[0] != '\0';
+}
+
+static void look_at(const struct workload *w, struct supervisor_health *out)
+{
+	out->workloads++;
+	out->failures += w->failures;
+	bool done_well = w->state == WORKLOAD_DONE && w->last.known && w->last.code == 0;
+	if ((w->state == WORKLOAD_RUNNING && w->ready) || done_well)
+		out->ready++;
+	else if (!out->worst || (is_in_trouble(w) && !is_in_trouble(out->worst)))
+		out->worst = w;
+}
+
+void supervisor_health(const struct supervisor *s, struct supervisor_health *out)
+{
+	*out = (struct supervisor_health){ 0 };
+	for (size_t i = 0; i < PLAN_HAVE_MAX; i++) {
+		const struct running_pod *r = s->pods[i];
+		if (!r || (r->leaving && !r->next))
+			continue;
+		if (r->leaving) {
+			/* Its successor has not even started. */
+			out->workloads += r->next->container_count;
+			out->worst = out->worst ? out->worst : &r->workloads[0];
+			continue;
+		}
+		for (size_t k = 0; k < size_of(r); k++)
+			look_at(&r->workloads[k], out);
+	}
+}
+
+void supervisor_each(struct supervisor *s, void (*on_workload)(void *owner, struct workload *w),
+		     void *owner)
+{
+	for (size_t i = 0; i < PLAN_HAVE_MAX; i++)
+		for (size_t k = 0; s->pods[i] && k < size_of(s->pods[i]); k++)
+			on_workload(owner, &s->pods[i]->workloads[k]);
+}
+
+struct workload *supervisor_find(struct supervisor *s, const char *name)
+{
+	for (size_t i = 0; i < PLAN_HAVE_MAX; i++) {
+		struct running_pod *r = s->pods[i];
+		if (r && size_of(r) == 1 && strcmp(r->pod->name, name) == 0)
+			return &r->workloads[0];
+		for (size_t k = 0; r && k < size_of(r); k++)
+			if (strcmp(r->workloads[k].name, name) == 0)
+				return &r->workloads[k];
+	}
+	return NULL;
+}
+
+void supervisor_sum(struct pod *const *pods, size_t count, int64_t *out_memory_bytes,
+		    int64_t *out_cpu_milli)
+{
+	*out_memory_bytes = *out_cpu_milli = 0;
+	for (size_t i = 0; i < count; i++)
+		for (size_t k = 0; k < pods[i]->container_count; k++) {
+			*out_memory_bytes += pods[i]->containers[k].memory_request;
+			*out_cpu_milli += pods[i]->containers[k].limits.cpu_request_milli;
+		}
+}

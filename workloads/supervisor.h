@@ -1,0 +1,62 @@
+/*
+ * supervisor - brings the pods that run to the pods that are wanted.
+ *
+ * It is told whole sets, never changes: the plan finds out what to do. A pod
+ * that is replaced or removed first ends; its successor starts when nothing of
+ * it is left.
+ */
+#pragma once
+
+#include "workloads/plan.h"
+#include "workloads/pod.h"
+#include "workloads/workload.h"
+
+enum { SUPERVISOR_STRAYS_MAX = 16 };
+
+/* One pod on this board: what runs, and what shall take its place. */
+struct running_pod {
+	struct pod *pod;  /* owned; NULL: this place is free */
+	struct pod *next; /* owned; starts when `pod` has ended */
+	bool leaving;
+	int64_t generation, next_generation;
+	struct workload workloads[CONTAINERS_MAX];
+};
+
+struct supervisor {
+	struct site site;
+	struct running_pod *pods[PLAN_HAVE_MAX];
+	struct workload *strays[SUPERVISOR_STRAYS_MAX];
+	bool has_applied;
+};
+
+/* How the wanted pods are. */
+struct supervisor_health {
+	size_t workloads, ready; /* completed ones count as ready */
+	int64_t failures;        /* runs that ended badly, of pods that the last set brought */
+	const struct workload
+		*worst; /* one that is not ready, the one in trouble first; NULL: none */
+};
+
+/* `site` is copied; what it points to stays the caller's. */
+void supervisor_init(struct supervisor *s, const struct site *site);
+
+/* Forget everything in memory; what runs goes on. */
+void supervisor_deinit(struct supervisor *s);
+
+/* Take the pods (at most PODS_MAX) and reach them; the array stays the caller's.
+ * ERR_AGAIN: too many of earlier sets are still ending; nothing was taken. */
+enum err supervisor_reach(struct supervisor *s, struct pod *const *pods, size_t count,
+		      int64_t generation);
+
+void supervisor_health(const struct supervisor *s, struct supervisor_health *out);
+
+/* Every workload there is, in a stable order. */
+void supervisor_each(struct supervisor *s, void (*on_workload)(void *owner, struct workload *w),
+		     void *owner);
+
+/* "pod/container", or "pod" when it has one container. NULL: there is none. */
+struct workload *supervisor_find(struct supervisor *s, const char *name);
+
+/* Sums over the wanted pods, for admission. */
+void supervisor_sum(struct pod *const *pods, size_t count, int64_t *out_memory_bytes,
+		    int64_t *out_cpu_milli);
