@@ -1,0 +1,41 @@
+/*
+ * desired - the envelope of a desired state: who it is for, and in which order.
+ *
+ * The workloads inside stay JSON; reading them is not this folder's business.
+ */
+#pragma once
+
+#include "base/err.h"
+#include "base/label.h"
+#include "ports/json.h"
+
+enum {
+	HEALTHY_FOR_DEFAULT_MS = 10 * 1000,
+	PROGRESS_EXTRA_MS = 60 * 1000, /* beyond healthyFor, to become healthy at all */
+};
+
+/* (epoch, generation), compared in this order. */
+struct desired_id {
+	int64_t epoch, generation;
+	char digest[DIGEST_SIZE]; /* of the document's bytes; "" for none */
+};
+
+struct desired {
+	struct json *document; /* owned */
+	struct desired_id id;
+	bool rolls_back;
+	int64_t healthy_for_ms;
+	int64_t progress_deadline_ms; /* not healthy by then: it has failed */
+	const struct json *workloads; /* an array, inside document */
+	char warning[160];            /* what was ignored; "" when nothing */
+};
+
+/* ERR_INVALID or ERR_FULL with the reason. desired_free() gives *out back. */
+enum err desired_read(struct bytes document, const char *fleet, const char *device,
+		      struct desired *out, struct why *why);
+void desired_free(struct desired *d);
+
+enum desired_order { DESIRED_NEWER, DESIRED_SAME, DESIRED_CONFLICT, DESIRED_STALE };
+
+/* What a new document is beside the newest that was accepted. */
+enum desired_order desired_compare(const struct desired_id *kept, const struct desired_id *new_id);

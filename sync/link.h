@@ -1,0 +1,76 @@
+/*
+ * link - the way to the broker: up, down, and who is there.
+ *
+ * Connects, says that the device is here (and leaves a will that says that it
+ * is not), subscribes, and begins again with a growing, random pause when the
+ * connection ends. A session number rises with each connection and is kept on
+ * flash, so that a will that comes late never hides a newer birth.
+ */
+#pragma once
+
+#include "base/url.h"
+#include "ports/loop.h"
+#include "ports/mqtt.h"
+#include "ports/store.h"
+#include "sync/topic.h"
+
+enum {
+	LINK_PAUSE_FIRST_MS = 1000,
+	LINK_PAUSE_MAX_MS = 30 * 1000, /* full jitter: the pause is random up to this */
+	LINK_SUBSCRIBE_WAIT_MS = 30 * 1000,
+};
+
+struct link_hooks {
+	void *owner;
+	void (*on_up)(void *owner);   /* subscribed: letters may leave */
+	void (*on_down)(void *owner); /* what was under way is lost */
+	void (*on_letter)(void *owner, const struct topic *topic, struct bytes payload);
+	void (*on_delivered)(void *owner, int ticket);
+};
+
+struct link {
+	struct loop *loop;
+	struct store *store;
+	struct mqtt *mqtt;
+	struct link_hooks hooks;
+	struct url broker;
+	char fleet[LABEL_SIZE], device[LABEL_SIZE];
+	char join_dir[160];
+	struct timer timer; /* to connect again, or to give up waiting for SUBACK */
+	unsigned failures;  /* in a row */
+	bool is_up;         /* CONNACK and SUBACK */
+	bool leaving;
+	char why_leaving[16];
+	int64_t session;
+	int64_t generation; /* in presence */
+	int64_t changed_ms; /* when it went up or down; 0: never */
+	struct why why;     /* why it is down; empty when it is up */
+	struct why refused; /* what the broker did not let us subscribe to; empty: all is well */
+	struct why logged;  /* the failure that was logged last, so that it is not again */
+	unsigned unlogged;
+};
+
+/* All is copied but the hooks' owner. */
+struct link_options {
+	const struct url *broker;
+	const char *fleet, *device, *join_dir;
+};
+
+enum err link_open(struct link *l, struct loop *loop, struct store *store,
+		   const struct link_options *options, const struct link_hooks *hooks,
+		   struct why *why);
+void link_close(struct link *l);
+
+/* Begin to connect; never ends by itself. */
+void link_start(struct link *l);
+
+/* Say goodbye: `why` is "stop", "reboot" or "sleep". on_down follows, at once
+ * when there is no connection. */
+void link_leave(struct link *l, const char *why);
+
+/* Tell the generation with the presence; published when it changes. */
+void link_set_generation(struct link *l, int64_t generation);
+
+/* Publish below our own topic; `rest` begins with "up/". ERR_OFFLINE. */
+enum err link_publish(struct link *l, const char *rest, struct bytes payload, int qos, bool retain,
+		      int *out_ticket);

@@ -1,0 +1,134 @@
+#include "sync/outbox.h"
+
+#include "ports/random.h"
+
+static const char BUF_KEY[] = "outbox/buf";
+
+enum { TRIES_MAX = 64 }; /* letters given up for one new one */
+
+enum err outbox_open(struct outbox *o, struct store *store, int64_t quota_bytes, struct why *why)
+{
+	struct bytes kept;
+	*o = (struct outbox){ .store = store, .quota = quota_bytes };
+	if (store_get(store, BUF_KEY, &kept) == OK && kept.len == OUTBOX_BUF_SIZE - 1) {
+		memcpy(o->buf, kept.at, kept.len);
+		return OK;
+	}
+	random_name(o->buf, OUTBOX_BUF_SIZE - 1);
+	return store_put(store, BUF_KEY, bytes_of(o->buf), why);
+}
+
+void outbox_total(const struct outbox *o, struct store_total *out)
+{
+	*out = (struct store_total){ 0 };
+	for (enum letter_class c = 0; c < LETTER_CLASSES; c++) {
+		struct store_total t;
+		store_total(o->store, c, &t);
+		out->letters += t.letters;
+		out->bytes += t.bytes;
+		if (t.letters && (!out->oldest_ms || t.oldest_ms < out->oldest_ms))
+			out->oldest_ms = t.oldest_ms;
+	}
+}
+
+/* Give up the oldest letter that matters no more than `class`, the least
+ * first. ERR_FULL: there is none. */
+static enum err give_up_one(struct outbox *o, enum letter_class class, struct why *why)
+{
+	for (enum letter_class c = LETTER_CLASSES; c-- > class;) {
+		struct letter oldest;
+		int64_t dropped;
+		if (store_next(o->store, c, 0, INT64_MAX >> 16, &oldest))
+			continue;
+		const uint32_t items = oldest.items;
+		enum err e = store_drop(o->store, oldest.seq, oldest.seq, &dropped, why);
+		if (!e && !outbox_is_acknowledged(o, oldest.seq))
+			o->dropped[c] += items;
+		return e;
+	}
+	return ERR_FULL;
+}
+
+static bool has_room(const struct outbox *o, size_t len)
+{
+	struct store_total t;
+	outbox_total(o, &t);
+	return t.bytes + (int64_t)len <= o->quota;
+}
+
+static enum err make_room(struct outbox *o, const struct letter *letter, struct why *why)
+{
+	enum err e = OK;
+	while (!e && !has_room(o, letter->body.len))
+		e = give_up_one(o, letter->class, why);
+	return e;
+}
+
+/* A medium that is full may have room again when something is deleted: its
+ * pages are used anew. */
+static enum err append(struct outbox *o, const struct letter *letter, struct why *why)
+{
+	int64_t seq;
+	enum err e = store_append(o->store, letter, &seq, why);
+	for (int i = 0; e == ERR_FULL && i < TRIES_MAX; i++) {
+		e = give_up_one(o, letter->class, why);
+		if (!e)
+			e = store_append(o->store, letter, &seq, why);
+	}
+	return e;
+}
+
+enum err outbox_settle(struct outbox *o, struct why *why)
+{
+	enum err e = OK;
+	for (size_t i = 0; !e && i < o->ack_count; i++) {
+		int64_t dropped;
+		e = store_drop(o->store, o->acks[i].from, o->acks[i].to, &dropped, why);
+	}
+	/* What could not be deleted now is sent again one day, and dropped then. */
+	o->ack_count = 0;
+	return e;
+}
+
+enum err outbox_add(struct outbox *o, const struct letter *letter, struct why *why)
+{
+	enum err e = outbox_settle(o, why);
+	if (!e)
+		e = make_room(o, letter, why);
+	if (!e)
+		e = append(o, letter, why);
+	if (e) {
+		o->dropped[letter->class] += letter->items;
+		return e == ERR_FULL ? why_set(why, e, "the outbox is full: %lld bytes",
+					       (long long)o->quota)
+				     : e;
+	}
+	if (o->on_added)
+		o->on_added(o->owner);
+	return OK;
+}
+
+void outbox_acknowledge(struct outbox *o, int64_t from, int64_t to)
+{
+	struct outbox_range *last = o->ack_count ? &o->acks[o->ack_count - 1] : NULL;
+	if (last && from == last->to + 1) {
+		last->to = to;
+		return;
+	}
+	if (o->ack_count == OUTBOX_ACKS_MAX && outbox_settle(o, NULL))
+		return; /* sent again, acknowledged again */
+	o->acks[o->ack_count++] = (struct outbox_range){ from, to };
+}
+
+bool outbox_is_acknowledged(const struct outbox *o, int64_t seq)
+{
+	for (size_t i = 0; i < o->ack_count; i++)
+		if (seq >= o->acks[i].from && seq <= o->acks[i].to)
+			return true;
+	return false;
+}
+
+enum err outbox_refuse(struct outbox *o, int64_t seq, const char *reason, struct why *why)
+{
+	return store_bury(o->store, seq, reason, why);
+}

@@ -1,0 +1,36 @@
+#include "sync/topic.h"
+
+#include "base/text.h"
+
+static bool take_level(const char **rest, char out[LABEL_SIZE])
+{
+	size_t n = strcspn(*rest, "/");
+	struct bytes level = { *rest, n };
+	if (n == 0 || n > TOPIC_LEVEL_MAX || !text_copy(out, LABEL_SIZE, level))
+		return false;
+	*rest += n + ((*rest)[n] == '/');
+	return true;
+}
+
+enum err topic_parse(const char *text, struct topic *out)
+{
+	char root[LABEL_SIZE], direction[LABEL_SIZE];
+	*out = (struct topic){ 0 };
+	if (strlen(text) > TOPIC_MAX || !take_level(&text, root) || strcmp(root, TOPIC_ROOT) != 0 ||
+	    !take_level(&text, out->fleet) || !take_level(&text, out->device) ||
+	    !take_level(&text, direction) || !take_level(&text, out->channel))
+		return ERR_INVALID;
+
+	out->is_up = strcmp(direction, "up") == 0;
+	if (!out->is_up && strcmp(direction, "dn") != 0)
+		return ERR_INVALID;
+	if ((*text && !take_level(&text, out->a)) || (*text && !take_level(&text, out->b)) || *text)
+		return ERR_INVALID;
+	return OK;
+}
+
+void topic_make(char out[TOPIC_MAX + 1], const char *fleet, const char *device, const char *rest)
+{
+	struct text t = text_in(out, TOPIC_MAX + 1);
+	text_add(&t, TOPIC_ROOT "/%s/%s/%s", fleet, device, rest);
+}

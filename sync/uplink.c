@@ -1,0 +1,326 @@
+#include "sync/uplink.h"
+
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "ports/clock.h"
+#include "ports/compress.h"
+#include "sync/ack.h"
+#include "sync/segment.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { PLACES = UPLINK_WINDOW + UPLINK_WINDOW_EVENTS, BOOT_SHIFT = 8 };
+
+static const int64_t SEQ_MAX = (int64_t)1 << 47;
+
+uint32_t uplink_boot_flags(void)
+{
+	char boot[BOOT_ID_SIZE];
+	clock_boot_id(boot);
+	return (uint32_t)strtoul(boot, NULL, 16) << BOOT_SHIFT;
+}
+
+/* --- the window --- */
+
+static struct under_way *find_place(struct uplink *u, enum letter_class class)
+{
+	size_t used = 0, bytes = 0;
+	struct under_way *place = NULL;
+	for (size_t i = 0; i < PLACES; i++) {
+		used += u->window[i].seq != 0;
+		bytes += u->window[i].bytes;
+		if (!u->window[i].seq)
+			place = &u->window[i];
+	}
+	if (class == LETTER_EVENT)
+		return place;
+	return used < UPLINK_WINDOW && bytes < UPLINK_WINDOW_BYTES ? place : NULL;
+}
+
+static void release(struct uplink *u, int64_t from, int64_t to)
+{
+	for (size_t i = 0; i < PLACES; i++)
+		if (u->window[i].seq >= from && u->window[i].seq <= to)
+			u->window[i] = (struct under_way){ 0 };
+}
+
+/* --- putting a message together --- */
+
+/* Times since boot become times since 1970 as soon as that can be known. */
+static void choose_clock(const struct uplink *u, const struct letter *l, struct segment_head *head)
+{
+	const int64_t now = clock_now_ms(), wall = clock_wall_ms();
+	const uint32_t boot_mask = ~0u << BOOT_SHIFT;
+	if (l->flags & LETTER_WALL) {
+		head->history = clock_is_set(wall) && wall - l->made_ms > HISTORY_AFTER_MS;
+		return;
+	}
+	bool this_boot = (l->flags & boot_mask) == u->boot;
+	int64_t age = this_boot ? now - l->made_ms : now;
+	head->history = age > HISTORY_AFTER_MS;
+	/* Of an earlier boot nobody knows how long the board was off: as if it had
+	 * ended when this one began, which keeps the order. */
+	int64_t since_boot_now = this_boot ? now : l->made_ms + now;
+	head->clock = clock_is_set(wall) ? SEGMENT_OFFSET : SEGMENT_ARRIVAL;
+	head->clock_ms = clock_is_set(wall) ? wall - since_boot_now : since_boot_now;
+}
+
+static enum err make_telemetry(struct uplink *u, const struct letter *l,
+			       const struct segment_head *head, struct bytes *out)
+{
+	size_t len = segment_write(head, u->scratch);
+	if (l->body.len > MESSAGE_MAX - len)
+		return ERR_FULL;
+	memcpy(u->scratch + len, l->body.at, l->body.len);
+	*out = (struct bytes){ u->scratch, len + l->body.len };
+	return OK;
+}
+
+/* Logs and events: the members of an object, unpacked behind the head. */
+static enum err make_document(struct uplink *u, const struct letter *l,
+			      const struct segment_head *head, struct bytes *out)
+{
+	struct text t = text_in(u->scratch, MESSAGE_MAX);
+	size_t len;
+	text_add(&t, "{\"v\":1,\"dev\":\"%s\",\"buf\":\"%s\",\"seq\":%lld,", u->link->device,
+		 head->buf, (long long)head->seq);
+	if (head->history)
+		text_add(&t, "\"hist\":true,");
+	if (head->clock == SEGMENT_OFFSET)
+		text_add(&t, "\"clock\":\"mono\",\"offset\":%lld,", (long long)head->clock_ms);
+	if (head->clock == SEGMENT_ARRIVAL)
+		text_add(&t, "\"clock\":\"mono\",\"now\":%lld,", (long long)head->clock_ms);
+	enum err e = compress_unpack(l->body, u->scratch + t.len, MESSAGE_MAX - t.len - 1, &len);
+	if (e)
+		return e;
+	u->scratch[t.len + len] = '}';
+	*out = (struct bytes){ u->scratch, t.len + len + 1 };
+	return OK;
+}
+
+static enum err send(struct uplink *u, const struct letter *l)
+{
+	char rest[TOPIC_MAX];
+	struct segment_head head = { .seq = l->seq };
+	struct bytes payload;
+	text_copy(head.buf, sizeof head.buf, bytes_of(u->outbox->buf));
+	choose_clock(u, l, &head);
+	enum err e = l->class == LETTER_TELEMETRY ? make_telemetry(u, l, &head, &payload)
+						  : make_document(u, l, &head, &payload);
+	if (e)
+		return e;
+	if (l->class == LETTER_EVENT)
+		snprintf(rest, sizeof rest, "up/event");
+	else
+		snprintf(rest, sizeof rest, "up/%s/%s", l->class == LETTER_LOG ? "log" : "telec",
+			 l->stream);
+	return link_publish(u->link, rest, payload, 1, false, NULL);
+}
+
+/* A letter that cannot be read back must not stop the queue behind it. */
+static void bury(struct uplink *u, int64_t seq, enum err e)
+{
+	log_err("letter %lld does not read back, set aside class=%s", (long long)seq, err_name(e));
+	if (outbox_refuse(u->outbox, seq, "does not read back", NULL))
+		log_err("letter %lld could not be set aside", (long long)seq);
+}
+
+/* --- choosing what goes next --- */
+
+/* The next of a class: a live one, else one of the backlog. */
+static enum err next_of(struct uplink *u, enum letter_class class, struct letter *out)
+{
+	int64_t *live = &u->live_at[class], *back = &u->back_at[class];
+	int64_t *at = live;
+	enum err e;
+	do {
+		e = store_next(u->outbox->store, class, *live, SEQ_MAX, out);
+		at = live;
+		if (e == ERR_NOT_FOUND) {
+			e = store_next(u->outbox->store, class, *back, u->live_from, out);
+			at = back;
+		}
+		if (!e)
+			*at = out->seq;
+	} while (!e && outbox_is_acknowledged(u->outbox, out->seq));
+	return e;
+}
+
+static void step_back(struct uplink *u, const struct letter *l)
+{
+	int64_t *at = l->seq > u->live_from ? u->live_at : u->back_at;
+	at[l->class] = l->seq - 1;
+}
+
+/* True: something was sent, and there may be more. */
+static bool send_next(struct uplink *u, enum letter_class class, int64_t now_ms)
+{
+	struct letter l;
+	struct under_way *place = find_place(u, class);
+	if (!place || next_of(u, class, &l))
+		return false;
+	const int64_t seq = l.seq;
+	const size_t bytes = l.body.len;
+	enum err e = send(u, &l);
+	if (e == ERR_OFFLINE) {
+		step_back(u, &l);
+		return false;
+	}
+	if (e) {
+		bury(u, seq, e);
+		return true;
+	}
+	*place = (struct under_way){ seq, bytes, now_ms + UPLINK_AGAIN_FIRST_MS, 1 };
+	return true;
+}
+
+static void arm(struct uplink *u)
+{
+	int64_t due = INT64_MAX;
+	for (size_t i = 0; i < PLACES; i++)
+		if (u->window[i].seq && u->window[i].again_ms < due)
+			due = u->window[i].again_ms;
+	loop_disarm(u->loop, &u->timer);
+	if (due != INT64_MAX)
+		loop_arm(u->loop, &u->timer, due);
+}
+
+static void fill_window(struct uplink *u, int64_t now_ms)
+{
+	for (enum letter_class c = 0; c < LETTER_CLASSES; c++)
+		while (u->link->is_up && send_next(u, c, now_ms))
+			;
+	arm(u);
+}
+
+/* --- sending again --- */
+
+static bool read_again(struct uplink *u, int64_t seq, struct letter *out)
+{
+	for (enum letter_class c = 0; c < LETTER_CLASSES; c++)
+		if (store_next(u->outbox->store, c, seq - 1, seq, out) == OK)
+			return true;
+	return false;
+}
+
+static void send_again(struct uplink *u, struct under_way *w, int64_t now_ms)
+{
+	struct letter l;
+	if (outbox_is_acknowledged(u->outbox, w->seq) || !read_again(u, w->seq, &l)) {
+		*w = (struct under_way){ 0 }; /* acknowledged, or given up for lack of room */
+		return;
+	}
+	int64_t pause = UPLINK_AGAIN_FIRST_MS;
+	for (unsigned i = 0; i < w->tries && pause < UPLINK_AGAIN_MAX_MS; i++)
+		pause *= 2;
+	w->again_ms = now_ms + (pause < UPLINK_AGAIN_MAX_MS ? pause : UPLINK_AGAIN_MAX_MS);
+	w->tries++;
+	if (send(u, &l))
+		log_debug("letter %lld was not sent again", (long long)w->seq);
+}
+
+static void on_due(void *owner, int64_t now_ms)
+{
+	struct uplink *u = owner;
+	for (size_t i = 0; i < PLACES && u->link->is_up; i++)
+		if (u->window[i].seq && u->window[i].again_ms <= now_ms)
+			send_again(u, &u->window[i], now_ms);
+	if (u->link->is_up)
+		fill_window(u, now_ms);
+}
+
+static void on_settle(void *owner, int64_t now_ms)
+{
+	struct uplink *u = owner;
+	struct why why;
+	(void)now_ms;
+	if (outbox_settle(u->outbox, &why))
+		log_warn("acknowledged letters stay for now why=\"%s\"", why.text);
+}
+
+void uplink_wake(struct uplink *u)
+{
+	/* Not at once: the letter may be part of a transaction that is still open. */
+	if (u->link->is_up)
+		loop_arm(u->loop, &u->timer, 0);
+}
+
+/* --- what the link tells --- */
+
+void uplink_on_up(struct uplink *u)
+{
+	on_settle(u, 0);
+	memset(u->window, 0, sizeof u->window);
+	u->live_from = store_last_seq(u->outbox->store);
+	for (enum letter_class c = 0; c < LETTER_CLASSES; c++) {
+		u->live_at[c] = u->live_from;
+		u->back_at[c] = 0;
+	}
+	uplink_wake(u);
+}
+
+void uplink_on_down(struct uplink *u)
+{
+	loop_disarm(u->loop, &u->timer);
+	memset(u->window, 0, sizeof u->window);
+}
+
+static void on_ok(void *owner, int64_t from, int64_t to)
+{
+	struct uplink *u = owner;
+	release(u, from, to);
+	outbox_acknowledge(u->outbox, from, to);
+	if (!u->settling.armed)
+		loop_arm(u->loop, &u->settling, clock_now_ms() + UPLINK_SETTLE_MS);
+}
+
+static void on_bad(void *owner, int64_t seq, const char *reason)
+{
+	struct uplink *u = owner;
+	struct why why = { "" };
+	release(u, seq, seq);
+	enum err e = outbox_refuse(u->outbox, seq, reason, &why);
+	log_warn("the hub refuses a letter, set aside seq=%lld why=\"%.120s\"%s%s", (long long)seq,
+		 reason, e ? " but: " : "", e ? why.text : "");
+}
+
+/* The hub has just come: what it may have missed goes again now. */
+static void on_hello(void *owner)
+{
+	struct uplink *u = owner;
+	for (size_t i = 0; i < PLACES; i++)
+		u->window[i].again_ms = 0;
+}
+
+void uplink_on_ack(struct uplink *u, struct bytes payload)
+{
+	const struct ack_hooks hooks = { u, on_ok, on_bad, on_hello };
+	struct why why;
+	enum err e = ack_read(payload, u->outbox->buf, &hooks, &why);
+	if (e == ERR_INVALID || e == ERR_FULL)
+		log_warn("an acknowledgement was not understood why=\"%s\"", why.text);
+	uplink_wake(u);
+}
+
+enum err uplink_open(struct uplink *u, struct loop *loop, struct link *link, struct outbox *outbox,
+		     struct why *why)
+{
+	*u = (struct uplink){ .loop = loop, .link = link, .outbox = outbox };
+	u->timer = (struct timer){ .owner = u, .on_due = on_due };
+	u->settling = (struct timer){ .owner = u, .on_due = on_settle };
+	u->boot = uplink_boot_flags();
+	u->scratch = malloc(MESSAGE_MAX + 1);
+	return u->scratch ? OK : why_set(why, ERR_SYSTEM, "uplink: no memory");
+}
+
+void uplink_close(struct uplink *u)
+{
+	if (!u->loop)
+		return;
+	loop_disarm(u->loop, &u->timer);
+	loop_disarm(u->loop, &u->settling);
+	free(u->scratch);
+	*u = (struct uplink){ 0 };
+}

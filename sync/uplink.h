@@ -1,0 +1,59 @@
+/*
+ * uplink - sends what waits in the outbox, and hears what has arrived.
+ *
+ * Events before logs before telemetry; what was made since the link came up
+ * before the backlog. A window bounds what is under way. A letter is forgotten
+ * only when the hub acknowledges it; one that it does not acknowledge goes
+ * again after 30 s, doubling to 15 min.
+ */
+#pragma once
+
+#include "sync/link.h"
+#include "sync/outbox.h"
+
+enum {
+	UPLINK_WINDOW = 32,               /* letters under way */
+	UPLINK_WINDOW_EVENTS = 8,         /* places that only events may take */
+	UPLINK_WINDOW_BYTES = 256 * 1024, /* of bodies under way */
+	UPLINK_AGAIN_FIRST_MS = 30 * 1000,
+	UPLINK_AGAIN_MAX_MS = 15 * 60 * 1000,
+	UPLINK_SETTLE_MS = 10 * 1000, /* acknowledgements wait this long for a write to join */
+};
+
+struct under_way {
+	int64_t seq; /* 0: free */
+	size_t bytes;
+	int64_t again_ms; /* when it is sent again */
+	unsigned tries;
+};
+
+struct uplink {
+	struct loop *loop;
+	struct link *link;
+	struct outbox *outbox;
+	struct timer timer;    /* to send, or to send again */
+	struct timer settling; /* to carry out acknowledgements */
+	struct under_way window[UPLINK_WINDOW + UPLINK_WINDOW_EVENTS];
+	int64_t live_from;               /* letters above it were made since the link is up */
+	int64_t live_at[LETTER_CLASSES]; /* sent up to here, of the live ones */
+	int64_t back_at[LETTER_CLASSES]; /* sent up to here, of the backlog */
+	uint32_t boot;                   /* of this boot, in letters without a wall clock */
+	char *scratch;                   /* MESSAGE_MAX bytes */
+};
+
+enum err uplink_open(struct uplink *u, struct loop *loop, struct link *link, struct outbox *outbox,
+		     struct why *why);
+void uplink_close(struct uplink *u);
+
+/* The link came up: everything that is not acknowledged goes, in order. */
+void uplink_on_up(struct uplink *u);
+void uplink_on_down(struct uplink *u);
+
+/* There is something new in the outbox. */
+void uplink_wake(struct uplink *u);
+
+/* dn/ack has come. */
+void uplink_on_ack(struct uplink *u, struct bytes payload);
+
+/* The upper half of a letter's flags: which boot its times belong to. */
+uint32_t uplink_boot_flags(void);
