@@ -1,5 +1,7 @@
 #include "base/json_guard.h"
 
+#include "base/utf8.h"
+
 #include <stdint.h>
 
 /* Where the guard stands in the text. `open` holds one bracket per level. */
@@ -43,30 +45,6 @@ static void skip_space(struct guard *g)
 static bool is_digit(unsigned char c)
 {
 	return c >= '0' && c <= '9';
-}
-
-static bool is_continuation(unsigned char c)
-{
-	return (c & 0xc0) == 0x80;
-}
-
-/* Length of the UTF-8 sequence here, 0 when it is not one (RFC 3629, table 3-7). */
-static size_t sequence_length(const struct guard *g)
-{
-	unsigned char a = peek(g, 0), b = peek(g, 1);
-	if (a < 0x80)
-		return 1;
-	if (a < 0xc2 || a > 0xf4 || !is_continuation(b))
-		return 0;
-	if (a < 0xe0)
-		return 2;
-	if (!is_continuation(peek(g, 2)))
-		return 0;
-	if (a < 0xf0)
-		return (a == 0xe0 && b < 0xa0) || (a == 0xed && b > 0x9f) ? 0 : 3;
-	if (!is_continuation(peek(g, 3)))
-		return 0;
-	return (a == 0xf0 && b < 0x90) || (a == 0xf4 && b > 0x8f) ? 0 : 4;
 }
 
 static int hex_value(unsigned char c)
@@ -142,7 +120,7 @@ static bool check_string(struct guard *g)
 				return false;
 			continue;
 		}
-		size_t n = sequence_length(g);
+		size_t n = utf8_length((const char *)g->at + g->i, g->len - g->i);
 		if (n == 0)
 			return bad(g, "bytes that are not UTF-8");
 		g->i += n;

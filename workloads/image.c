@@ -248,7 +248,8 @@ static void on_ended(void *owner, int code, int signo)
 	if (signo > 0)
 		e = why_set(&why, ERR_SYSTEM, "image: skerry-unpack was ended by signal %d", signo);
 	else if (code != 0)
-		e = why_set(&why, ERR_INVALID, "image: %s", u->said.text);
+		e = why_set(&why, code == UNPACK_BAD_IMAGE ? ERR_INVALID : ERR_SYSTEM, "image: %s",
+			    u->said.text);
 	else
 		e = complete(u, &why);
 	u->on_unpacked(u->owner, e, &why);

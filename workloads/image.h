@@ -16,6 +16,9 @@
 
 enum { IMAGE_LAYERS_MAX = 16, IMAGE_DOCUMENT_MAX = 64 * 1024 };
 
+/* Exit codes of skerry-unpack beside 0; its stdout has one line of reason. */
+enum { UNPACK_FAILED = 1, UNPACK_BAD_IMAGE = 2 };
+
 struct images {
 	char path[160];
 	const struct blobs *blobs;

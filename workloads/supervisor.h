@@ -46,7 +46,7 @@ void supervisor_deinit(struct supervisor *s);
 /* Take the pods (at most PODS_MAX) and reach them; the array stays the caller's.
  * ERR_AGAIN: too many of earlier sets are still ending; nothing was taken. */
 enum err supervisor_reach(struct supervisor *s, struct pod *const *pods, size_t count,
-		      int64_t generation);
+			  int64_t generation);
 
 void supervisor_health(const struct supervisor *s, struct supervisor_health *out);
 

@@ -1,0 +1,395 @@
+#include "agent/agent.h"
+
+#include "base/log.h"
+#include "base/scoped.h"
+#include "base/text.h"
+#include "ports/clock.h"
+#include "ports/file.h"
+#include "ports/notify.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+enum { GOODBYE_MS = 3000, STATE_PATH_MAX = 192 };
+
+/* --- news of the workloads --- */
+
+static void on_news(void *owner, const struct workload_news *n)
+{
+	struct agent *a = owner;
+	event_add(&a->events, n->warning, n->reason, n->workload->name, n->message, NULL);
+}
+
+static void on_workload_change(void *owner)
+{
+	struct agent *a = owner;
+	deploy_on_workloads(&a->deploy);
+	report_changed(&a->report);
+}
+
+static void on_log(void *owner, struct workload *w)
+{
+	struct agent *a = owner;
+	collect_log(&a->collect);
+	command_on_log(&a->command, w);
+}
+
+static void on_socket(void *owner, struct workload *w, int fd)
+{
+	struct agent *a = owner;
+	char pod[LABEL_SIZE];
+	if (fd < 0) {
+		ingest_remove(&a->ingest, w->name);
+		return;
+	}
+	text_copy(pod, sizeof pod, (struct bytes){ w->name, strcspn(w->name, "/") });
+	ingest_add(&a->ingest, fd, pod, w->name);
+}
+
+/* --- collecting --- */
+
+static void on_points(void *owner)
+{
+	struct agent *a = owner;
+	collect_soon(&a->collect);
+}
+
+static bool on_gather_full(void *owner)
+{
+	struct agent *a = owner;
+	return collect_flush(&a->collect);
+}
+
+static void on_letter_added(void *owner)
+{
+	struct agent *a = owner;
+	uplink_wake(&a->uplink);
+}
+
+/* --- the link --- */
+
+static void on_link_up(void *owner)
+{
+	struct agent *a = owner;
+	uplink_on_up(&a->uplink);
+	report_on_up(&a->report);
+	deploy_on_up(&a->deploy);
+}
+
+static void on_link_down(void *owner)
+{
+	struct agent *a = owner;
+	uplink_on_down(&a->uplink);
+	if (a->stopping)
+		loop_stop(a->loop);
+}
+
+static void on_letter(void *owner, const struct topic *t, struct bytes payload)
+{
+	struct agent *a = owner;
+	if (strcmp(t->channel, "desired") == 0)
+		deploy_on_document(&a->deploy, payload);
+	else if (strcmp(t->channel, "ack") == 0)
+		uplink_on_ack(&a->uplink, payload);
+	else if (strcmp(t->channel, "blob") == 0)
+		deploy_on_block(&a->deploy, t->a, t->b, payload);
+	else if (strcmp(t->channel, "cmd") == 0)
+		command_on_letter(&a->command, t->a, payload);
+}
+
+static void on_delivered(void *owner, int ticket)
+{
+	/* The broker has it: that is not yet the hub. */
+	(void)owner;
+	(void)ticket;
+}
+
+/* --- deploying --- */
+
+static void on_deploy_change(void *owner)
+{
+	struct agent *a = owner;
+	link_set_generation(&a->link, a->deploy.running.generation);
+	report_changed(&a->report);
+}
+
+static enum err ask_blob(void *owner, struct bytes request)
+{
+	struct agent *a = owner;
+	return a->link.is_up ? link_publish(&a->link, "up/blob/get", request, 1, false, NULL)
+			     : ERR_OFFLINE;
+}
+
+/* --- opening --- */
+
+static enum err take_lock(struct agent *a, struct why *why)
+{
+	char path[STATE_PATH_MAX];
+	snprintf(path, sizeof path, "%s/lock", a->config.state_dir);
+	a->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (a->lock_fd < 0)
+		return why_set(why, ERR_SYSTEM, "open %s: %s", path, strerror(errno));
+	if (flock(a->lock_fd, LOCK_EX | LOCK_NB))
+		return why_set(why, ERR_CONFLICT, "another agent works in %s", a->config.state_dir);
+	return OK;
+}
+
+/* Folders of workloads belong to one boot: after another one nothing of them runs. */
+static enum err clear_old_run(struct agent *a, struct why *why)
+{
+	char path[STATE_PATH_MAX], workloads[STATE_PATH_MAX], boot[BOOT_ID_SIZE];
+	SCOPED_MEMORY char *kept = NULL;
+	size_t len;
+	snprintf(path, sizeof path, "%s/boot", a->config.run_dir);
+	snprintf(workloads, sizeof workloads, "%s/w", a->config.run_dir);
+	clock_boot_id(boot);
+	if (file_read(path, BOOT_ID_SIZE, &kept, &len, NULL) == OK && strcmp(kept, boot) == 0)
+		return dir_make(workloads, 0700, why);
+	enum err e = dir_remove(workloads, why);
+	if (!e)
+		e = dir_make(workloads, 0700, why);
+	return e ? e : file_replace(path, bytes_of(boot), false, why);
+}
+
+static enum err open_folders(struct agent *a, struct why *why)
+{
+	enum err e = dir_make(a->config.state_dir, 0700, why);
+	if (!e)
+		e = dir_make(a->config.run_dir, 0700, why);
+	if (!e)
+		e = take_lock(a, why);
+	if (!e)
+		e = clear_old_run(a, why);
+	return e;
+}
+
+/* Programs lie beside us, or where a package puts what nobody types. */
+static enum err find_program(const char *name, char out[192], struct why *why)
+{
+	char self[128];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+	if (n > 0) {
+		self[n] = '\0';
+		char *slash = strrchr(self, '/');
+		snprintf(out, 192, "%.*s/%s", (int)(slash - self), self, name);
+		if (file_exists(out))
+			return OK;
+	}
+	snprintf(out, 192, "/usr/libexec/skerry/%s", name);
+	if (file_exists(out))
+		return OK;
+	return why_set(why, ERR_NOT_FOUND,
+		       "%s is neither beside skerryd nor in /usr/libexec/skerry", name);
+}
+
+static enum err open_store(struct agent *a, struct why *why)
+{
+	char path[STATE_PATH_MAX];
+	snprintf(path, sizeof path, "%s/skerry.db", a->config.state_dir);
+	enum err e = store_open(path, &a->store, why);
+	if (e == ERR_CORRUPT) {
+		log_err("the database does not read back, set aside as %s.corrupt, starting anew "
+			"why=\"%s\"",
+			path, why->text);
+		e = store_open(path, &a->store, why);
+	}
+	if (!e)
+		e = outbox_open(&a->outbox, a->store, a->config.quota_bytes, why);
+	a->outbox.owner = a;
+	a->outbox.on_added = on_letter_added;
+	events_init(&a->events, &a->outbox);
+	return e;
+}
+
+static enum err open_images(struct agent *a, struct why *why)
+{
+	char path[STATE_PATH_MAX];
+	enum err e = find_program("skerry-keeper", a->keeper_program, why);
+	if (!e)
+		e = find_program("skerry-unpack", a->unpack_program, why);
+	snprintf(path, sizeof path, "%s/blobs", a->config.state_dir);
+	if (!e)
+		e = blobs_open(&a->blobs, path, why);
+	snprintf(path, sizeof path, "%s/images", a->config.state_dir);
+	return e ? e : images_open(&a->images, path, &a->blobs, a->unpack_program, why);
+}
+
+static enum err open_cgroups(struct agent *a, struct why *why)
+{
+	char name[LABEL_SIZE + 8], found[96];
+	snprintf(name, sizeof name, "skerry-%s", a->config.device);
+	enum err e = cgroup_open(name, &a->cgroups, why);
+	if (e)
+		return e;
+	cgroup_describe(a->cgroups, found, sizeof found);
+	log_info("cgroups found: %s", found);
+	if (!(cgroup_controllers(a->cgroups) & CGROUP_MEMORY))
+		log_warn("no memory controller: workloads with a memory limit will be refused; "
+			 "on a Raspberry Pi add cgroup_enable=memory to cmdline.txt");
+	return OK;
+}
+
+static void open_supervisor(struct agent *a)
+{
+	const struct site site = {
+		.loop = a->loop,
+		.cgroups = a->cgroups,
+		.store = a->store,
+		.images = &a->images,
+		.device = a->config.device,
+		.run_dir = a->config.run_dir,
+		.state_dir = a->config.state_dir,
+		.keeper_program = a->keeper_program,
+		.host_paths = a->config.host_paths,
+		.allow_host_image = a->config.allow_host_image,
+		.memory_bytes = a->board.memory_bytes,
+		.owner = a,
+		.on_news = on_news,
+		.on_change = on_workload_change,
+		.on_log = on_log,
+		.on_socket = on_socket,
+	};
+	supervisor_init(&a->supervisor, &site);
+}
+
+static enum err open_collecting(struct agent *a, struct why *why)
+{
+	enum err e = ingest_open(&a->ingest, a->loop, a->config.run_dir, why);
+	if (e)
+		return e;
+	a->ingest.owner = a;
+	a->ingest.on_points = on_points;
+	a->ingest.on_full = on_gather_full;
+	a->collect.flush_ms = a->config.flush_ms;
+	collect_init(&a->collect, a->loop, &a->outbox, &a->ingest, &a->supervisor);
+	ingest_recover(&a->ingest, a->store);
+	ingest_add(&a->ingest, a->ingest.host_fd, "host", "");
+	if (!ingest_is_empty(&a->ingest))
+		collect_soon(&a->collect);
+	return OK;
+}
+
+static enum err open_link(struct agent *a, struct why *why)
+{
+	const struct link_options options = {
+		.broker = &a->config.broker,
+		.fleet = a->config.fleet,
+		.device = a->config.device,
+		.join_dir = a->config.run_dir,
+	};
+	const struct link_hooks hooks = { a, on_link_up, on_link_down, on_letter, on_delivered };
+	enum err e = link_open(&a->link, a->loop, a->store, &options, &hooks, why);
+	return e ? e : uplink_open(&a->uplink, a->loop, &a->link, &a->outbox, why);
+}
+
+static enum err open_deploy(struct agent *a, struct why *why)
+{
+	const struct deploy_options options = {
+		.loop = a->loop,
+		.store = a->store,
+		.supervisor = &a->supervisor,
+		.images = &a->images,
+		.blobs = &a->blobs,
+		.events = &a->events,
+		.fleet = a->config.fleet,
+		.device = a->config.device,
+		.memory_bytes = a->board.memory_bytes,
+		.cpu_milli = a->board.cpu_milli,
+		.owner = a,
+		.on_change = on_deploy_change,
+		.ask_blob = ask_blob,
+	};
+	return deploy_open(&a->deploy, &options, why);
+}
+
+enum err agent_open(struct agent *a, const struct config *config, struct why *why)
+{
+	*a = (struct agent){ .config = *config, .lock_fd = -1, .started_ms = clock_now_ms() };
+	config_rebase(&a->config, config);
+	board_read(&a->board);
+	report_init(&a->report, a);
+	command_init(&a->command, a);
+
+	enum err e = open_folders(a, why);
+	if (!e)
+		e = loop_open(&a->loop, why);
+	if (!e)
+		e = open_store(a, why);
+	if (!e)
+		e = open_images(a, why);
+	if (!e)
+		e = open_cgroups(a, why);
+	if (e)
+		return e;
+	open_supervisor(a);
+	e = open_collecting(a, why);
+	if (!e)
+		e = open_link(a, why);
+	if (!e)
+		e = control_open(&a->control, a, why);
+	/* Last: it starts workloads, and their news finds everything in place. */
+	return e ? e : open_deploy(a, why);
+}
+
+/* --- running --- */
+
+static void on_goodbye(void *owner, int64_t now_ms)
+{
+	struct agent *a = owner;
+	(void)now_ms;
+	loop_stop(a->loop);
+}
+
+static void on_signal(void *owner, int signo)
+{
+	struct agent *a = owner;
+	if (signo == SIGHUP) {
+		log_info(
+			"SIGHUP: the configuration is read at the start only; restart to apply it");
+		return;
+	}
+	if (a->stopping) {
+		loop_stop(a->loop);
+		return;
+	}
+	log_info("stopping, workloads go on signal=%d", signo);
+	notify_send("STOPPING=1");
+	a->stopping = true;
+	a->goodbye = (struct timer){ .owner = a, .on_due = on_goodbye };
+	loop_arm(a->loop, &a->goodbye, clock_now_ms() + GOODBYE_MS);
+	link_leave(&a->link, "stop");
+}
+
+enum err agent_run(struct agent *a, struct why *why)
+{
+	enum err e = loop_on_signals(a->loop, on_signal, a, why);
+	if (e)
+		return e;
+	log_info("skerryd " SKERRY_VERSION " runs device=%s fleet=%s", a->config.device,
+		 a->config.fleet);
+	notify_send("READY=1");
+	link_start(&a->link);
+	return loop_run(a->loop, why);
+}
+
+void agent_close(struct agent *a)
+{
+	if (a->collect.loop && a->store) {
+		(void)collect_flush(&a->collect);
+		(void)!outbox_settle(&a->outbox, NULL);
+	}
+	control_close(&a->control);
+	deploy_close(&a->deploy);
+	supervisor_deinit(&a->supervisor);
+	uplink_close(&a->uplink);
+	link_close(&a->link);
+	ingest_close(&a->ingest);
+	/* The groups of running workloads stay; empty ones go. */
+	cgroup_close(a->cgroups, true);
+	store_close(a->store);
+	loop_close(a->loop);
+	close_quietly(a->lock_fd);
+}

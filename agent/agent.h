@@ -1,0 +1,56 @@
+/*
+ * agent - puts the parts together: this file is the map of skerryd.
+ *
+ * Letters come in through the link and go to the one that they are for; news
+ * of workloads goes to events, to the report and to deploy; what is collected
+ * goes to the outbox, and the uplink sends it.
+ */
+#pragma once
+
+#include "agent/board.h"
+#include "agent/collect.h"
+#include "agent/command.h"
+#include "agent/config.h"
+#include "agent/control.h"
+#include "agent/deploy.h"
+#include "agent/event.h"
+#include "agent/ingest.h"
+#include "agent/report.h"
+#include "sync/link.h"
+#include "sync/uplink.h"
+#include "workloads/supervisor.h"
+
+struct agent {
+	struct config config;
+	struct board board;
+	struct loop *loop;
+	struct store *store;
+	struct cgroup_tree *cgroups;
+	struct blobs blobs;
+	struct images images;
+	char keeper_program[192], unpack_program[192];
+	struct supervisor supervisor;
+	struct outbox outbox;
+	struct events events;
+	struct ingest ingest;
+	struct collect collect;
+	struct link link;
+	struct uplink uplink;
+	struct deploy deploy;
+	struct report report;
+	struct command command;
+	struct control control;
+	int lock_fd;
+	int64_t started_ms;
+	struct timer goodbye; /* leave without the broker's answer */
+	bool stopping;
+};
+
+/* Bring everything up; workloads run when it returns. agent_close() also after
+ * a failure. */
+enum err agent_open(struct agent *a, const struct config *config, struct why *why);
+
+/* Run until SIGTERM or SIGINT; workloads stay. */
+enum err agent_run(struct agent *a, struct why *why);
+
+void agent_close(struct agent *a);

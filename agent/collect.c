@@ -1,0 +1,105 @@
+#include "agent/collect.h"
+
+#include "base/log.h"
+
+#include <string.h>
+
+static void on_due(void *owner, int64_t now_ms)
+{
+	(void)now_ms;
+	(void)collect_flush(owner);
+}
+
+void collect_init(struct collect *c, struct loop *loop, struct outbox *outbox,
+		  struct ingest *ingest, struct supervisor *supervisor)
+{
+	const int64_t flush_ms = c->flush_ms;
+	*c = (struct collect){
+		.loop = loop,
+		.outbox = outbox,
+		.ingest = ingest,
+		.supervisor = supervisor,
+		.flush_ms = flush_ms,
+	};
+	c->timer = (struct timer){ .owner = c, .on_due = on_due };
+}
+
+void collect_soon(struct collect *c)
+{
+	if (!c->timer.armed)
+		loop_arm(c->loop, &c->timer, clock_now_ms() + c->flush_ms);
+}
+
+void collect_log(struct collect *c)
+{
+	c->log_is_new = true;
+	collect_soon(c);
+}
+
+struct logs {
+	struct collect *collect;
+	bool more;
+	enum err err;
+	struct why *why;
+};
+
+static void store_logs_of(void *owner, struct workload *w)
+{
+	struct logs *l = owner;
+	bool more = false;
+	if (l->err)
+		return;
+	l->err = logbook_store(l->collect->outbox, w, &more, l->why);
+	l->more |= more;
+}
+
+static enum err store_all(struct collect *c, struct logs *logs, struct why *why)
+{
+	enum err e = OK;
+	if (!ingest_is_empty(c->ingest))
+		e = ingest_store(c->ingest, c->outbox, why);
+	if (!e && c->log_is_new)
+		supervisor_each(c->supervisor, store_logs_of, logs);
+	return e ? e : logs->err;
+}
+
+/* The same trouble is told once, and once that it is over. */
+static void note_trouble(struct collect *c, const struct why *why)
+{
+	if (strcmp(c->trouble.text, why->text) != 0)
+		log_err("telemetry and logs not stored, kept in memory while there is room "
+			"why=\"%s\"",
+			why->text);
+	c->trouble = *why;
+}
+
+bool collect_flush(struct collect *c)
+{
+	struct why why = { "" };
+	struct logs logs = { .collect = c, .why = &why };
+	loop_disarm(c->loop, &c->timer);
+	if (ingest_is_empty(c->ingest) && !c->log_is_new)
+		return true;
+
+	enum err e = store_begin(c->outbox->store, &why);
+	if (!e) {
+		e = store_all(c, &logs, &why);
+		if (e)
+			store_rollback(c->outbox->store);
+		else
+			e = store_commit(c->outbox->store, &why);
+	}
+	if (e) {
+		note_trouble(c, &why);
+		collect_soon(c);
+		return false;
+	}
+	if (c->trouble.text[0])
+		log_info("telemetry and logs are stored again");
+	c->trouble.text[0] = '\0';
+	ingest_stored(c->ingest);
+	c->log_is_new = logs.more;
+	if (logs.more)
+		collect_soon(c);
+	return true;
+}

@@ -1,0 +1,250 @@
+#include "agent/config.h"
+
+#include "base/duration.h"
+#include "base/quantity.h"
+#include "base/scoped.h"
+#include "base/text.h"
+#include "ports/file.h"
+
+#include <stddef.h>
+#include <stdio.h>
+
+enum { FLUSH_MIN_MS = 100, FLUSH_MAX_MS = 3600 * 1000, QUOTA_MIN = 256 * 1024 };
+
+static enum err read_label(struct config *c, struct bytes value, void *into, struct why *why)
+{
+	(void)c;
+	if (!label_is_valid(value) || bytes_are(value, "hub"))
+		return why_set(why, ERR_INVALID, "\"%.*s\" is not a name: " LABEL_RULE,
+			       (int)(value.len < 80 ? value.len : 80), value.at);
+	text_copy(into, LABEL_SIZE, value);
+	return OK;
+}
+
+static enum err read_folder(struct config *c, struct bytes value, void *into, struct why *why)
+{
+	(void)c;
+	if (!value.len || value.at[0] != '/' || !text_copy(into, sizeof c->state_dir, value))
+		return why_set(why, ERR_INVALID,
+			       "an absolute path of at most %zu bytes is expected",
+			       sizeof c->state_dir - 1);
+	return OK;
+}
+
+static enum err read_broker(struct config *c, struct bytes value, void *into, struct why *why)
+{
+	enum err e = url_parse(value, into, why);
+	if (!e && c->broker.tls)
+		e = why_set(
+			why, ERR_INVALID,
+			"mqtts:// is not in this version yet; use mqtt:// on a network you trust");
+	c->has_broker = !e;
+	return e;
+}
+
+static enum err read_switch(struct config *c, struct bytes value, void *into, struct why *why)
+{
+	bool *on = into;
+	(void)c;
+	*on = bytes_are(value, "true");
+	if (!*on && !bytes_are(value, "false"))
+		return why_set(why, ERR_INVALID, "true or false is expected");
+	return OK;
+}
+
+static enum err read_flush(struct config *c, struct bytes value, void *into, struct why *why)
+{
+	int64_t *ms = into;
+	(void)c;
+	enum err e = duration_ms(value, ms, why);
+	if (!e && (*ms < FLUSH_MIN_MS || *ms > FLUSH_MAX_MS))
+		e = why_set(why, ERR_INVALID, "100ms to 1h is expected");
+	return e;
+}
+
+static enum err read_quota(struct config *c, struct bytes value, void *into, struct why *why)
+{
+	int64_t *bytes = into;
+	(void)c;
+	enum err e = quantity_units(value, bytes, why);
+	if (!e && *bytes < QUOTA_MIN)
+		e = why_set(why, ERR_INVALID, "at least 256Ki is expected");
+	return e;
+}
+
+/* The next of a list that is split by commas, without blanks around it. */
+static bool next_item(char **rest, char **out)
+{
+	char *item = strsep(rest, ",");
+	if (!item)
+		return false;
+	item += strspn(item, " \t");
+	char *end = item + strlen(item);
+	while (end > item && (end[-1] == ' ' || end[-1] == '\t'))
+		*--end = '\0';
+	*out = item;
+	return true;
+}
+
+static enum err read_paths(struct config *c, struct bytes value, void *into, struct why *why)
+{
+	size_t n = 0;
+	char *item;
+	(void)into;
+	if (!text_copy(c->path_text, sizeof c->path_text, value))
+		return why_set(why, ERR_INVALID, "the list is too long");
+	for (char *rest = c->path_text; next_item(&rest, &item);) {
+		size_t len = strlen(item);
+		while (len > 1 && item[len - 1] == '/')
+			item[--len] = '\0';
+		if (!len)
+			continue;
+		if (item[0] != '/' || strstr(item, "/.."))
+			return why_set(why, ERR_INVALID, "%.80s is not an absolute path", item);
+		if (n == CONFIG_PATHS_MAX)
+			return why_set(why, ERR_INVALID, "more than %d paths", CONFIG_PATHS_MAX);
+		c->host_paths[n++] = item;
+	}
+	c->host_paths[n] = NULL;
+	return OK;
+}
+
+static enum err read_labels(struct config *c, struct bytes value, void *into, struct why *why)
+{
+	char text[1024], *item;
+	(void)into;
+	c->label_count = 0;
+	if (!text_copy(text, sizeof text, value))
+		return why_set(why, ERR_INVALID, "the list is too long");
+	for (char *rest = text; next_item(&rest, &item);) {
+		char *equals = strchr(item, '=');
+		if (!*item)
+			continue;
+		if (!equals || equals == item || c->label_count == CONFIG_LABELS_MAX)
+			return why_set(why, ERR_INVALID, "up to %d key=value pairs are expected",
+				       CONFIG_LABELS_MAX);
+		struct config_label *l = &c->labels[c->label_count++];
+		if (!text_copy(l->key, sizeof l->key,
+			       (struct bytes){ item, (size_t)(equals - item) }) ||
+		    !text_copy(l->value, sizeof l->value, bytes_of(equals + 1)))
+			return why_set(why, ERR_INVALID, "label %.40s is too long", item);
+	}
+	return OK;
+}
+
+/* Reserved names: a board whose file asks for them must not run without. */
+static enum err refuse_later(struct config *c, struct bytes value, void *into, struct why *why)
+{
+	(void)c;
+	(void)value;
+	(void)into;
+	return why_set(why, ERR_INVALID, "this is not in this version yet; remove the line");
+}
+
+static const struct key {
+	const char *name;
+	enum err (*read)(struct config *c, struct bytes value, void *into, struct why *why);
+	size_t offset;
+} keys[] = {
+	{ "device", read_label, offsetof(struct config, device) },
+	{ "fleet", read_label, offsetof(struct config, fleet) },
+	{ "broker", read_broker, offsetof(struct config, broker) },
+	{ "state_dir", read_folder, offsetof(struct config, state_dir) },
+	{ "run_dir", read_folder, offsetof(struct config, run_dir) },
+	{ "allow_host_image", read_switch, offsetof(struct config, allow_host_image) },
+	{ "allow_host_path", read_paths, 0 },
+	{ "telemetry_flush", read_flush, offsetof(struct config, flush_ms) },
+	{ "outbox_quota", read_quota, offsetof(struct config, quota_bytes) },
+	{ "labels", read_labels, 0 },
+	{ "tls_ca", refuse_later, 0 },
+	{ "tls_cert", refuse_later, 0 },
+	{ "tls_key", refuse_later, 0 },
+	{ "tls_crl", refuse_later, 0 },
+	{ "trust_anchor", refuse_later, 0 },
+	{ "link_rate", refuse_later, 0 },
+	{ "link_daily", refuse_later, 0 },
+};
+
+void config_init(struct config *c)
+{
+	*c = (struct config){
+		.fleet = "main",
+		.state_dir = "/var/lib/skerry",
+		.run_dir = "/run/skerry",
+		.flush_ms = 5000,
+		.quota_bytes = 64 * 1024 * 1024,
+	};
+}
+
+static struct bytes trim(struct bytes s)
+{
+	while (s.len && (s.at[0] == ' ' || s.at[0] == '\t'))
+		s = (struct bytes){ s.at + 1, s.len - 1 };
+	while (s.len && strchr(" \t\r", s.at[s.len - 1]))
+		s.len--;
+	return s;
+}
+
+static enum err assign(struct config *c, struct bytes line, struct why *why)
+{
+	const char *equals = line.len ? memchr(line.at, '=', line.len) : NULL;
+	if (!equals)
+		return why_set(why, ERR_INVALID, "\"%.*s\" is not key = value",
+			       (int)(line.len < 40 ? line.len : 40), line.at);
+	struct bytes name = trim((struct bytes){ line.at, (size_t)(equals - line.at) });
+	struct bytes value =
+		trim((struct bytes){ equals + 1, line.len - (size_t)(equals + 1 - line.at) });
+	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+		if (!bytes_are(name, keys[i].name))
+			continue;
+		enum err e = keys[i].read(c, value, (char *)c + keys[i].offset, why);
+		return e ? why_in(why, e, keys[i].name) : OK;
+	}
+	return why_set(why, ERR_INVALID, "unknown key \"%.*s\"; docs/configuration.md has the list",
+		       (int)(name.len < 40 ? name.len : 40), name.at);
+}
+
+enum err config_read(struct config *c, const char *path, struct why *why)
+{
+	SCOPED_MEMORY char *text = NULL;
+	size_t len;
+	int number = 0;
+	enum err e = file_read(path, CONFIG_FILE_MAX, &text, &len, why);
+	for (char *rest = text, *line; !e && rest && (line = strsep(&rest, "\n"));) {
+		struct bytes trimmed = trim(bytes_of(line));
+		number++;
+		if (!trimmed.len || trimmed.at[0] == '#')
+			continue;
+		e = assign(c, trimmed, why);
+		if (e) {
+			char where[160];
+			snprintf(where, sizeof where, "%.140s:%d", path, number);
+			return why_in(why, e, where);
+		}
+	}
+	return e;
+}
+
+enum err config_set(struct config *c, const char *assignment, struct why *why)
+{
+	return assign(c, trim(bytes_of(assignment)), why);
+}
+
+void config_rebase(struct config *copy, const struct config *original)
+{
+	for (size_t i = 0; original->host_paths[i]; i++)
+		copy->host_paths[i] =
+			copy->path_text + (original->host_paths[i] - original->path_text);
+}
+
+enum err config_check(const struct config *c, struct why *why)
+{
+	if (!c->device[0])
+		return why_set(why, ERR_INVALID,
+			       "device is not set: a line such as \"device = drone-07\" is needed");
+	if (!c->has_broker)
+		return why_set(why, ERR_INVALID,
+			       "broker is not set: a line such as \"broker = mqtt://HOST:1883\" is "
+			       "needed");
+	return OK;
+}

@@ -1,0 +1,50 @@
+/*
+ * config - what this board is, from one file of `key = value` lines.
+ *
+ * Comments begin with #. An unknown key, a wrong value and a key of a feature
+ * that is not there yet are errors with their line; nothing is guessed. Keys
+ * are listed in docs/configuration.md.
+ */
+#pragma once
+
+#include "base/err.h"
+#include "base/label.h"
+#include "base/url.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { CONFIG_PATHS_MAX = 16, CONFIG_LABELS_MAX = 16, CONFIG_FILE_MAX = 64 * 1024 };
+
+struct config_label {
+	char key[LABEL_SIZE], value[LABEL_SIZE];
+};
+
+struct config {
+	char device[LABEL_SIZE], fleet[LABEL_SIZE];
+	bool has_broker;
+	struct url broker;
+	char state_dir[128], run_dir[128];
+	bool allow_host_image;
+	char path_text[1024]; /* what host_paths points into */
+	const char *host_paths[CONFIG_PATHS_MAX + 1];
+	int64_t flush_ms;
+	int64_t quota_bytes;
+	struct config_label labels[CONFIG_LABELS_MAX];
+	size_t label_count;
+};
+
+/* Defaults: what a board runs with when the file says nothing. */
+void config_init(struct config *c);
+
+/* ERR_INVALID: "FILE:LINE: reason". ERR_NOT_FOUND: there is no such file. */
+enum err config_read(struct config *c, const char *path, struct why *why);
+
+/* One "key=value", as behind --set. */
+enum err config_set(struct config *c, const char *assignment, struct why *why);
+
+/* A copy by assignment still points into the original: make it point into itself. */
+void config_rebase(struct config *copy, const struct config *original);
+
+/* What must be set is. */
+enum err config_check(const struct config *c, struct why *why);

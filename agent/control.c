@@ -1,0 +1,153 @@
+#include "agent/control.h"
+
+#include "agent/agent.h"
+#include "base/scoped.h"
+#include "ports/clock.h"
+#include "ports/socket.h"
+
+#include <stdio.h>
+#include <sys/socket.h>
+
+static void dismiss(struct control_guest *g)
+{
+	if (g->watch.fd < 0)
+		return;
+	loop_unwatch(g->control->agent->loop, &g->watch);
+	loop_disarm(g->control->agent->loop, &g->timer);
+	close(g->watch.fd);
+	free(g->answer);
+	g->answer = NULL;
+	g->watch.fd = -1;
+}
+
+static struct json *refuse(const char *text)
+{
+	struct json *j = json_new_object();
+	json_set_string(j, "error", text);
+	return j;
+}
+
+static struct json *carry_out(struct agent *a, const struct json *request)
+{
+	const char *verb = json_string(json_member(request, "verb"));
+	int64_t count = 0;
+	if (verb && strcmp(verb, "status") == 0)
+		return report_make_status(a);
+	if (!verb || strcmp(verb, "logs") != 0)
+		return refuse("this agent knows the verbs status and logs");
+	json_integer(json_member(request, "n"), &count);
+	struct json *logs = command_logs(a, json_string(json_member(request, "workload")), count);
+	return logs ? logs : refuse("no such workload");
+}
+
+static void make_answer(struct control_guest *g)
+{
+	struct json *request, *answer;
+	struct why why;
+	if (json_parse((struct bytes){ g->request, g->request_len }, &request, &why)) {
+		answer = refuse(why.text);
+	} else {
+		answer = carry_out(g->control->agent, request);
+		json_free(request);
+	}
+	g->answer = json_print(answer);
+	json_free(answer);
+	/* The newline takes the place of the NUL. */
+	g->answer_len = strlen(g->answer) + 1;
+	g->answer[g->answer_len - 1] = '\n';
+	g->sent = 0;
+}
+
+static void send_answer(struct control_guest *g)
+{
+	while (g->sent < g->answer_len) {
+		ssize_t n = send(g->watch.fd, g->answer + g->sent, g->answer_len - g->sent,
+				 MSG_NOSIGNAL | MSG_DONTWAIT);
+		if (n < 0 && errno == EAGAIN) {
+			loop_change(g->control->agent->loop, &g->watch, LOOP_WRITE);
+			return;
+		}
+		if (n < 0)
+			break;
+		g->sent += (size_t)n;
+	}
+	dismiss(g);
+}
+
+static void on_guest(void *owner, unsigned events)
+{
+	struct control_guest *g = owner;
+	if (g->answer) {
+		send_answer(g);
+		return;
+	}
+	(void)events;
+	ssize_t n = recv(g->watch.fd, g->request + g->request_len,
+			 sizeof g->request - g->request_len, MSG_DONTWAIT);
+	if (n <= 0) {
+		if (n == 0 || errno != EAGAIN)
+			dismiss(g);
+		return;
+	}
+	g->request_len += (size_t)n;
+	const char *newline = memchr(g->request, '\n', g->request_len);
+	if (!newline && g->request_len < sizeof g->request)
+		return;
+	g->request_len = newline ? (size_t)(newline - g->request) : g->request_len;
+	make_answer(g);
+	send_answer(g);
+}
+
+static void on_timeout(void *owner, int64_t now_ms)
+{
+	(void)now_ms;
+	dismiss(owner);
+}
+
+static void on_knock(void *owner, unsigned events)
+{
+	struct control *c = owner;
+	struct socket_peer peer;
+	int fd;
+	(void)events;
+	if (socket_accept(c->watch.fd, &fd, &peer))
+		return;
+	struct control_guest *g = c->guests;
+	while (g < c->guests + CONTROL_GUESTS_MAX && g->watch.fd >= 0)
+		g++;
+	if (g == c->guests + CONTROL_GUESTS_MAX || (peer.uid != 0 && peer.uid != geteuid())) {
+		close(fd);
+		return;
+	}
+	*g = (struct control_guest){ .control = c };
+	g->watch =
+		(struct watch){ .fd = fd, .events = LOOP_READ, .owner = g, .on_ready = on_guest };
+	g->timer = (struct timer){ .owner = g, .on_due = on_timeout };
+	loop_arm(c->agent->loop, &g->timer, clock_now_ms() + CONTROL_WAIT_MS);
+	if (loop_watch(c->agent->loop, &g->watch, NULL))
+		dismiss(g);
+}
+
+enum err control_open(struct control *c, struct agent *agent, struct why *why)
+{
+	char path[PATH_LIMIT];
+	*c = (struct control){ .agent = agent };
+	for (size_t i = 0; i < CONTROL_GUESTS_MAX; i++)
+		c->guests[i].watch.fd = -1;
+	c->watch =
+		(struct watch){ .fd = -1, .events = LOOP_READ, .owner = c, .on_ready = on_knock };
+	snprintf(path, sizeof path, "%s/control.sock", agent->config.run_dir);
+	enum err e = socket_listen(path, SOCKET_STREAM, 0600, &c->watch.fd, why);
+	return e ? e : loop_watch(agent->loop, &c->watch, why);
+}
+
+void control_close(struct control *c)
+{
+	if (!c->agent)
+		return;
+	for (size_t i = 0; i < CONTROL_GUESTS_MAX; i++)
+		dismiss(&c->guests[i]);
+	loop_unwatch(c->agent->loop, &c->watch);
+	close_quietly(c->watch.fd);
+	c->agent = NULL;
+}

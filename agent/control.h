@@ -1,0 +1,38 @@
+/*
+ * control - the technician's door: run_dir/control.sock.
+ *
+ * One request and one answer a connection, both one JSON object and a newline:
+ * {"verb":"status"} or {"verb":"logs","workload":"a/b","n":50}. Only root and
+ * the agent's own user are let in. Works without any network.
+ */
+#pragma once
+
+#include "ports/json.h"
+#include "ports/loop.h"
+
+struct agent;
+
+enum {
+	CONTROL_GUESTS_MAX = 8,
+	CONTROL_REQUEST_MAX = 4096,
+	CONTROL_WAIT_MS = 5000, /* a guest that neither asks nor reads is sent away */
+};
+
+struct control_guest {
+	struct control *control;
+	struct watch watch; /* fd -1: free */
+	struct timer timer;
+	char request[CONTROL_REQUEST_MAX];
+	size_t request_len;
+	char *answer;
+	size_t answer_len, sent;
+};
+
+struct control {
+	struct agent *agent;
+	struct watch watch;
+	struct control_guest guests[CONTROL_GUESTS_MAX];
+};
+
+enum err control_open(struct control *c, struct agent *agent, struct why *why);
+void control_close(struct control *c);

@@ -1,0 +1,604 @@
+#include "agent/deploy.h"
+
+#include "agent/logbook.h"
+#include "base/log.h"
+#include "base/scoped.h"
+#include "base/text.h"
+#include "ports/clock.h"
+#include "workloads/compose.h"
+#include "workloads/manifest.h"
+
+#include <stdio.h>
+
+enum { LAST_LINES = 10, RETRY_MS = 60 * 1000 };
+
+const char *deploy_phase_name(enum deploy_phase p)
+{
+	static const char *const names[] = {
+		[DEPLOY_UNMANAGED] = "Unmanaged",     [DEPLOY_DOWNLOADING] = "Downloading",
+		[DEPLOY_PROGRESSING] = "Progressing", [DEPLOY_AVAILABLE] = "Available",
+		[DEPLOY_ROLLED_BACK] = "RolledBack",  [DEPLOY_DEGRADED] = "Degraded",
+	};
+	return names[p];
+}
+
+static void set_phase(struct deploy *d, enum deploy_phase phase)
+{
+	d->phase = phase;
+	d->phase_since_ms = clock_wall_ms();
+	d->o.on_change(d->o.owner);
+}
+
+static void tell(struct deploy *d, bool warning, const char *reason, int64_t generation,
+		 const char *message)
+{
+	char object[48];
+	snprintf(object, sizeof object, "generation/%lld", (long long)generation);
+	event_add(d->o.events, warning, reason, object, message, NULL);
+}
+
+static void drop_pods(struct deploy *d)
+{
+	for (size_t i = 0; i < d->pod_count; i++)
+		pod_free(d->pods[i]);
+	d->pod_count = 0;
+}
+
+static void drop_next(struct deploy *d)
+{
+	fetch_stop(&d->fetch);
+	image_unpack_stop(&d->unpacking);
+	loop_disarm(d->o.loop, &d->timer);
+	d->image[0] = '\0';
+	d->trouble.text[0] = '\0';
+	drop_pods(d);
+	desired_free(&d->next);
+}
+
+/* --- reading pods --- */
+
+static enum err read_pod(const struct deploy *d, const struct json *j, size_t index,
+			 struct pod **out, struct why *why)
+{
+	char where[32];
+	snprintf(where, sizeof where, "workloads[%zu]", index);
+	enum err e = manifest_read(j, MANIFEST_BOARD, out, why);
+	if (e)
+		return why_in(why, e, where);
+	e = compose_admit(&d->o.supervisor->site, *out, why);
+	if (!e)
+		return OK;
+	pod_free(*out);
+	return why_in(why, e, where);
+}
+
+static enum err check_names(struct pod *const *pods, size_t count, struct why *why)
+{
+	for (size_t i = 0; i < count; i++)
+		for (size_t k = 0; k < i; k++)
+			if (strcmp(pods[i]->name, pods[k]->name) == 0)
+				return why_set(why, ERR_INVALID,
+					       "workloads[%zu]: metadata.name: a second pod is "
+					       "called \"%s\"",
+					       i, pods[i]->name);
+	return OK;
+}
+
+static enum err check_fit(const struct deploy *d, struct pod *const *pods, size_t count,
+			  struct why *why)
+{
+	int64_t memory, cpu;
+	size_t containers = 0;
+	for (size_t i = 0; i < count; i++)
+		containers += pods[i]->container_count;
+	if (containers > WORKLOADS_MAX)
+		return why_set(why, ERR_FULL, "workloads: %zu containers; this board takes %d",
+			       containers, WORKLOADS_MAX);
+	supervisor_sum(pods, count, &memory, &cpu);
+	if (memory > d->o.memory_bytes)
+		return why_set(
+			why, ERR_FULL,
+			"workloads: they request %lld MiB of memory, this board has %lld MiB",
+			(long long)(memory >> 20), (long long)(d->o.memory_bytes >> 20));
+	if (cpu > d->o.cpu_milli)
+		return why_set(why, ERR_FULL,
+			       "workloads: they request %lldm of cpu, this board has %lldm",
+			       (long long)cpu, (long long)d->o.cpu_milli);
+	return OK;
+}
+
+/* All pods of a document, or none. The caller owns them. */
+static enum err read_pods(const struct deploy *d, const struct desired *from, struct pod **pods,
+			  size_t *out_count, struct why *why)
+{
+	size_t n = 0;
+	enum err e = OK;
+	for (const struct json *j = json_first(from->workloads); j && !e; j = json_next(j)) {
+		e = read_pod(d, j, n, &pods[n], why);
+		n += !e;
+	}
+	if (!e)
+		e = check_names(pods, n, why);
+	if (!e)
+		e = check_fit(d, pods, n, why);
+	for (size_t i = 0; e && i < n; i++)
+		pod_free(pods[i]);
+	*out_count = e ? 0 : n;
+	return e;
+}
+
+/* --- running what is on the shelf --- */
+
+static enum err read_slot(struct deploy *d, enum shelf_slot slot, struct desired *out,
+			  struct why *why)
+{
+	struct bytes kept;
+	enum err e = shelf_get(&d->shelf, slot, &kept);
+	return e ? why_set(why, e, "nothing is kept")
+		 : desired_read(kept, d->o.fleet, d->o.device, out, why);
+}
+
+static enum err reach(struct deploy *d, struct pod *const *pods, size_t count,
+		      const struct desired_id *id)
+{
+	enum err e = supervisor_reach(d->o.supervisor, pods, count, id->generation);
+	if (!e)
+		d->running = *id;
+	return e;
+}
+
+/* False: there is no good state, or it does not read back. */
+static bool run_good(struct deploy *d)
+{
+	struct desired good;
+	struct pod *pods[PODS_MAX];
+	struct why why;
+	size_t count;
+	if (read_slot(d, SHELF_GOOD, &good, &why))
+		return false;
+	enum err e = read_pods(d, &good, pods, &count, &why);
+	if (!e && reach(d, pods, count, &good.id)) {
+		for (size_t i = 0; i < count; i++)
+			pod_free(pods[i]);
+		e = why_set(&why, ERR_AGAIN, "too many pods are still ending");
+	}
+	if (!d->newest.digest[0])
+		d->newest = good.id;
+	desired_free(&good);
+	if (e)
+		log_err("the last good state cannot run why=\"%s\"", why.text);
+	return e == OK;
+}
+
+/* --- after the switch --- */
+
+static bool keep_running_images(void *owner, const char *digest)
+{
+	const struct deploy *d = owner;
+	for (size_t i = 0; i < PLAN_HAVE_MAX; i++) {
+		const struct running_pod *r = d->o.supervisor->pods[i];
+		for (size_t k = 0; r && r->pod && k < r->pod->container_count; k++) {
+			const char *used = r->pod->containers[k].image_digest;
+			if (used && strcmp(used, digest) == 0)
+				return true;
+		}
+	}
+	return false;
+}
+
+static bool keep_no_blob(void *owner, const char *digest)
+{
+	(void)owner;
+	(void)digest;
+	return false;
+}
+
+/* Flash is given back when nothing needs it: what runs is unpacked. */
+static void sweep(struct deploy *d)
+{
+	struct why why;
+	if (images_sweep(d->o.images, keep_running_images, d, &why) ||
+	    blobs_sweep(d->o.blobs, keep_no_blob, NULL, &why))
+		log_warn("old images stay on flash why=\"%s\"", why.text);
+}
+
+static void become_available(struct deploy *d)
+{
+	struct why why;
+	const int64_t generation = d->next.id.generation;
+	enum err e = shelf_promote(&d->shelf, &why);
+	if (e) {
+		/* Tried again: a state counts as good only once flash says so. */
+		log_err("generation not kept as good why=\"%s\"", why.text);
+		loop_arm(d->o.loop, &d->timer, clock_now_ms() + RETRY_MS);
+		return;
+	}
+	drop_next(d);
+	d->failure.text[0] = '\0';
+	sweep(d);
+	tell(d, false, "Available", generation, "healthy, and kept as the last good state");
+	set_phase(d, DEPLOY_AVAILABLE);
+}
+
+/* The reason, and the last that the culprit said. */
+static void describe_failure(struct deploy *d, const struct supervisor_health *h, const char *what,
+			     struct json **out_more)
+{
+	const struct workload *w = h->worst;
+	*out_more = NULL;
+	if (!w) {
+		(void)why_set(&d->failure, OK, "%s", what);
+		return;
+	}
+	const char *trouble = w->trouble.text[0] ? w->trouble.text : workload_state_name(w->state);
+	(void)why_set(&d->failure, OK, "%s: %s: %.150s", what, w->name, trouble);
+	*out_more = json_new_object();
+	json_set_string(*out_more, "workload", w->name);
+	json_set(*out_more, "lines", logbook_last(w, LAST_LINES));
+}
+
+static void give_up(struct deploy *d, const struct supervisor_health *h, const char *what)
+{
+	struct json *more;
+	struct why why;
+	char object[48];
+	struct bytes good;
+	const bool has_good = shelf_get(&d->shelf, SHELF_GOOD, &good) == OK;
+	const bool goes_back = has_good && d->next.rolls_back;
+	describe_failure(d, h, what, &more);
+	snprintf(object, sizeof object, "generation/%lld", (long long)d->next.id.generation);
+	event_add(d->o.events, true, goes_back ? "RolledBack" : "Degraded", object, d->failure.text,
+		  more);
+	if (!goes_back) {
+		set_phase(d, DEPLOY_DEGRADED);
+		return;
+	}
+	if (shelf_fail(&d->shelf, d->failure.text, &why))
+		log_err("the failure is not on flash, after a restart it is tried again why=\"%s\"",
+			why.text);
+	drop_next(d);
+	run_good(d);
+	set_phase(d, DEPLOY_ROLLED_BACK);
+}
+
+/* Is it healthy, for long enough, or will it never be? */
+static void judge(struct deploy *d)
+{
+	struct supervisor_health h;
+	const int64_t now = clock_now_ms();
+	const int64_t deadline = d->switched_ms + d->next.progress_deadline_ms;
+	supervisor_health(d->o.supervisor, &h);
+	bool healthy = h.ready == h.workloads;
+	if (!healthy)
+		d->healthy_ms = 0;
+	else if (!d->healthy_ms)
+		d->healthy_ms = now;
+
+	if (healthy && now >= d->healthy_ms + d->next.healthy_for_ms) {
+		become_available(d);
+		return;
+	}
+	if (d->phase == DEPLOY_PROGRESSING && h.failures >= DEPLOY_FAILURES_MAX) {
+		give_up(d, &h, "it keeps failing");
+		return;
+	}
+	if (d->phase == DEPLOY_PROGRESSING && now >= deadline) {
+		give_up(d, &h, "not healthy in time");
+		return;
+	}
+	int64_t due = healthy ? d->healthy_ms + d->next.healthy_for_ms : deadline;
+	if (d->phase == DEPLOY_PROGRESSING && deadline < due)
+		due = deadline;
+	if (healthy || d->phase == DEPLOY_PROGRESSING)
+		loop_arm(d->o.loop, &d->timer, due);
+}
+
+static bool is_on_trial(const struct deploy *d)
+{
+	return d->phase == DEPLOY_PROGRESSING || d->phase == DEPLOY_DEGRADED;
+}
+
+void deploy_on_workloads(struct deploy *d)
+{
+	/* From the loop, not from inside a workload's own change. */
+	if (is_on_trial(d))
+		loop_arm(d->o.loop, &d->timer, 0);
+}
+
+static void begin_trial(struct deploy *d)
+{
+	d->switched_ms = clock_now_ms();
+	d->healthy_ms = 0;
+	set_phase(d, DEPLOY_PROGRESSING);
+	loop_arm(d->o.loop, &d->timer, 0);
+}
+
+static void switch_over(struct deploy *d)
+{
+	struct why why;
+	/* Written before it happens: after a power cut we know what ran. */
+	enum err e = shelf_try(&d->shelf, &why);
+	if (!e && reach(d, d->pods, d->pod_count, &d->next.id))
+		e = why_set(&why, ERR_AGAIN, "too many pods of earlier states are still ending");
+	if (e) {
+		log_warn("the switch waits why=\"%s\"", why.text);
+		loop_arm(d->o.loop, &d->timer, clock_now_ms() + RETRY_MS / 60);
+		return;
+	}
+	d->pod_count = 0; /* the supervisor has them */
+	tell(d, false, "Switched", d->next.id.generation, "");
+	begin_trial(d);
+}
+
+/* --- obtaining images --- */
+
+static void obtain(struct deploy *d);
+
+static void reject(struct deploy *d, const struct desired_id *id, const struct why *why)
+{
+	d->rejected = (struct deploy_answer){ id->epoch, id->generation, clock_wall_ms(), *why };
+	tell(d, true, "Rejected", id->generation, why->text);
+	d->o.on_change(d->o.owner);
+}
+
+/* An image turned out to be unusable: the state is refused after all. */
+static void give_back(struct deploy *d, const struct why *why)
+{
+	struct why inner;
+	const struct desired_id id = d->next.id;
+	if (shelf_fail(&d->shelf, why->text, &inner))
+		log_err("the refusal is not on flash why=\"%s\"", inner.text);
+	d->failure = *why;
+	drop_next(d);
+	reject(d, &id, why);
+	set_phase(d, d->running.digest[0] ? DEPLOY_AVAILABLE : DEPLOY_UNMANAGED);
+}
+
+static void on_unpacked(void *owner, enum err e, const struct why *why)
+{
+	struct deploy *d = owner;
+	if (e == ERR_INVALID || e == ERR_CORRUPT) {
+		give_back(d, why);
+		return;
+	}
+	if (e) {
+		d->trouble = *why;
+		log_warn("an image could not be unpacked, tried again why=\"%s\"", why->text);
+		d->o.on_change(d->o.owner);
+		loop_arm(d->o.loop, &d->timer, clock_now_ms() + RETRY_MS);
+		return;
+	}
+	d->image[0] = '\0';
+	obtain(d);
+}
+
+static void on_fetched(void *owner)
+{
+	struct deploy *d = owner;
+	d->trouble.text[0] = '\0';
+	obtain(d);
+}
+
+static void on_fetch_trouble(void *owner, const struct why *why)
+{
+	struct deploy *d = owner;
+	d->trouble = *why;
+	tell(d, true, "FetchFailed", d->next.id.generation, why->text);
+	d->o.on_change(d->o.owner);
+}
+
+static enum err ask_blob(void *owner, struct bytes request)
+{
+	struct deploy *d = owner;
+	return d->o.ask_blob(d->o.owner, request);
+}
+
+/* The next image that is not unpacked yet. */
+static bool find_image(struct deploy *d)
+{
+	for (size_t i = 0; i < d->pod_count; i++)
+		for (size_t k = 0; k < d->pods[i]->container_count; k++) {
+			const char *digest = d->pods[i]->containers[k].image_digest;
+			if (!digest || image_is_ready(d->o.images, digest))
+				continue;
+			strcpy(d->image, digest);
+			return true;
+		}
+	return false;
+}
+
+/* One step on the way to having everything; called again when it is done. */
+static void obtain(struct deploy *d)
+{
+	char blob[DIGEST_SIZE];
+	struct why why;
+	if (!find_image(d)) {
+		switch_over(d);
+		return;
+	}
+	enum err e = image_missing_blob(d->o.images, d->image, blob, &why);
+	if (e == OK) {
+		fetch_start(&d->fetch, blob);
+		return;
+	}
+	if (e == ERR_NOT_FOUND) {
+		d->unpacking.owner = d;
+		d->unpacking.on_unpacked = on_unpacked;
+		e = image_unpack(&d->unpacking, d->o.images, d->o.loop, d->image, &why);
+	}
+	if (e == ERR_INVALID || (e == ERR_FULL && d->phase == DEPLOY_DOWNLOADING))
+		give_back(d, &why);
+	else if (e)
+		on_unpacked(d, e, &why);
+}
+
+static void on_timer(void *owner, int64_t now_ms)
+{
+	struct deploy *d = owner;
+	(void)now_ms;
+	if (is_on_trial(d))
+		judge(d);
+	else if (d->phase == DEPLOY_DOWNLOADING)
+		obtain(d);
+}
+
+/* --- a document has come --- */
+
+static void become_unmanaged(struct deploy *d)
+{
+	if (d->unmanaged_asked)
+		return;
+	d->unmanaged_asked = true;
+	event_add(d->o.events, false, "Unmanaged", "device",
+		  "the desired state is empty: what runs goes on", NULL);
+	d->o.on_change(d->o.owner);
+}
+
+static void answer(struct deploy *d, struct deploy_answer *a, const struct desired_id *id,
+		   const char *reason, const char *message)
+{
+	a->epoch = id->epoch;
+	a->generation = id->generation;
+	a->since_ms = clock_wall_ms();
+	(void)why_set(&a->why, OK, "%s", message);
+	tell(d, true, reason, id->generation, message);
+	d->o.on_change(d->o.owner);
+}
+
+static void accept(struct deploy *d, struct desired *document, struct bytes text,
+		   struct pod *const *pods, size_t count)
+{
+	struct why why;
+	enum err e = shelf_accept(&d->shelf, text, &why);
+	if (e) {
+		for (size_t i = 0; i < count; i++)
+			pod_free(pods[i]);
+		reject(d, &document->id, &why);
+		desired_free(document);
+		return;
+	}
+	drop_next(d);
+	d->next = *document;
+	d->newest = document->id;
+	memcpy(d->pods, pods, count * sizeof *pods);
+	d->pod_count = count;
+	d->unmanaged_asked = false;
+	d->failure.text[0] = '\0';
+	d->rejected = d->conflict = d->stale = (struct deploy_answer){ 0 };
+	tell(d, d->next.warning[0] != '\0', "Accepted", d->next.id.generation,
+	     d->next.warning[0] ? d->next.warning : "");
+	set_phase(d, DEPLOY_DOWNLOADING);
+	obtain(d);
+}
+
+static void consider(struct deploy *d, struct desired *document, struct bytes text)
+{
+	struct pod *pods[PODS_MAX];
+	struct why why;
+	size_t count;
+	const struct desired_id id = document->id;
+	enum err e = read_pods(d, document, pods, &count, &why);
+	if (!e) {
+		accept(d, document, text, pods, count);
+		return;
+	}
+	desired_free(document);
+	reject(d, &id, &why);
+}
+
+void deploy_on_document(struct deploy *d, struct bytes text)
+{
+	struct desired document;
+	struct why why;
+	if (!text.len) {
+		become_unmanaged(d);
+		return;
+	}
+	if (desired_read(text, d->o.fleet, d->o.device, &document, &why)) {
+		reject(d, &document.id, &why);
+		return;
+	}
+	const struct desired_id id = document.id;
+	switch (desired_compare(&d->newest, &id)) {
+	case DESIRED_NEWER:
+		consider(d, &document, text);
+		return;
+	case DESIRED_SAME:
+		d->unmanaged_asked = false;
+		break;
+	case DESIRED_CONFLICT:
+		answer(d, &d->conflict, &id, "Conflict",
+		       "another document of this generation was accepted first");
+		break;
+	case DESIRED_STALE:
+	default:
+		answer(d, &d->stale, &id, "Stale", "a newer generation was accepted before");
+		break;
+	}
+	desired_free(&document);
+}
+
+/* --- opening --- */
+
+/* A state was on its way when we ended: go on from the step on the shelf. */
+static void resume_next(struct deploy *d)
+{
+	struct why why;
+	enum err e = read_slot(d, SHELF_NEXT, &d->next, &why);
+	if (!e)
+		e = read_pods(d, &d->next, d->pods, &d->pod_count, &why);
+	if (e) {
+		log_err("the accepted state does not read back why=\"%s\"", why.text);
+		desired_free(&d->next);
+		if (!d->running.digest[0] && run_good(d))
+			set_phase(d, DEPLOY_AVAILABLE);
+		return;
+	}
+	d->newest = d->next.id;
+	if (d->shelf.step == SHELF_FAILED) {
+		d->failure = d->shelf.reason;
+		drop_next(d);
+		set_phase(d, DEPLOY_ROLLED_BACK);
+		return;
+	}
+	set_phase(d, DEPLOY_DOWNLOADING);
+	obtain(d);
+}
+
+enum err deploy_open(struct deploy *d, const struct deploy_options *options, struct why *why)
+{
+	const struct fetch_hooks hooks = { d, ask_blob, on_fetched, on_fetch_trouble };
+	*d = (struct deploy){ .o = *options };
+	d->timer = (struct timer){ .owner = d, .on_due = on_timer };
+	d->unpacking.output.fd = -1;
+	fetch_init(&d->fetch, d->o.loop, d->o.blobs, &hooks);
+	enum err e = shelf_open(&d->shelf, d->o.store, why);
+	if (e)
+		return e;
+
+	/* While next is on trial, good must not be started in between. */
+	bool on_trial = d->shelf.step == SHELF_TRYING;
+	if (!on_trial && run_good(d))
+		set_phase(d, DEPLOY_AVAILABLE);
+	if (d->shelf.step != SHELF_NONE)
+		resume_next(d);
+	return OK;
+}
+
+void deploy_close(struct deploy *d)
+{
+	if (!d->o.loop)
+		return;
+	drop_next(d);
+	*d = (struct deploy){ 0 };
+}
+
+void deploy_on_block(struct deploy *d, const char *id, const char *offset, struct bytes payload)
+{
+	fetch_on_block(&d->fetch, id, offset, payload);
+}
+
+void deploy_on_up(struct deploy *d)
+{
+	fetch_on_up(&d->fetch);
+}

@@ -1,0 +1,86 @@
+/*
+ * deploy - from a desired state to workloads that prove themselves, or back.
+ *
+ * Accept (kept on flash before anything else), fetch what is missing, switch,
+ * watch. Healthy for `healthyFor` makes it the good one; otherwise the last
+ * good one runs again, by itself and without any network. Each step is on the
+ * shelf before it is taken, so that a power cut finds the way.
+ */
+#pragma once
+
+#include "agent/event.h"
+#include "sync/desired.h"
+#include "sync/fetch.h"
+#include "sync/shelf.h"
+#include "workloads/supervisor.h"
+
+enum {
+	DEPLOY_FAILURES_MAX = 3, /* runs that end badly before a state is given up */
+};
+
+enum deploy_phase {
+	DEPLOY_UNMANAGED,   /* nobody has said what should run */
+	DEPLOY_DOWNLOADING, /* accepted; the one before still runs */
+	DEPLOY_PROGRESSING, /* switched; it has not proved itself yet */
+	DEPLOY_AVAILABLE,
+	DEPLOY_ROLLED_BACK, /* it failed; the last good one runs */
+	DEPLOY_DEGRADED,    /* it failed, and there is nothing to go back to */
+};
+
+/* What was said about a document that changed nothing. */
+struct deploy_answer {
+	int64_t epoch, generation; /* of that document; 0 if it did not say */
+	int64_t since_ms;          /* wall clock; 0: there is none */
+	struct why why;
+};
+
+struct deploy_options {
+	struct loop *loop;
+	struct store *store;
+	struct supervisor *supervisor;
+	struct images *images;
+	struct blobs *blobs;
+	struct events *events;
+	const char *fleet, *device;
+	int64_t memory_bytes, cpu_milli; /* of the board, for admission */
+	void *owner;
+	void (*on_change)(void *owner);
+	enum err (*ask_blob)(void *owner, struct bytes request);
+};
+
+struct deploy {
+	struct deploy_options o;
+	struct shelf shelf;
+	enum deploy_phase phase;
+	struct desired_id newest;   /* the highest that was accepted */
+	struct desired_id running;  /* what the supervisor was told */
+	bool unmanaged_asked;       /* an empty document came: keep what runs */
+	struct desired next;        /* document inside while it is fetched or proved */
+	struct pod *pods[PODS_MAX]; /* of next, until the supervisor takes them */
+	size_t pod_count;
+	struct fetch fetch;
+	char image[DIGEST_SIZE]; /* that is being obtained; "" for none */
+	struct unpacking unpacking;
+	struct timer timer;
+	int64_t switched_ms, healthy_ms; /* when; healthy_ms 0: it is not */
+	int64_t phase_since_ms;          /* wall clock */
+	struct why trouble;              /* why a download does not go on */
+	struct why failure;              /* why the newest was rolled back */
+	struct deploy_answer rejected, conflict, stale;
+};
+
+/* Read the shelf and start what was there. Hooks may be called at once. */
+enum err deploy_open(struct deploy *d, const struct deploy_options *options, struct why *why);
+void deploy_close(struct deploy *d);
+
+/* dn/desired has come, from the broker. */
+void deploy_on_document(struct deploy *d, struct bytes document);
+
+/* dn/blob/{id}/{offset} has come; the link is there (again). */
+void deploy_on_block(struct deploy *d, const char *id, const char *offset, struct bytes payload);
+void deploy_on_up(struct deploy *d);
+
+/* Some workload has changed its state. */
+void deploy_on_workloads(struct deploy *d);
+
+const char *deploy_phase_name(enum deploy_phase p);

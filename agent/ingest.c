@@ -1,0 +1,274 @@
+#include "agent/ingest.h"
+
+#include "base/log.h"
+#include "base/scoped.h"
+#include "base/text.h"
+#include "ports/socket.h"
+#include "sync/letter.h"
+#include "sync/line.h"
+#include "sync/senml.h"
+#include "sync/uplink.h"
+
+#include <stdio.h>
+
+static const char STORED_KEY[] = "gather/stored";
+
+/* --- one point --- */
+
+static bool may_pass(struct ingest_source *s, int64_t now_ms)
+{
+	s->tokens += (now_ms - s->filled_ms) * INGEST_POINTS_PER_S / 1000;
+	s->filled_ms = now_ms;
+	if (s->tokens > INGEST_BURST)
+		s->tokens = INGEST_BURST;
+	if (s->tokens <= 0)
+		return false;
+	s->tokens--;
+	return true;
+}
+
+static void note_invalid(struct ingest_source *s, const struct why *why)
+{
+	s->invalid++;
+	if (strcmp(s->last_invalid.text, why->text) == 0)
+		return;
+	s->last_invalid = *why;
+	log_warn("telemetry not understood, dropped source=%s why=\"%.120s\"", s->stream,
+		 why->text);
+}
+
+static void take_point(struct ingest_source *s, struct point *p, struct letter_clock clock)
+{
+	struct ingest *g = s->ingest;
+	struct why why;
+	bool was_empty = ingest_is_empty(g);
+	/* Whose it is says the socket, not the text. */
+	if (s->workload[0] && point_set_tag(p, BYTES_LIT("workload"), bytes_of(s->workload))) {
+		(void)why_set(&why, ERR_FULL, "more than %d tags", POINT_TAGS_MAX - 1);
+		note_invalid(s, &why);
+		return;
+	}
+	const int64_t time = p->has_time ? p->time_ms : clock.now_ms;
+	const bool wall = p->has_time || clock.wall;
+	enum err e = gather_add(&g->gather, s->stream, p, time, wall);
+	if (e == ERR_FULL && g->on_full(g->owner))
+		e = gather_add(&g->gather, s->stream, p, time, wall);
+	if (e == ERR_INVALID) {
+		(void)why_set(&why, e, "a point larger than %d bytes", GATHER_BYTES);
+		note_invalid(s, &why);
+		return;
+	}
+	if (e) {
+		s->dropped++;
+		return;
+	}
+	s->points++;
+	if (was_empty)
+		g->on_points(g->owner);
+}
+
+/* --- one datagram --- */
+
+static void take_lines(struct ingest_source *s, char *text, size_t len, struct letter_clock clock)
+{
+	static struct point p; /* too large for the stack */
+	char *rest = text, *end = text + len;
+	for (;;) {
+		struct why why;
+		enum err e = line_read(&rest, end, &p, &why);
+		if (e == ERR_NOT_FOUND)
+			return;
+		if (e)
+			note_invalid(s, &why);
+		else
+			take_point(s, &p, clock);
+	}
+}
+
+static void take_senml(struct ingest_source *s, const char *text, size_t len,
+		       struct letter_clock clock)
+{
+	static struct point p;
+	static struct senml senml;
+	struct json *pack;
+	struct why why;
+	enum err e = json_parse((struct bytes){ text, len }, &pack, &why);
+	if (e) {
+		note_invalid(s, &why);
+		return;
+	}
+	e = senml_begin(&senml, pack, clock.wall ? clock.now_ms : 0, &why);
+	while (!e || e == ERR_INVALID || e == ERR_FULL) {
+		if (e)
+			note_invalid(s, &why);
+		e = senml_read(&senml, &p, &why);
+		if (!e)
+			take_point(s, &p, clock);
+	}
+	json_free(pack);
+}
+
+static void take_datagram(struct ingest_source *s, char *text, size_t len,
+			  struct letter_clock clock)
+{
+	size_t blank = 0;
+	while (blank < len && strchr(" \t\r\n", text[blank]) && text[blank])
+		blank++;
+	if (blank < len && text[blank] == '[')
+		take_senml(s, text + blank, len - blank, clock);
+	else
+		take_lines(s, text, len, clock);
+}
+
+static void on_ready(void *owner, unsigned events)
+{
+	struct ingest_source *s = owner;
+	struct ingest *g = s->ingest;
+	struct letter_clock clock = letter_clock_now();
+	const int64_t now_ms = clock_now_ms();
+	(void)events;
+	for (int i = 0; i < INGEST_DATAGRAMS; i++) {
+		struct socket_peer peer;
+		struct why why;
+		size_t len;
+		enum err e = socket_receive(s->watch.fd, g->datagram, DATAGRAM_MAX, &len, &peer);
+		if (e == ERR_AGAIN || e == ERR_NOT_FOUND)
+			return;
+		if (e == ERR_FULL) {
+			(void)why_set(&why, e, "a datagram of more than %d bytes", DATAGRAM_MAX);
+			note_invalid(s, &why);
+		} else if (may_pass(s, now_ms)) {
+			take_datagram(s, g->datagram, len, clock);
+		} else {
+			s->dropped++;
+		}
+	}
+}
+
+/* --- sources --- */
+
+void ingest_add(struct ingest *g, int fd, const char *stream, const char *workload)
+{
+	struct ingest_source *s = g->sources;
+	ingest_remove(g, workload);
+	while (s < g->sources + INGEST_SOURCES_MAX && s->watch.fd >= 0)
+		s++;
+	if (s == g->sources + INGEST_SOURCES_MAX)
+		return; /* WORKLOADS_MAX was checked before anything started */
+	*s = (struct ingest_source){ .ingest = g,
+				     .tokens = INGEST_BURST,
+				     .filled_ms = clock_now_ms() };
+	text_copy(s->stream, sizeof s->stream, bytes_of(stream));
+	text_copy(s->workload, sizeof s->workload, bytes_of(workload));
+	s->watch =
+		(struct watch){ .fd = fd, .events = LOOP_READ, .owner = s, .on_ready = on_ready };
+	struct why why;
+	if (loop_watch(g->loop, &s->watch, &why)) {
+		log_err("telemetry of %s cannot be heard why=\"%s\"", workload, why.text);
+		s->watch.fd = -1;
+	}
+}
+
+void ingest_remove(struct ingest *g, const char *workload)
+{
+	for (size_t i = 0; i < INGEST_SOURCES_MAX; i++) {
+		struct ingest_source *s = &g->sources[i];
+		if (s->watch.fd < 0 || strcmp(s->workload, workload) != 0)
+			continue;
+		/* What it sent before it ended still counts. */
+		on_ready(s, LOOP_READ);
+		loop_unwatch(g->loop, &s->watch);
+		s->watch.fd = -1;
+	}
+}
+
+enum err ingest_open(struct ingest *g, struct loop *loop, const char *run_dir, struct why *why)
+{
+	char path[PATH_LIMIT];
+	*g = (struct ingest){ .loop = loop, .host_fd = -1 };
+	for (size_t i = 0; i < INGEST_SOURCES_MAX; i++)
+		g->sources[i].watch.fd = -1;
+	g->datagram = malloc(DATAGRAM_MAX + 1);
+	if (!g->datagram)
+		return why_set(why, ERR_SYSTEM, "ingest: no memory");
+	snprintf(path, sizeof path, "%s/gather", run_dir);
+	enum err e = gather_open(&g->gather, path, why);
+	snprintf(path, sizeof path, "%s/telemetry.sock", run_dir);
+	return e ? e : socket_listen(path, SOCKET_DATAGRAM, 0600, &g->host_fd, why);
+}
+
+void ingest_close(struct ingest *g)
+{
+	if (!g->loop)
+		return;
+	for (size_t i = 0; i < INGEST_SOURCES_MAX; i++)
+		if (g->sources[i].watch.fd >= 0)
+			loop_unwatch(g->loop, &g->sources[i].watch);
+	close_quietly(g->host_fd);
+	gather_close(&g->gather);
+	free(g->datagram);
+	*g = (struct ingest){ 0 };
+}
+
+/* --- storing --- */
+
+bool ingest_is_empty(const struct ingest *g)
+{
+	return g->gather.points == 0;
+}
+
+static enum err store_segment(void *owner, const struct gather_segment *s, struct why *why)
+{
+	struct outbox *o = owner;
+	const struct letter l = {
+		.class = LETTER_TELEMETRY,
+		.made_ms = s->newest_ms,
+		.items = s->points,
+		.flags = s->wall ? LETTER_WALL : uplink_boot_flags(),
+		.stream = s->stream,
+		.body = s->body,
+	};
+	enum err e = outbox_add(o, &l, why);
+	return e == ERR_FULL ? OK : e; /* given up, and counted */
+}
+
+enum err ingest_store(struct ingest *g, struct outbox *o, struct why *why)
+{
+	const int64_t number = gather_number(&g->gather);
+	enum err e = gather_encode(&g->gather, store_segment, o, why);
+	return e ? e
+		 : store_put(o->store, STORED_KEY,
+			     (struct bytes){ (const char *)&number, sizeof number }, why);
+}
+
+void ingest_stored(struct ingest *g)
+{
+	gather_clear(&g->gather);
+}
+
+void ingest_recover(struct ingest *g, struct store *s)
+{
+	struct bytes kept;
+	int64_t number;
+	if (store_get(s, STORED_KEY, &kept) || kept.len != sizeof number)
+		return;
+	memcpy(&number, kept.at, sizeof number);
+	if (number == gather_number(&g->gather))
+		gather_clear(&g->gather); /* killed between the commit and the clearing */
+}
+
+struct json *ingest_report(const struct ingest *g)
+{
+	struct json *j = json_new_object();
+	for (size_t i = 0; i < INGEST_SOURCES_MAX; i++) {
+		const struct ingest_source *s = &g->sources[i];
+		if (s->watch.fd < 0 || !(s->points || s->dropped || s->invalid))
+			continue;
+		struct json *one = json_new_object();
+		json_set_integer(one, "points", s->points);
+		json_set_integer(one, "dropped", s->dropped);
+		json_set_integer(one, "invalid", s->invalid);
+		json_set(j, s->workload[0] ? s->workload : "host", one);
+	}
+	return j;
+}

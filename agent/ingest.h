@@ -1,0 +1,65 @@
+/*
+ * ingest - takes telemetry from sockets and gathers it.
+ *
+ * Each workload has a socket of its own, which is how its points are known to
+ * be its own; programs of the board itself share run_dir/telemetry.sock. A
+ * sender is never held up: what comes faster than the limit, or finds no room,
+ * is read, dropped and counted.
+ */
+#pragma once
+
+#include "base/limits.h"
+#include "ports/json.h"
+#include "ports/loop.h"
+#include "sync/gather.h"
+#include "sync/outbox.h"
+
+enum {
+	INGEST_SOURCES_MAX = WORKLOADS_MAX + 1,
+	INGEST_POINTS_PER_S = 20000, /* of one source; above it points are dropped */
+	INGEST_BURST = 2 * INGEST_POINTS_PER_S,
+	INGEST_DATAGRAMS = 64, /* of one source, before others have their turn */
+};
+
+struct ingest;
+
+struct ingest_source {
+	struct ingest *ingest;
+	struct watch watch; /* fd -1: free */
+	char stream[LABEL_SIZE];
+	char workload[2 * LABEL_SIZE]; /* "" for the board's own socket */
+	int64_t tokens, filled_ms;
+	int64_t points, dropped, invalid;
+	struct why last_invalid;
+};
+
+struct ingest {
+	struct loop *loop;
+	struct gather gather;
+	struct ingest_source sources[INGEST_SOURCES_MAX];
+	int host_fd;
+	char *datagram; /* DATAGRAM_MAX + 1 bytes */
+	void *owner;
+	void (*on_points)(void *owner); /* something is gathered that was empty before */
+	bool (*on_full)(void *owner);   /* store what is gathered; true: there is room again */
+};
+
+/* `owner` and the hooks are set by the caller before anything can arrive. */
+enum err ingest_open(struct ingest *g, struct loop *loop, const char *run_dir, struct why *why);
+void ingest_close(struct ingest *g);
+
+/* Listen to a workload; the descriptor stays the caller's. */
+void ingest_add(struct ingest *g, int fd, const char *stream, const char *workload);
+void ingest_remove(struct ingest *g, const char *workload);
+
+/* Put what is gathered into the outbox, within the caller's transaction.
+ * After the commit, ingest_stored(). */
+enum err ingest_store(struct ingest *g, struct outbox *o, struct why *why);
+void ingest_stored(struct ingest *g);
+bool ingest_is_empty(const struct ingest *g);
+
+/* After a start: what the store took already is not taken again. */
+void ingest_recover(struct ingest *g, struct store *s);
+
+/* Points taken, dropped and not understood, by source. */
+struct json *ingest_report(const struct ingest *g);
