@@ -42,6 +42,10 @@ bool json_bool(const struct json *j, bool *out);       /* false: not a boolean *
 struct json *json_new_object(void);
 struct json *json_new_array(void);
 struct json *json_new_string(const char *s);
+struct json *json_new_number(double n);
+struct json *json_new_integer(int64_t n); /* for printing: reads back as nothing */
+struct json *json_new_bool(bool b);
+struct json *json_new_null(void);
 struct json *json_copy(const struct json *j);
 
 void json_set_string(struct json *object, const char *key, const char *s);
@@ -52,9 +56,8 @@ void json_set_bool(struct json *object, const char *key, bool b);
 void json_set_null(struct json *object, const char *key);
 void json_set(struct json *object, const char *key, struct json *child); /* takes child */
 void json_push(struct json *array, struct json *child);                  /* takes child */
-void json_push_string(struct json *array, const char *s);
-void json_push_integer(struct json *array, int64_t n);
 void json_remove(struct json *object, const char *key);
+struct json *json_detach(struct json *object, const char *key); /* the caller's; NULL: not there */
 
 /* Compact, or for people. The caller frees it. */
 char *json_print(const struct json *j);

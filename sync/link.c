@@ -4,7 +4,6 @@
 #include "base/text.h"
 #include "ports/clock.h"
 #include "ports/json.h"
-#include "ports/random.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -73,17 +72,6 @@ static void log_failure(struct link *l)
 	log_warn("link down, workloads and collection go on why=\"%s\"", l->why.text);
 }
 
-static void retry_later(struct link *l)
-{
-	int64_t limit = LINK_PAUSE_FIRST_MS;
-	for (unsigned i = 0; i < l->failures && limit < LINK_PAUSE_MAX_MS; i++)
-		limit *= 2;
-	if (limit > LINK_PAUSE_MAX_MS)
-		limit = LINK_PAUSE_MAX_MS;
-	l->failures++;
-	loop_arm(l->loop, &l->timer, clock_now_ms() + random_below(limit + 1));
-}
-
 static void go_down(struct link *l, const struct why *why)
 {
 	bool was_up = l->is_up;
@@ -94,7 +82,7 @@ static void go_down(struct link *l, const struct why *why)
 	loop_disarm(l->loop, &l->timer);
 	if (!l->leaving) {
 		log_failure(l);
-		retry_later(l);
+		loop_arm(l->loop, &l->timer, clock_now_ms() + pause_next(&l->pause));
 	}
 	if (was_up || l->leaving)
 		l->hooks.on_down(l->hooks.owner);
@@ -177,7 +165,7 @@ static void on_subscribed(void *owner, const bool *granted, size_t n)
 		log_info("link had failed %u more times for the same reason", l->unlogged);
 	log_info("link up broker=%s session=%lld", where, (long long)l->session);
 	l->is_up = true;
-	l->failures = 0;
+	l->pause.failures = 0;
 	l->unlogged = 0;
 	l->why.text[0] = l->logged.text[0] = '\0';
 	l->changed_ms = clock_now_ms();

@@ -12,11 +12,10 @@
 #include "ports/loop.h"
 #include "ports/mqtt.h"
 #include "ports/store.h"
+#include "sync/pause.h"
 #include "sync/topic.h"
 
 enum {
-	LINK_PAUSE_FIRST_MS = 1000,
-	LINK_PAUSE_MAX_MS = 30 * 1000, /* full jitter: the pause is random up to this */
 	LINK_SUBSCRIBE_WAIT_MS = 30 * 1000,
 };
 
@@ -37,8 +36,8 @@ struct link {
 	char fleet[LABEL_SIZE], device[LABEL_SIZE];
 	char join_dir[160];
 	struct timer timer; /* to connect again, or to give up waiting for SUBACK */
-	unsigned failures;  /* in a row */
-	bool is_up;         /* CONNACK and SUBACK */
+	struct pause pause;
+	bool is_up; /* CONNACK and SUBACK */
 	bool leaving;
 	char why_leaving[16];
 	int64_t session;

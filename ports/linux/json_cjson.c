@@ -198,46 +198,56 @@ void json_set_bytes(struct json *object, const char *key, struct bytes s)
 }
 
 /* cJSON prints 2^53 - 1 as 9.00719925474099e+15: whole numbers go in as text. */
-static struct json *new_integer(int64_t n)
+struct json *json_new_integer(int64_t n)
 {
 	char digits[24];
 	snprintf(digits, sizeof digits, "%lld", (long long)n);
 	return wrap(cJSON_CreateRaw(digits));
 }
 
+struct json *json_new_number(double n)
+{
+	return wrap(cJSON_CreateNumber(n));
+}
+
+struct json *json_new_bool(bool b)
+{
+	return wrap(cJSON_CreateBool(b));
+}
+
+struct json *json_new_null(void)
+{
+	return wrap(cJSON_CreateNull());
+}
+
 void json_set_integer(struct json *object, const char *key, int64_t n)
 {
-	json_set(object, key, new_integer(n));
+	json_set(object, key, json_new_integer(n));
 }
 
 void json_set_number(struct json *object, const char *key, double n)
 {
-	json_set(object, key, wrap(cJSON_CreateNumber(n)));
+	json_set(object, key, json_new_number(n));
 }
 
 void json_set_bool(struct json *object, const char *key, bool b)
 {
-	json_set(object, key, wrap(cJSON_CreateBool(b)));
+	json_set(object, key, json_new_bool(b));
 }
 
 void json_set_null(struct json *object, const char *key)
 {
-	json_set(object, key, wrap(cJSON_CreateNull()));
-}
-
-void json_push_string(struct json *array, const char *s)
-{
-	json_push(array, json_new_string(s));
-}
-
-void json_push_integer(struct json *array, int64_t n)
-{
-	json_push(array, new_integer(n));
+	json_set(object, key, json_new_null());
 }
 
 void json_remove(struct json *object, const char *key)
 {
 	cJSON_DeleteItemFromObjectCaseSensitive(node(object), key);
+}
+
+struct json *json_detach(struct json *object, const char *key)
+{
+	return (struct json *)cJSON_DetachItemFromObjectCaseSensitive(node(object), key);
 }
 
 char *json_print(const struct json *j)

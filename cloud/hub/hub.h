@@ -1,0 +1,65 @@
+/*
+ * hub - collects what devices send, acknowledges it after the commit, serves
+ * artifacts, and shows a device its desired state again when it has an older one.
+ *
+ * Takes the role of a device called "hub": an operator's desk pushes artifacts
+ * by telling it what there is, and the hub pulls them as devices do.
+ */
+#pragma once
+
+#include "base/url.h"
+#include "cloud/hub/intake.h"
+#include "cloud/hub/ledger.h"
+#include "cloud/hub/receipts.h"
+#include "ports/blobs.h"
+#include "ports/loop.h"
+#include "ports/mqtt.h"
+#include "sync/fetch.h"
+#include "sync/pause.h"
+
+enum {
+	HUB_COMMIT_MS = 50, /* a batch waits this long for others to share its commit */
+	HUB_COMMIT_BATCHES = 256,
+	HUB_PUSHES_MAX = 64,           /* artifacts announced and not yet here */
+	HUB_PUSH_STALL_MS = 60 * 1000, /* without progress an announced one is given up */
+	HUB_SHOW_AGAIN_MS = 5000,      /* at most so often is a device shown its state again */
+};
+
+struct hub_options {
+	struct url broker;
+	const char *database, *blobs, *run_dir;
+};
+
+/* An artifact that somebody has announced. */
+struct hub_push {
+	char fleet[LABEL_SIZE], requester[LABEL_SIZE], id[LABEL_SIZE];
+	char digest[DIGEST_SIZE];
+};
+
+struct hub {
+	struct hub_options options;
+	struct loop *loop;
+	struct mqtt *mqtt;
+	char client_id[24];
+	struct timer timer; /* to connect again */
+	struct pause pause;
+	bool stopping;
+	struct why logged;
+
+	struct ledger ledger;
+	struct intake intake;
+	struct receipts receipts;
+	struct timer commit;
+	size_t batches; /* in the open transaction */
+
+	struct blobs blobs;
+	struct fetch fetch;
+	struct hub_push pushes[HUB_PUSHES_MAX];
+	size_t push_count;
+	struct timer push_stall;
+	int64_t push_arrived;
+};
+
+enum err hub_open(struct hub *h, const struct hub_options *options, struct why *why);
+enum err hub_run(struct hub *h, struct why *why);
+void hub_close(struct hub *h);

@@ -1,0 +1,97 @@
+/*
+ * ledger - the hub's tables.
+ *
+ * device, batch, point, event and log; names and columns are part of the
+ * contract (docs/protocol.md), users query them. Plain SQL through
+ * ports/sql.h, so that another engine fits.
+ *
+ * Everything between ledger_begin() and ledger_commit() becomes durable
+ * together. A batch is written whole or, if any of it is bad, not at all.
+ */
+#pragma once
+
+#include "base/err.h"
+#include "base/label.h"
+#include "ports/sql.h"
+#include "sync/point.h"
+
+struct ledger {
+	struct sql *sql;
+	struct sql_query *batch, *point, *event, *log, *presence, *state, *desired, *get_desired,
+		*forget_desired, *online;
+	bool in_transaction;
+};
+
+/* Who sent it. */
+struct ledger_source {
+	const char *fleet, *device;
+};
+
+/* What names a batch for ever. */
+struct ledger_batch {
+	struct ledger_source source;
+	const char *stream; /* of telemetry; "event", or the pod of a log */
+	const char *kind;   /* "telec", "tele", "event", "log" */
+	const char *buf;
+	int64_t seq, received_ms;
+	bool history;
+};
+
+/* Open or create; a newer schema than ours is refused. */
+enum err ledger_open(struct ledger *l, const char *path, struct why *why);
+void ledger_close(struct ledger *l);
+
+enum err ledger_begin(struct ledger *l, struct why *why);
+enum err ledger_commit(struct ledger *l, struct why *why);
+void ledger_rollback(struct ledger *l);
+
+/* Begin a batch. ERR_CONFLICT: it is there already, and nothing is to be done.
+ * OK: its items follow, then ledger_batch_end(). */
+enum err ledger_batch_begin(struct ledger *l, const struct ledger_batch *b, struct why *why);
+/* Keep it, or with `keep` false forget all of it. */
+enum err ledger_batch_end(struct ledger *l, bool keep, struct why *why);
+
+/* `time_ms` is the point's in milliseconds since 1970, whatever its own clock says. */
+enum err ledger_add_point(struct ledger *l, const struct ledger_source *s, const struct point *p,
+			  int64_t time_ms, struct why *why);
+
+struct ledger_event {
+	int64_t time_ms;
+	const char *type, *reason, *object, *message, *more; /* more: JSON or NULL */
+};
+enum err ledger_add_event(struct ledger *l, const struct ledger_source *s,
+			  const struct ledger_event *e, struct why *why);
+
+struct ledger_line {
+	int64_t time_ms;
+	const char *pod, *container, *stream, *text;
+};
+enum err ledger_add_line(struct ledger *l, const struct ledger_source *s,
+			 const struct ledger_line *line, struct why *why);
+
+/* Presence; one of an older session than the newest is ignored. */
+struct ledger_presence {
+	bool online;
+	int64_t session, generation, received_ms;
+	const char *boot, *agent, *why_left;
+};
+enum err ledger_set_presence(struct ledger *l, const struct ledger_source *s,
+			     const struct ledger_presence *p, struct why *why);
+
+/* The reported state as it came. */
+enum err ledger_set_state(struct ledger *l, const struct ledger_source *s, struct bytes document,
+			  int64_t received_ms, struct why *why);
+
+/* The desired state, if it is newer than the one that is kept. */
+enum err ledger_set_desired(struct ledger *l, const struct ledger_source *s, struct bytes document,
+			    int64_t epoch, int64_t generation, struct why *why);
+enum err ledger_forget_desired(struct ledger *l, const struct ledger_source *s, struct why *why);
+
+/* Kept document and its order; borrowed until the next call. ERR_NOT_FOUND. */
+enum err ledger_get_desired(struct ledger *l, const struct ledger_source *s, struct bytes *document,
+			    int64_t *out_epoch, int64_t *out_generation);
+
+/* Every device that is online. */
+enum err ledger_each_online(struct ledger *l,
+			    void (*on_device)(void *owner, const char *fleet, const char *device),
+			    void *owner, struct why *why);

@@ -1,0 +1,15 @@
+/*
+ * confine - give up what a program that reads hostile bytes does not need.
+ *
+ * Implementation: ports/linux/confine_linux.c.
+ */
+#pragma once
+
+#include "base/err.h"
+
+/* Make `folder` the root and the working folder, keep only the rights to write
+ * files there whatever their modes are, and never gain any again. */
+enum err confine_to_folder(const char *folder, struct why *why);
+
+/* Put everything that was written on the medium. */
+enum err confine_sync(struct why *why);
