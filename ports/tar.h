@@ -39,3 +39,7 @@ enum err tar_write(const char *path, struct tar_writer **out, struct why *why);
 enum err tar_add(struct tar_writer *w, const struct tar_entry *entry, struct why *why);
 enum err tar_add_content(struct tar_writer *w, struct bytes part, struct why *why);
 enum err tar_finish(struct tar_writer *w, struct why *why);
+
+/* The digest of a compressed tar's uncompressed bytes: OCI's diff_id. `out` has
+ * DIGEST_SIZE bytes. */
+enum err tar_digest(const char *path, char *out, struct why *why);

@@ -1,0 +1,307 @@
+#include "cloud/skerry/apply.h"
+#include "base/duration.h"
+#include "base/quantity.h"
+#include "cloud/skerry/scratch.h"
+#include "cloud/skerry/upload.h"
+#include "cloud/skerry/verbs.h"
+#include "ports/clock.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* --- images --- */
+
+static bool is_folder_image(const char *image)
+{
+	return image[0] == '.' || image[0] == '/';
+}
+
+/* "./folder" of a manifest lies beside the manifest. */
+static void folder_of(const char *file, const char *image, char out[PATH_LIMIT])
+{
+	const char *slash = image[0] == '/' ? NULL : strrchr(file, '/');
+	if (slash)
+		snprintf(out, PATH_LIMIT, "%.*s/%s", (int)(slash - file), file, image);
+	else
+		snprintf(out, PATH_LIMIT, "%s", image);
+}
+
+static void name_of(const char *folder, char out[LABEL_SIZE])
+{
+	size_t end = strlen(folder), n = 0;
+	while (end && folder[end - 1] == '/')
+		end--;
+	size_t from = end;
+	while (from && folder[from - 1] != '/')
+		from--;
+	for (size_t i = from; i < end && n < LABEL_SIZE - 1; i++)
+		out[n++] = folder[i];
+	out[n] = '\0';
+}
+
+struct packing {
+	struct options *options;
+	struct desk *desk;
+	struct scratch scratch;
+	bool opened;
+};
+
+static enum err pack_and_push(struct packing *p, const char *folder, struct packed *out,
+			      struct why *why)
+{
+	struct upload u;
+	char size[16], name[LABEL_SIZE];
+	enum err e = OK;
+	if (!p->opened)
+		e = scratch_open(&p->scratch, why);
+	p->opened = true;
+	if (!e)
+		e = pack_folder(folder, &p->scratch.blobs, out, why);
+	if (e || p->options->dry_run)
+		return e;
+	e = upload_image(&u, p->desk, &p->scratch.blobs, out, why);
+	name_of(folder, name);
+	quantity_print(size, out->bytes);
+	if (!e)
+		fprintf(stderr, "pushed     %s  %sB  %s\n", name, size, out->digest);
+	return e;
+}
+
+/* Folders become digests, in the tree that will be published. */
+static enum err resolve_image(struct packing *p, const struct pod_document *d,
+			      struct json *container, struct why *why)
+{
+	char folder[PATH_LIMIT], name[LABEL_SIZE], pinned[LABEL_SIZE + DIGEST_SIZE + 2];
+	struct packed packed;
+	const char *image = json_string(json_member(container, "image"));
+	if (!image || !is_folder_image(image))
+		return OK;
+	folder_of(d->file, image, folder);
+	enum err e = pack_and_push(p, folder, &packed, why);
+	if (e)
+		return e;
+	name_of(folder, name);
+	snprintf(pinned, sizeof pinned, "%s@%s", name[0] ? name : "image", packed.digest);
+	json_remove(container, "image");
+	json_set_string(container, "image", pinned);
+	return OK;
+}
+
+static enum err resolve_images(struct packing *p, const struct manifest_files *m, struct why *why)
+{
+	enum err e = OK;
+	for (size_t i = 0; i < m->count; i++) {
+		const struct json *spec = json_member(m->pods[i].yaml.tree, "spec");
+		const struct json *c = json_first(json_member(spec, "containers"));
+		for (; c && !e; c = json_next(c))
+			e = resolve_image(p, &m->pods[i], (struct json *)(uintptr_t)c, why);
+	}
+	return e;
+}
+
+/* --- devices --- */
+
+static enum err choose_devices(struct options *o, const struct fleet_view *v, struct why *why)
+{
+	if (o->device_count)
+		return OK;
+	if (!v->count)
+		return why_set(why, ERR_NOT_FOUND,
+			       "no device has ever reported to this broker in fleet %s", o->fleet);
+	if (v->count > 1 && !o->all)
+		return why_set(why, ERR_INVALID,
+			       "which of the %zu devices? name them with -d, or say --all",
+			       v->count);
+	for (size_t i = 0; i < v->count && i < OPTIONS_DEVICES_MAX; i++)
+		o->devices[o->device_count++] = v->devices[i].name;
+	return OK;
+}
+
+/* --- publishing and waiting --- */
+
+static enum err publish(struct desk *d, struct fleet_view *v, const char *device,
+			const struct intent *i, struct why *why)
+{
+	enum err e = desk_publish(d, device, "dn/desired", bytes_of(i->text), true, why);
+	if (!e)
+		e = desk_settle(d, why);
+	if (e)
+		return e;
+	/* A broker has no compare-and-set: read back who was last. */
+	const struct device_view *now = fleet_view_find(v, device);
+	if (now && now->desired_text && strcmp(now->desired_text, i->text) == 0)
+		return OK;
+	return why_set(why, ERR_CONFLICT,
+		       "%s: somebody else has written generation %lld at the same moment; look at "
+		       "it, then apply again",
+		       device, (long long)i->generation);
+}
+
+/* What has become of a generation on a device. */
+struct watching {
+	const struct fleet_view *view;
+	const char *device;
+	const struct intent *intent;
+	char told[32]; /* the phase that was told last */
+	int64_t began_ms;
+	enum err result; /* once it is over */
+	struct why why;
+};
+
+static const struct json *find_condition(const struct device_view *d, const char *type,
+					 int64_t generation)
+{
+	int64_t about;
+	const struct json *c = json_first(json_member(d->state, "conditions"));
+	for (; c; c = json_next(c)) {
+		const char *t = json_string(json_member(c, "type"));
+		if (t && strcmp(t, type) == 0 &&
+		    (!json_integer(json_member(c, "generation"), &about) || about == generation))
+			return c;
+	}
+	return NULL;
+}
+
+static void tell_phase(struct watching *w, const char *word, const char *detail)
+{
+	char span[24];
+	if (strcmp(w->told, word) == 0)
+		return;
+	snprintf(w->told, sizeof w->told, "%s", word);
+	duration_print(span, clock_now_ms() - w->began_ms);
+	fprintf(stderr, "%-10s %s  generation %lld  after %s%s%s\n", word, w->device,
+		(long long)w->intent->generation, span, *detail ? "  " : "", detail);
+}
+
+static bool end(struct watching *w, enum err result, const char *word, const char *message)
+{
+	w->result = why_set(&w->why, result, "%s: generation %lld: %.180s", w->device,
+			    (long long)w->intent->generation, message);
+	tell_phase(w, word, "");
+	return true;
+}
+
+static const char *message_of(const struct json *condition)
+{
+	const char *m = json_string(json_member(condition, "message"));
+	return m ? m : "";
+}
+
+static bool is_over(void *owner)
+{
+	struct watching *w = owner;
+	const struct device_view *d =
+		fleet_view_find((struct fleet_view *)(uintptr_t)w->view, w->device);
+	if (!d)
+		return false;
+	const struct json *rejected = find_condition(d, "Rejected", w->intent->generation);
+	const struct json *conflict = find_condition(d, "Conflict", w->intent->generation);
+	if (rejected)
+		return end(w, ERR_INVALID, "rejected", message_of(rejected));
+	if (conflict)
+		return end(w, ERR_CONFLICT, "conflict", message_of(conflict));
+	if (device_view_number(d, "observed") != w->intent->generation)
+		return false;
+	const char *word = device_view_word(d);
+	const char *phase = json_string(json_member(d->state, "phase"));
+	const struct json *available = find_condition(d, "Available", w->intent->generation);
+	if (!phase)
+		return false;
+	if (strcmp(phase, "Available") == 0)
+		return end(w, OK, "available", "");
+	if (strcmp(phase, "RolledBack") == 0 || strcmp(phase, "Degraded") == 0)
+		return end(w, ERR_SYSTEM, word, message_of(available));
+	tell_phase(w, word, message_of(available));
+	return false;
+}
+
+static enum err follow(struct desk *d, struct fleet_view *v, const char *device,
+		       const struct intent *i, struct why *why)
+{
+	struct watching w = {
+		.view = v, .device = device, .intent = i, .began_ms = clock_now_ms()
+	};
+	fleet_view_listen(v, d);
+	enum err e = desk_wait(d, is_over, &w, d->options->wait_ms, why);
+	if (e == ERR_AGAIN && !d->interrupted)
+		return why_set(why, e,
+			       "%s: generation %lld is still on its way; see: skerry get %s",
+			       device, (long long)i->generation, device);
+	if (e)
+		return e;
+	*why = w.why;
+	return w.result;
+}
+
+static enum err apply_to(struct desk *d, struct fleet_view *v, const char *device,
+			 const struct intent_wish *wish, struct why *why)
+{
+	static const struct device_view unknown; /* a device may be told before it has ever come */
+	struct device_view blank = unknown;
+	struct intent i;
+	snprintf(blank.name, sizeof blank.name, "%s", device);
+	const struct device_view *known = fleet_view_find(v, device);
+	enum err e = intent_make(known ? known : &blank, d->options->fleet, wish, &i, why);
+	if (e)
+		return e;
+	if (!i.text) {
+		printf("%s  generation %lld  unchanged\n", device, (long long)i.base);
+		return OK;
+	}
+	printf("%s  generation %lld->%lld  %zu pods in the files\n", device, (long long)i.base,
+	       (long long)i.generation, wish->pods->count);
+	fflush(stdout);
+	if (!d->options->dry_run)
+		e = publish(d, v, device, &i, why);
+	bool online = known && device_view_is_online(known);
+	if (!e && !d->options->dry_run && !online)
+		fprintf(stderr, "offline    %s  will follow when it comes back\n", device);
+	if (!e && online && !d->options->no_wait && !d->options->dry_run)
+		e = follow(d, v, device, &i, why);
+	free(i.text);
+	return e;
+}
+
+enum err apply_files(struct desk *d, struct options *o, struct why *why)
+{
+	struct fleet_view v = { 0 };
+	struct packing p = { .options = o, .desk = d };
+	struct manifest_files *m = calloc(1, sizeof *m);
+	enum err e = m ? OK : why_set(why, ERR_SYSTEM, "no memory");
+	if (!e && !o->file_count && !o->prune)
+		e = why_set(why, ERR_INVALID, "what shall be applied? give -f FILE");
+	if (!e)
+		e = manifest_files_read(m, o->files, o->file_count, why);
+	if (!e)
+		e = resolve_images(&p, m, why);
+	if (!e)
+		e = fleet_view_read(&v, d, NULL, why);
+	if (!e)
+		e = choose_devices(o, &v, why);
+	const struct intent_wish wish = { m, o->prune, o->healthy_ms };
+	for (size_t i = 0; i < o->device_count && !e; i++)
+		e = apply_to(d, &v, o->devices[i], &wish, why);
+	if (p.opened)
+		scratch_close(&p.scratch);
+	if (m)
+		manifest_files_free(m);
+	free(m);
+	fleet_view_free(&v);
+	return e;
+}
+
+enum exit_code verb_apply(struct options *o)
+{
+	struct desk d = { 0 };
+	struct why why;
+	enum err e = desk_open(&d, o, &why);
+	if (!e)
+		e = apply_files(&d, o, &why);
+	bool interrupted = d.interrupted;
+	desk_close(&d);
+	if (interrupted)
+		return EXIT_CODE_INTERRUPTED;
+	return exit_code_tell(e, &why);
+}

@@ -1,0 +1,139 @@
+#include "cloud/skerry/fleet_view.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct device_view *fleet_view_find(struct fleet_view *v, const char *device)
+{
+	for (size_t i = 0; i < v->count; i++)
+		if (strcmp(v->devices[i].name, device) == 0)
+			return &v->devices[i];
+	return NULL;
+}
+
+static struct device_view *find_or_add(struct fleet_view *v, const char *device)
+{
+	struct device_view *d = fleet_view_find(v, device);
+	if (d || v->count == FLEET_VIEW_MAX)
+		return d;
+	if (v->count == v->cap) {
+		size_t cap = v->cap ? 2 * v->cap : 16;
+		struct device_view *grown = realloc(v->devices, cap * sizeof *grown);
+		if (!grown)
+			return NULL;
+		v->devices = grown;
+		v->cap = cap;
+	}
+	d = &v->devices[v->count++];
+	*d = (struct device_view){ 0 };
+	strcpy(d->name, device);
+	return d;
+}
+
+static void replace(struct json **at, struct json *with)
+{
+	json_free(*at);
+	*at = with;
+}
+
+/* A will that comes late must not hide a newer birth. */
+static void note_presence(struct device_view *d, struct json *j)
+{
+	int64_t session = 0;
+	json_integer(json_member(j, "session"), &session);
+	if (session < d->session) {
+		json_free(j);
+		return;
+	}
+	d->session = session;
+	replace(&d->online, j);
+}
+
+static void note(struct device_view *d, const char *channel, struct json *j, struct bytes payload)
+{
+	if (strcmp(channel, "online") == 0) {
+		note_presence(d, j);
+	} else if (strcmp(channel, "state") == 0) {
+		replace(&d->state, j);
+	} else if (strcmp(channel, "desired") == 0) {
+		replace(&d->desired, j);
+		free(d->desired_text);
+		d->desired_text = strndup(payload.at, payload.len);
+	} else {
+		json_free(j);
+	}
+}
+
+static void on_letter(void *owner, const struct topic *t, struct bytes payload)
+{
+	struct fleet_view *v = owner;
+	struct json *j;
+	struct device_view *d = find_or_add(v, t->device);
+	if (!d || !payload.len || json_parse(payload, &j, NULL))
+		return;
+	note(d, t->channel, j, payload);
+}
+
+void fleet_view_listen(struct fleet_view *v, struct desk *d)
+{
+	d->owner = v;
+	d->on_letter = on_letter;
+}
+
+enum err fleet_view_read(struct fleet_view *v, struct desk *d, const char *device, struct why *why)
+{
+	static const char *const channels[] = { "up/online", "up/state", "dn/desired" };
+	enum { CHANNELS = sizeof channels / sizeof *channels };
+	char rests[CHANNELS][TOPIC_MAX];
+	const char *filters[CHANNELS];
+	for (size_t i = 0; i < CHANNELS; i++) {
+		snprintf(rests[i], sizeof rests[i], "%s/%s", device ? device : "+", channels[i]);
+		filters[i] = rests[i];
+	}
+	fleet_view_listen(v, d);
+	enum err e = desk_subscribe(d, filters, CHANNELS, why);
+	return e ? e : desk_settle(d, why);
+}
+
+void fleet_view_free(struct fleet_view *v)
+{
+	for (size_t i = 0; i < v->count; i++) {
+		json_free(v->devices[i].online);
+		json_free(v->devices[i].state);
+		json_free(v->devices[i].desired);
+		free(v->devices[i].desired_text);
+	}
+	free(v->devices);
+	*v = (struct fleet_view){ 0 };
+}
+
+bool device_view_is_online(const struct device_view *d)
+{
+	bool online = false;
+	json_bool(json_member(d->online, "online"), &online);
+	return online;
+}
+
+int64_t device_view_number(const struct device_view *d, const char *key)
+{
+	int64_t n = 0;
+	json_integer(json_member(d->state, key), &n);
+	return n;
+}
+
+const char *device_view_word(const struct device_view *d)
+{
+	static const char *const words[][2] = {
+		{ "Available", "ready" },         { "Downloading", "downloading" },
+		{ "Progressing", "progressing" }, { "RolledBack", "rolled-back" },
+		{ "Degraded", "degraded" },       { "Unmanaged", "unmanaged" },
+	};
+	const char *phase = json_string(json_member(d->state, "phase"));
+	if (!device_view_is_online(d))
+		return "offline";
+	for (size_t i = 0; phase && i < sizeof words / sizeof *words; i++)
+		if (strcmp(words[i][0], phase) == 0)
+			return words[i][1];
+	return "unknown";
+}

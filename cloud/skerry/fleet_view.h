@@ -1,0 +1,39 @@
+/*
+ * fleet_view - what the broker knows of the devices right now: their retained
+ * presence, report and desired state.
+ */
+#pragma once
+
+#include "cloud/skerry/desk.h"
+#include "ports/json.h"
+
+enum { FLEET_VIEW_MAX = 4096 };
+
+struct device_view {
+	char name[LABEL_SIZE];
+	struct json *online, *state, *desired; /* as they came; NULL: nothing */
+	char *desired_text;                    /* the desired state byte by byte */
+	int64_t session;                       /* of the newest presence */
+};
+
+struct fleet_view {
+	struct device_view *devices;
+	size_t count, cap;
+};
+
+/* Connect desk letters to a view: desk->owner and desk->on_letter. */
+void fleet_view_listen(struct fleet_view *v, struct desk *d);
+
+/* Read one device, or with NULL all of the fleet. */
+enum err fleet_view_read(struct fleet_view *v, struct desk *d, const char *device, struct why *why);
+void fleet_view_free(struct fleet_view *v);
+
+/* NULL: nobody has heard of it. */
+struct device_view *fleet_view_find(struct fleet_view *v, const char *device);
+
+bool device_view_is_online(const struct device_view *d);
+/* A number of the report, 0 when it is not there. */
+int64_t device_view_number(const struct device_view *d, const char *key);
+
+/* "ready", "progressing", "offline", ... in one word. */
+const char *device_view_word(const struct device_view *d);

@@ -1,0 +1,243 @@
+#include "base/duration.h"
+#include "base/quantity.h"
+#include "cloud/skerry/fleet_view.h"
+#include "cloud/skerry/table.h"
+#include "cloud/skerry/verbs.h"
+#include "ports/clock.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int64_t number(const struct json *j, const char *key)
+{
+	int64_t n = 0;
+	json_integer(json_member(j, key), &n);
+	return n;
+}
+
+static const char *string(const struct json *j, const char *key)
+{
+	const char *s = json_string(json_member(j, key));
+	return s ? s : "";
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(((const struct device_view *)a)->name, ((const struct device_view *)b)->name);
+}
+
+/* --- devices --- */
+
+static void add_generation(struct table *t, const struct device_view *d)
+{
+	int64_t applied = device_view_number(d, "applied");
+	int64_t desired = number(d->desired, "generation");
+	if (desired > applied)
+		table_add(t, "%lld>%lld", (long long)applied, (long long)desired);
+	else
+		table_add(t, "%lld", (long long)applied);
+}
+
+static void add_counts(struct table *t, const struct device_view *d)
+{
+	const struct json *w = json_member(d->state, "workloads");
+	size_t running = 0;
+	for (const struct json *x = json_first(w); x; x = json_next(x))
+		running += strcmp(string(x, "state"), "running") == 0;
+	table_add(t, "%zu/%zu", running, json_count(w));
+}
+
+static void add_buffer(struct table *t, const struct device_view *d)
+{
+	char size[16];
+	int64_t bytes = number(json_member(d->state, "buffer"), "bytes");
+	quantity_print(size, bytes);
+	table_add(t, "%s", bytes ? size : "-");
+}
+
+static void add_labels(struct table *t, const struct device_view *d)
+{
+	char text[256] = "";
+	size_t len = 0;
+	const struct json *l = json_first(json_member(d->state, "labels"));
+	for (; l && len < sizeof text - 1; l = json_next(l)) {
+		int n = snprintf(text + len, sizeof text - len, "%s%s=%s", len ? "," : "",
+				 json_key(l), json_string(l) ? json_string(l) : "");
+		len += n > 0 ? (size_t)n : 0;
+	}
+	table_add(t, "%s", len ? text : "-");
+}
+
+static void print_device_table(const struct fleet_view *v, const char *only)
+{
+	static const char *const titles[] = { "DEVICE", "STATE",    "GEN",    "WORKLOADS", "BUFFER",
+					      "AGENT",  "REPORTED", "LABELS", NULL };
+	struct table t;
+	table_begin(&t, titles);
+	for (size_t i = 0; i < v->count; i++) {
+		const struct device_view *d = &v->devices[i];
+		char span[24];
+		if (only && strcmp(only, d->name) != 0)
+			continue;
+		int64_t reported = device_view_number(d, "t");
+		duration_print(span, clock_wall_ms() - reported);
+		table_add(&t, "%s", d->name);
+		table_add(&t, "%s", device_view_word(d));
+		add_generation(&t, d);
+		add_counts(&t, d);
+		add_buffer(&t, d);
+		table_add(&t, "%s", d->online ? string(d->online, "agent") : "-");
+		table_add(&t, "%s", reported ? span : "-");
+		add_labels(&t, d);
+	}
+	table_print(&t);
+}
+
+static struct json *print_device(const struct device_view *d)
+{
+	struct json *j = json_new_object();
+	json_set_string(j, "device", d->name);
+	json_set_string(j, "status", device_view_word(d));
+	json_set_integer(j, "desired", number(d->desired, "generation"));
+	json_set(j, "presence", d->online ? json_copy(d->online) : json_new_null());
+	json_set(j, "state", d->state ? json_copy(d->state) : json_new_null());
+	return j;
+}
+
+static void print_json(struct json *j)
+{
+	char *text = json_print_pretty(j);
+	puts(text);
+	free(text);
+	json_free(j);
+}
+
+static void get_devices(const struct options *o, const struct fleet_view *v)
+{
+	if (!o->json) {
+		print_device_table(v, NULL);
+		return;
+	}
+	struct json *list = json_new_array(), *j = json_new_object();
+	for (size_t i = 0; i < v->count; i++)
+		json_push(list, print_device(&v->devices[i]));
+	json_set(j, "devices", list);
+	print_json(j);
+}
+
+/* --- workloads --- */
+
+static void add_workload(struct table *t, const struct device_view *d, const struct json *w)
+{
+	char used[16], limit[16], age[24];
+	quantity_print(used, number(w, "memBytes"));
+	quantity_print(limit, number(w, "memLimit"));
+	duration_print(age, number(w, "upMs"));
+	bool ready = false, online = device_view_is_online(d);
+	json_bool(json_member(w, "ready"), &ready);
+	table_add(t, "%s", json_key(w));
+	table_add(t, "%s", d->name);
+	table_add(t, "%s%s", string(w, "state"), online ? "" : "?");
+	table_add(t, "%s", ready ? "yes" : "no");
+	table_add(t, "%lld", (long long)number(w, "restarts"));
+	table_add(t, "%lld.%llds", (long long)number(w, "cpuMs") / 1000,
+		  (long long)number(w, "cpuMs") / 100 % 10);
+	table_add(t, "%s/%s", used, number(w, "memLimit") ? limit : "-");
+	table_add(t, "%s", number(w, "upMs") ? age : "-");
+}
+
+static void print_workload_table(const struct fleet_view *v, const char *only_device)
+{
+	static const char *const titles[] = { "WORKLOAD", "DEVICE", "STATE", "READY", "RESTARTS",
+					      "CPU",      "MEM",    "AGE",   NULL };
+	struct table t;
+	table_begin(&t, titles);
+	for (size_t i = 0; i < v->count; i++) {
+		const struct device_view *d = &v->devices[i];
+		const struct json *w = json_first(json_member(d->state, "workloads"));
+		for (; w && (!only_device || strcmp(only_device, d->name) == 0); w = json_next(w))
+			add_workload(&t, d, w);
+	}
+	table_print(&t);
+}
+
+static void get_workloads(const struct options *o, const struct fleet_view *v)
+{
+	if (!o->json) {
+		print_workload_table(v, NULL);
+		return;
+	}
+	struct json *list = json_new_array(), *j = json_new_object();
+	for (size_t i = 0; i < v->count; i++) {
+		const struct json *w = json_first(json_member(v->devices[i].state, "workloads"));
+		for (; w; w = json_next(w)) {
+			struct json *one = json_copy(w);
+			json_set_string(one, "workload", json_key(w));
+			json_set_string(one, "device", v->devices[i].name);
+			json_push(list, one);
+		}
+	}
+	json_set(j, "workloads", list);
+	print_json(j);
+}
+
+/* --- one device --- */
+
+static void print_conditions(const struct device_view *d)
+{
+	const struct json *c = json_first(json_member(d->state, "conditions"));
+	for (; c; c = json_next(c)) {
+		bool status = false;
+		json_bool(json_member(c, "status"), &status);
+		printf("%-12s %-5s  %s  %s\n", string(c, "type"), status ? "yes" : "no",
+		       string(c, "reason"), string(c, "message"));
+	}
+}
+
+static enum err get_one(const struct options *o, struct fleet_view *v, const char *name,
+			struct why *why)
+{
+	const struct device_view *d = fleet_view_find(v, name);
+	if (!d)
+		return why_set(why, ERR_NOT_FOUND, "no device \"%.60s\" has reported in fleet %s",
+			       name, o->fleet);
+	if (o->json) {
+		print_json(print_device(d));
+		return OK;
+	}
+	print_device_table(v, name);
+	puts("");
+	print_workload_table(v, name);
+	puts("");
+	print_conditions(d);
+	return OK;
+}
+
+static enum err get(struct options *o, struct desk *d, struct why *why)
+{
+	struct fleet_view v = { 0 };
+	enum err e = fleet_view_read(&v, d, NULL, why);
+	const char *what = o->word_count ? o->words[0] : "devices";
+	if (v.count)
+		qsort(v.devices, v.count, sizeof *v.devices, by_name);
+	if (!e && strcmp(what, "devices") == 0)
+		get_devices(o, &v);
+	else if (!e && strcmp(what, "workloads") == 0)
+		get_workloads(o, &v);
+	else if (!e)
+		e = get_one(o, &v, what, why);
+	fleet_view_free(&v);
+	return e;
+}
+
+enum exit_code verb_get(struct options *o)
+{
+	struct desk d = { 0 };
+	struct why why;
+	enum err e = desk_open(&d, o, &why);
+	if (!e)
+		e = get(o, &d, &why);
+	desk_close(&d);
+	return exit_code_tell(e, &why);
+}

@@ -1,0 +1,8 @@
+/* history - what the hub has kept, straight from its database. */
+#pragma once
+
+#include "cloud/skerry/exit_code.h"
+#include "cloud/skerry/options.h"
+
+/* Lines of a workload, for `skerry logs --db`. */
+enum exit_code history_logs(struct options *o, const char *workload);

@@ -1,0 +1,9 @@
+/* local - ask the agent on this very board, without any network. */
+#pragma once
+
+#include "ports/json.h"
+
+/* ERR_NOT_FOUND: no agent listens below run_dir, or it does not know what was
+ * asked for. The caller frees *out. */
+enum err local_ask(const char *run_dir, const struct json *request, struct json **out,
+		   struct why *why);

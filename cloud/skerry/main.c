@@ -1,0 +1,109 @@
+/*
+ * skerry VERB ... - the command line, for the operator and the technician.
+ */
+#include "cloud/skerry/verbs.h"
+#include "ports/net.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static const struct verb {
+	const char *name;
+	enum exit_code (*run)(struct options *o);
+	bool f_follows; /* -f means --follow here */
+	const char *arguments, *help;
+} verbs[] = {
+	{ "apply", verb_apply, false, "-f FILE [-d DEVICE ...|--all]",
+	  "bring pods to devices and see what becomes of them" },
+	{ "get", verb_get, false, "devices|workloads|DEVICE", "what the fleet reports" },
+	{ "logs", verb_logs, true, "POD[/CONTAINER] [-f] [-n N] [-d DEVICE]",
+	  "what a workload prints; on a board itself, or with --db from the hub" },
+	{ "events", verb_events, true, "[OBJECT] [--since 1h] [-d DEVICE]",
+	  "what has happened, from the hub's database" },
+	{ "telemetry", verb_telemetry, false, "[MEASUREMENT] [--since 1h] [--sql QUERY]",
+	  "points, from the hub's database" },
+	{ "status", verb_status, false, "[--run-dir DIR]", "this board, without any network" },
+	{ "validate", verb_validate, false, "-f FILE", "check manifests; needs no broker" },
+	{ "pack", verb_pack, false, "FOLDER [-o LAYOUT]", "a folder as an OCI image; its digest" },
+	{ "push", verb_push, false, "FOLDER", "pack a folder and hand it to the hub" },
+	{ "dev", verb_dev, false, "[-f FILE]",
+	  "broker, hub and device in one throw-away sandbox (as root)" },
+};
+
+enum { VERBS = sizeof verbs / sizeof *verbs };
+
+static void print_help(FILE *to)
+{
+	fputs("usage: skerry VERB ...\n\n", to);
+	for (size_t i = 0; i < VERBS; i++)
+		fprintf(to, "  %-10s %-44s %s\n", verbs[i].name, verbs[i].arguments, verbs[i].help);
+	fputs("\noptions of most verbs\n"
+	      "  -b, --broker URL    mqtt://[user[:password]@]host[:port]   $SKERRY_BROKER\n"
+	      "  -F, --fleet NAME    \"main\" if not given                     $SKERRY_FLEET\n"
+	      "      --db FILE       the hub's database                     $SKERRY_DB\n"
+	      "  -o, --output json   for programs; the schema is in docs/schema\n"
+	      "      --no-wait       apply: do not wait for the devices\n"
+	      "      --prune         apply: pods that are not in the files go\n"
+	      "      --dry-run       apply: say what would change\n"
+	      "      --healthy-for T apply: how long pods must be well, such as 30s\n"
+	      "      --timeout T     apply: how long to wait\n"
+	      "\nexit codes: 0 ok, 1 failed, 2 usage or invalid file, 3 not found, 4 conflict,\n"
+	      "5 not allowed, 6 broker or device not reachable, 7 timeout, 130 interrupted\n",
+	      to);
+}
+
+static enum exit_code run_verb(const struct verb *v, int argc, char **argv)
+{
+	static struct options o;
+	struct why why;
+	if (options_read(&o, argc, argv, v->f_follows, &why)) {
+		fprintf(stderr, "error: %s\nusage: skerry %s %s\n", why.text, v->name,
+			v->arguments);
+		return EXIT_CODE_USAGE;
+	}
+	return v->run(&o);
+}
+
+/* Options may stand before the verb too: skerry --broker URL get devices. */
+static int find_verb(int argc, char **argv, const struct verb **out)
+{
+	for (int i = 1; i < argc; i++)
+		for (size_t k = 0; k < VERBS; k++) {
+			bool is_value = i > 1 && argv[i - 1][0] == '-';
+			if (strcmp(argv[i], verbs[k].name) != 0 || is_value)
+				continue;
+			*out = &verbs[k];
+			return i;
+		}
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	const struct verb *verb = NULL;
+	if (net_is_resolver(argc, argv))
+		return 0;
+	if (argc < 2) {
+		print_help(stderr);
+		return EXIT_CODE_USAGE;
+	}
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
+		print_help(stdout);
+		return EXIT_CODE_OK;
+	}
+	if (strcmp(argv[1], "--version") == 0) {
+		puts("skerry " SKERRY_VERSION);
+		return EXIT_CODE_OK;
+	}
+	umask(077);
+	int at = find_verb(argc, argv, &verb);
+	if (!verb) {
+		fprintf(stderr, "error: no verb \"%.40s\"\nTry: skerry --help\n", argv[1]);
+		return EXIT_CODE_USAGE;
+	}
+	/* The verb is taken out; everything else is options and words. */
+	for (int i = at; i + 1 < argc; i++)
+		argv[i] = argv[i + 1];
+	return run_verb(verb, argc - 2, argv + 1);
+}

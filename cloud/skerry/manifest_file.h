@@ -1,0 +1,27 @@
+/*
+ * manifest_file - users' YAML or JSON files as Pods, checked as a board does.
+ *
+ * Errors name FILE:LINE.
+ */
+#pragma once
+
+#include "base/limits.h"
+#include "ports/yaml.h"
+
+enum { MANIFEST_FILE_BYTES = 1024 * 1024 };
+
+struct pod_document {
+	const char *file;
+	struct yaml_document yaml;
+	const char *name; /* inside yaml */
+};
+
+struct manifest_files {
+	struct pod_document pods[PODS_MAX];
+	size_t count;
+};
+
+/* Read all files; "-" is stdin. Every pod's name stands once. */
+enum err manifest_files_read(struct manifest_files *m, const char *const *files, size_t count,
+			     struct why *why);
+void manifest_files_free(struct manifest_files *m);

@@ -1,0 +1,46 @@
+/*
+ * options - the command line of one call: what every verb understands, and the rest.
+ */
+#pragma once
+
+#include "base/err.h"
+#include "base/label.h"
+#include "base/url.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { OPTIONS_FILES_MAX = 16, OPTIONS_DEVICES_MAX = 64, OPTIONS_WORDS_MAX = 8 };
+
+struct options {
+	/* How to reach the fleet: an option, or the environment. */
+	const char *broker_text; /* $SKERRY_BROKER; NULL: not given */
+	struct url broker;
+	const char *fleet;    /* $SKERRY_FLEET, "main" */
+	const char *database; /* $SKERRY_DB; NULL: not given */
+	const char *run_dir;  /* of an agent on this board */
+
+	bool json;          /* -o json */
+	const char *output; /* -o anything else: pack's folder */
+	bool follow, all, prune, no_wait, timestamps, dry_run;
+	const char *files[OPTIONS_FILES_MAX];
+	size_t file_count;
+	const char *devices[OPTIONS_DEVICES_MAX];
+	size_t device_count;
+	const char *sql, *name;
+	int64_t count;      /* -n */
+	int64_t healthy_ms; /* --healthy-for; -1: not given */
+	int64_t since_ms;   /* --since; -1: not given */
+	int64_t wait_ms;    /* --timeout */
+
+	const char *words[OPTIONS_WORDS_MAX]; /* behind the verb */
+	size_t word_count;
+};
+
+/* Read everything behind the verb. `f_follows`: for this verb -f is --follow,
+ * for others a file. ERR_INVALID: what is wrong. */
+enum err options_read(struct options *o, int argc, char **argv, bool f_follows, struct why *why);
+
+/* For verbs that need it. */
+enum err options_need_broker(struct options *o, struct why *why);
+enum err options_need_database(const struct options *o, struct why *why);

@@ -1,0 +1,358 @@
+#include "cloud/skerry/pack.h"
+
+#include "base/limits.h"
+#include "base/scoped.h"
+#include "ports/digest.h"
+#include "ports/file.h"
+#include "ports/json.h"
+#include "ports/tar.h"
+#include "workloads/image.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+
+enum { DEPTH_MAX = 48 };
+
+static const char MANIFEST_TYPE[] = "application/vnd.oci.image.manifest.v1+json";
+static const char CONFIG_TYPE[] = "application/vnd.oci.image.config.v1+json";
+static const char LAYER_TYPE[] = "application/vnd.oci.image.layer.v1.tar+gzip";
+
+static enum err fail(struct why *why, const char *verb, const char *path)
+{
+	return why_set(why, errno == ENOENT ? ERR_NOT_FOUND : ERR_SYSTEM, "%s %s: %s", verb, path,
+		       strerror(errno));
+}
+
+/* --- the layer --- */
+
+static enum err add_file_content(struct tar_writer *w, const char *path, struct why *why)
+{
+	static char block[64 * 1024];
+	SCOPED_FD fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return fail(why, "open", path);
+	for (;;) {
+		ssize_t n = read(fd, block, sizeof block);
+		if (n < 0)
+			return fail(why, "read", path);
+		if (n == 0)
+			return OK;
+		enum err e = tar_add_content(w, (struct bytes){ block, (size_t)n }, why);
+		if (e)
+			return e;
+	}
+}
+
+static enum err add_folder(struct tar_writer *w, const char *path, const char *name, int depth,
+			   struct why *why);
+
+static enum err add_entry(struct tar_writer *w, const char *path, const char *name, int depth,
+			  struct why *why) // NOLINT(misc-no-recursion)
+{
+	char link[PATH_LIMIT];
+	struct stat st;
+	if (lstat(path, &st))
+		return fail(why, "look at", path);
+	struct tar_entry entry = { .path = name, .link = "", .mode = st.st_mode & 0777u };
+	if (S_ISLNK(st.st_mode)) {
+		ssize_t n = readlink(path, link, sizeof link - 1);
+		if (n < 0)
+			return fail(why, "read link", path);
+		link[n] = '\0';
+		entry.kind = ENTRY_SYMLINK;
+		entry.link = link;
+		return tar_add(w, &entry, why);
+	}
+	if (S_ISDIR(st.st_mode)) {
+		entry.kind = ENTRY_FOLDER;
+		enum err e = tar_add(w, &entry, why);
+		return e ? e : add_folder(w, path, name, depth + 1, why);
+	}
+	if (!S_ISREG(st.st_mode))
+		return why_set(why, ERR_INVALID, "%s is neither file, folder nor link", path);
+	entry.kind = ENTRY_FILE;
+	entry.size = st.st_size;
+	enum err e = tar_add(w, &entry, why);
+	return e ? e : add_file_content(w, path, why);
+}
+
+static enum err add_folder(struct tar_writer *w, const char *path, const char *name, int depth,
+			   struct why *why) // NOLINT(misc-no-recursion)
+{
+	struct dirent **entries;
+	enum err e = OK;
+	if (depth > DEPTH_MAX)
+		return why_set(why, ERR_INVALID, "%s: more than %d folders deep", path, DEPTH_MAX);
+	int n = scandir(path, &entries, NULL, alphasort);
+	if (n < 0)
+		return fail(why, "list", path);
+	for (int i = 0; i < n; i++) {
+		char inner[PATH_LIMIT], inner_name[PATH_LIMIT];
+		const char *entry = entries[i]->d_name;
+		bool dots = strcmp(entry, ".") == 0 || strcmp(entry, "..") == 0;
+		if (!e && !dots) {
+			snprintf(inner, sizeof inner, "%s/%s", path, entry);
+			snprintf(inner_name, sizeof inner_name, "%s%s%s", name, *name ? "/" : "",
+				 entry);
+			e = add_entry(w, inner, inner_name, depth, why);
+		}
+		free(entries[i]);
+	}
+	free(entries);
+	return e;
+}
+
+/* --- blobs --- */
+
+static enum err put_file(const struct blobs *b, const char *path, char digest[DIGEST_SIZE],
+			 int64_t *out_size, struct why *why)
+{
+	static char block[64 * 1024];
+	SCOPED_FD fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return fail(why, "open", path);
+	struct digest *d = digest_begin();
+	ssize_t n;
+	*out_size = 0;
+	while ((n = read(fd, block, sizeof block)) > 0) {
+		digest_add(d, (struct bytes){ block, (size_t)n });
+		*out_size += n;
+	}
+	digest_end(d, digest);
+	if (blobs_have(b, digest))
+		return OK;
+	enum err e = OK;
+	blobs_restart(b, digest);
+	lseek(fd, 0, SEEK_SET);
+	while (!e && (n = read(fd, block, sizeof block)) > 0)
+		e = blobs_append(b, digest, (struct bytes){ block, (size_t)n }, why);
+	return e ? e : blobs_finish(b, digest, why);
+}
+
+static struct json *descriptor(const char *type, const char *digest, int64_t size)
+{
+	struct json *j = json_new_object();
+	json_set_string(j, "mediaType", type);
+	json_set_string(j, "digest", digest);
+	json_set_integer(j, "size", size);
+	return j;
+}
+
+static enum err put_document(const struct blobs *b, struct json *j, char digest[DIGEST_SIZE],
+			     int64_t *out_size, struct why *why)
+{
+	SCOPED_MEMORY char *text = json_print(j);
+	json_free(j);
+	*out_size = (int64_t)strlen(text);
+	return blobs_put(b, bytes_of(text), digest, why);
+}
+
+static const char *architecture(void)
+{
+	static struct utsname u;
+	uname(&u);
+	if (strcmp(u.machine, "x86_64") == 0)
+		return "amd64";
+	if (strcmp(u.machine, "aarch64") == 0)
+		return "arm64";
+	return strncmp(u.machine, "arm", 3) == 0 ? "arm" : u.machine;
+}
+
+/* Which machine is it for? What the first ELF file in it says would be better;
+ * a folder that was made here is taken for here. */
+static struct json *make_config(const char *layer_digest)
+{
+	struct json *j = json_new_object(), *rootfs = json_new_object(), *ids = json_new_array();
+	json_set_string(j, "architecture", architecture());
+	json_set_string(j, "os", "linux");
+	json_set(j, "config", json_new_object());
+	json_push(ids, json_new_string(layer_digest));
+	json_set_string(rootfs, "type", "layers");
+	json_set(rootfs, "diff_ids", ids);
+	json_set(j, "rootfs", rootfs);
+	return j;
+}
+
+static enum err pack_layer(const char *folder, const char *scratch, struct why *why)
+{
+	struct tar_writer *w;
+	enum err e = tar_write(scratch, &w, why);
+	if (e)
+		return e;
+	e = add_folder(w, folder, "", 0, why);
+	enum err ended = tar_finish(w, e ? NULL : why);
+	return e ? e : ended;
+}
+
+static enum err finish_image(const struct blobs *b, const char *diff_id, int64_t layer_size,
+			     struct packed *out, struct why *why)
+{
+	int64_t config_size, manifest_size;
+	enum err e = put_document(b, make_config(diff_id), out->config, &config_size, why);
+	if (e)
+		return e;
+	struct json *m = json_new_object(), *layers = json_new_array();
+	json_set_integer(m, "schemaVersion", 2);
+	json_set_string(m, "mediaType", MANIFEST_TYPE);
+	json_set(m, "config", descriptor(CONFIG_TYPE, out->config, config_size));
+	json_push(layers, descriptor(LAYER_TYPE, out->layers[0], layer_size));
+	json_set(m, "layers", layers);
+	e = put_document(b, m, out->digest, &manifest_size, why);
+	out->bytes = layer_size + config_size + manifest_size;
+	return e;
+}
+
+static enum err pack_plain(const char *folder, const struct blobs *b, struct packed *out,
+			   struct why *why)
+{
+	char scratch[PATH_LIMIT], diff_id[DIGEST_SIZE];
+	int64_t size;
+	snprintf(scratch, sizeof scratch, "%s/layer.tmp", b->path);
+	enum err e = pack_layer(folder, scratch, why);
+	if (!e)
+		e = tar_digest(scratch, diff_id, why);
+	if (!e)
+		e = put_file(b, scratch, out->layers[0], &size, why);
+	unlink(scratch);
+	out->layer_count = 1;
+	return e ? e : finish_image(b, diff_id, size, out, why);
+}
+
+/* --- OCI image layouts --- */
+
+static enum err read_json_file(const char *path, struct json **out, struct why *why)
+{
+	SCOPED_MEMORY char *text = NULL;
+	size_t len;
+	enum err e = file_read(path, IMAGE_DOCUMENT_MAX, &text, &len, why);
+	return e ? e : json_parse((struct bytes){ text, len }, out, why);
+}
+
+static enum err take_blob(const char *layout, const char *digest, const struct blobs *b,
+			  int64_t *bytes, struct why *why)
+{
+	char path[PATH_LIMIT], found[DIGEST_SIZE];
+	int64_t size;
+	if (!digest || !label_is_digest(bytes_of(digest)))
+		return why_set(why, ERR_INVALID, "%s: a descriptor without a digest", layout);
+	snprintf(path, sizeof path, "%s/blobs/sha256/%s", layout, digest + 7);
+	enum err e = put_file(b, path, found, &size, why);
+	if (!e && strcmp(found, digest) != 0)
+		e = why_set(why, ERR_CORRUPT, "%s is not what its name says", path);
+	*bytes += size;
+	return e;
+}
+
+static enum err take_manifest(const char *layout, const struct json *m, const struct blobs *b,
+			      struct packed *out, struct why *why)
+{
+	const char *config = json_string(json_member(json_member(m, "config"), "digest"));
+	enum err e = take_blob(layout, config, b, &out->bytes, why);
+	if (!e)
+		strcpy(out->config, config);
+	const struct json *l = json_first(json_member(m, "layers"));
+	for (; l && !e; l = json_next(l)) {
+		const char *digest = json_string(json_member(l, "digest"));
+		if (out->layer_count == IMAGE_LAYERS_MAX)
+			return why_set(why, ERR_INVALID, "%s: more than %d layers", layout,
+				       IMAGE_LAYERS_MAX);
+		e = take_blob(layout, digest, b, &out->bytes, why);
+		if (!e)
+			strcpy(out->layers[out->layer_count++], digest);
+	}
+	return e;
+}
+
+static enum err pack_layout(const char *layout, const struct blobs *b, struct packed *out,
+			    struct why *why)
+{
+	char path[PATH_LIMIT];
+	struct json *index, *manifest;
+	snprintf(path, sizeof path, "%s/index.json", layout);
+	enum err e = read_json_file(path, &index, why);
+	if (e)
+		return e;
+	const struct json *list = json_member(index, "manifests");
+	const char *digest = json_string(json_member(json_first(list), "digest"));
+	if (json_count(list) != 1)
+		e = why_set(why, ERR_INVALID, "%s: one image is expected, it has %zu", path,
+			    json_count(list));
+	if (!e)
+		e = take_blob(layout, digest, b, &out->bytes, why);
+	if (!e) {
+		strcpy(out->digest, digest);
+		snprintf(path, sizeof path, "%s/blobs/sha256/%s", layout, digest + 7);
+		e = read_json_file(path, &manifest, why);
+	}
+	json_free(index);
+	if (e)
+		return e;
+	e = take_manifest(layout, manifest, b, out, why);
+	json_free(manifest);
+	return e;
+}
+
+enum err pack_folder(const char *folder, const struct blobs *blobs, struct packed *out,
+		     struct why *why)
+{
+	char marker[PATH_LIMIT];
+	struct stat st;
+	*out = (struct packed){ 0 };
+	if (stat(folder, &st))
+		return fail(why, "open", folder);
+	if (!S_ISDIR(st.st_mode))
+		return why_set(why, ERR_INVALID, "%s is not a folder", folder);
+	snprintf(marker, sizeof marker, "%s/oci-layout", folder);
+	return file_exists(marker) ? pack_layout(folder, blobs, out, why)
+				   : pack_plain(folder, blobs, out, why);
+}
+
+static enum err copy_blob(const struct blobs *b, const char *digest, const char *folder,
+			  struct why *why)
+{
+	char from[PATH_LIMIT], to[PATH_LIMIT];
+	SCOPED_MEMORY char *content = NULL;
+	size_t len;
+	blobs_path(b, digest, from, sizeof from);
+	snprintf(to, sizeof to, "%s/blobs/sha256/%s", folder, digest + 7);
+	enum err e = file_read(from, BLOB_MAX, &content, &len, why);
+	return e ? e : file_replace(to, (struct bytes){ content, len }, false, why);
+}
+
+static enum err write_index(const struct packed *p, const struct blobs *b, const char *folder,
+			    struct why *why)
+{
+	char path[PATH_LIMIT];
+	struct stat st = { 0 };
+	struct json *index = json_new_object(), *list = json_new_array();
+	blobs_path(b, p->digest, path, sizeof path);
+	stat(path, &st);
+	json_push(list, descriptor(MANIFEST_TYPE, p->digest, st.st_size));
+	json_set_integer(index, "schemaVersion", 2);
+	json_set(index, "manifests", list);
+	SCOPED_MEMORY char *text = json_print(index);
+	json_free(index);
+	snprintf(path, sizeof path, "%s/index.json", folder);
+	enum err e = file_replace(path, bytes_of(text), false, why);
+	snprintf(path, sizeof path, "%s/oci-layout", folder);
+	return e ? e
+		 : file_replace(path, BYTES_LIT("{\"imageLayoutVersion\":\"1.0.0\"}"), false, why);
+}
+
+enum err pack_write_layout(const struct packed *p, const struct blobs *blobs, const char *folder,
+			   struct why *why)
+{
+	char path[PATH_LIMIT];
+	snprintf(path, sizeof path, "%s/blobs/sha256", folder);
+	enum err e = dir_make(path, 0755, why);
+	if (!e)
+		e = copy_blob(blobs, p->digest, folder, why);
+	if (!e)
+		e = copy_blob(blobs, p->config, folder, why);
+	for (size_t i = 0; i < p->layer_count && !e; i++)
+		e = copy_blob(blobs, p->layers[i], folder, why);
+	return e ? e : write_index(p, blobs, folder, why);
+}

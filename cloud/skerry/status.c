@@ -1,0 +1,148 @@
+#include "base/duration.h"
+#include "base/quantity.h"
+#include "cloud/skerry/local.h"
+#include "cloud/skerry/table.h"
+#include "cloud/skerry/verbs.h"
+#include "ports/clock.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *string(const struct json *j, const char *key)
+{
+	const char *s = json_string(json_member(j, key));
+	return s ? s : "";
+}
+
+static int64_t number(const struct json *j, const char *key)
+{
+	int64_t n = 0;
+	json_integer(json_member(j, key), &n);
+	return n;
+}
+
+static bool flag(const struct json *j, const char *key)
+{
+	bool b = false;
+	json_bool(json_member(j, key), &b);
+	return b;
+}
+
+static void print_head(const struct json *s)
+{
+	const struct json *link = json_member(s, "link");
+	char up[24], since[24];
+	duration_print(up, number(s, "agentUpMs"));
+	duration_print(since, number(link, "sinceMs"));
+	printf("%s   skerryd %s   up %s   link: %s %s", string(s, "device"), string(s, "agent"), up,
+	       flag(link, "up") ? "up" : "down", json_member(link, "sinceMs") ? since : "");
+	printf("%s%s%s\n", *string(link, "why") ? " (" : "", string(link, "why"),
+	       *string(link, "why") ? ")" : "");
+}
+
+static void print_desired(const struct json *s)
+{
+	printf("desired    generation %lld   running %lld   %s", (long long)number(s, "observed"),
+	       (long long)number(s, "applied"), string(s, "phase"));
+	const struct json *c = json_first(json_member(s, "conditions"));
+	for (; c; c = json_next(c))
+		if (*string(c, "message"))
+			printf("\n           %s: %s", string(c, "type"), string(c, "message"));
+	puts("");
+}
+
+static void print_workloads(const struct json *s)
+{
+	static const char *const titles[] = { "WORKLOAD", "STATE", "RESTARTS", "MEM",
+					      "PID",      "NOTE",  NULL };
+	const struct json *w = json_first(json_member(s, "workloads"));
+	struct table t;
+	if (!w)
+		return;
+	table_begin(&t, titles);
+	for (; w; w = json_next(w)) {
+		char used[16], limit[16];
+		quantity_print(used, number(w, "memBytes"));
+		quantity_print(limit, number(w, "memLimit"));
+		table_add(&t, "%s", json_key(w));
+		table_add(&t, "%s%s", string(w, "state"),
+			  flag(w, "ready") || strcmp(string(w, "state"), "running") != 0
+				  ? ""
+				  : " (not ready)");
+		table_add(&t, "%lld", (long long)number(w, "restarts"));
+		table_add(&t, "%s/%s", used, number(w, "memLimit") ? limit : "-");
+		table_add(&t, "%lld", (long long)number(w, "pid"));
+		table_add(&t, "%s", string(w, "trouble"));
+	}
+	table_print(&t);
+}
+
+static void print_buffer(const struct json *s)
+{
+	const struct json *b = json_member(s, "buffer"), *d = json_member(b, "dropped");
+	char bytes[16], quota[16], age[24] = "";
+	int64_t oldest = number(b, "oldest");
+	quantity_print(bytes, number(b, "bytes"));
+	quantity_print(quota, number(b, "quota"));
+	if (oldest)
+		duration_print(age, clock_wall_ms() - oldest);
+	printf("buffer     %lld batches  %sB of %sB%s%s   dropped %lld points, %lld lines, %lld "
+	       "events\n",
+	       (long long)number(b, "batches"), bytes, quota, oldest ? ", oldest " : "", age,
+	       (long long)number(d, "tele"), (long long)number(d, "log"),
+	       (long long)number(d, "event"));
+	if (*string(b, "trouble"))
+		printf("           %s\n", string(b, "trouble"));
+}
+
+static void print_board(const struct json *s)
+{
+	const struct json *f = json_member(s, "features");
+	char memory[16], disk[16];
+	quantity_print(memory, number(json_member(s, "allocatable"), "memBytes"));
+	quantity_print(disk, number(json_member(s, "allocatable"), "diskBytes"));
+	printf("board      %s, Linux %s   cgroup %s   free: memory %sB, disk %sB   clock %s\n",
+	       string(f, "arch"), string(f, "kernel"), string(f, "cgroup"), memory, disk,
+	       string(s, "clock"));
+}
+
+static void print_events(const struct json *s)
+{
+	enum { SHOWN = 5 };
+	const struct json *e = json_first(json_member(s, "events"));
+	for (int i = 0; e && i < SHOWN; e = json_next(e), i++) {
+		char when[24];
+		clock_print(when, number(e, "t"));
+		printf("%s %s  %s  %s  %s\n", i ? "          " : "events    ", when,
+		       string(e, "reason"), string(e, "object"), string(e, "message"));
+	}
+}
+
+enum exit_code verb_status(struct options *o)
+{
+	struct json *request = json_new_object(), *s;
+	struct why why;
+	json_set_string(request, "verb", "status");
+	enum err e = local_ask(o->run_dir, request, &s, &why);
+	json_free(request);
+	if (e)
+		return exit_code_tell(e, &why);
+	if (o->json) {
+		char *text = json_print_pretty(s);
+		puts(text);
+		free(text);
+	} else {
+		print_head(s);
+		print_desired(s);
+		print_workloads(s);
+		print_buffer(s);
+		print_board(s);
+		print_events(s);
+	}
+	const char *phase = string(s, "phase");
+	bool well = strcmp(phase, "Available") == 0 || strcmp(phase, "Unmanaged") == 0 ||
+		    strcmp(phase, "Downloading") == 0 || strcmp(phase, "Progressing") == 0;
+	json_free(s);
+	return well ? EXIT_CODE_OK : EXIT_CODE_FAILED;
+}
