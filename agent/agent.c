@@ -37,6 +37,14 @@ static void on_log(void *owner, struct workload *w)
 	command_on_log(&a->command, w);
 }
 
+static void on_gone(void *owner, struct workload *w)
+{
+	struct agent *a = owner;
+	collect_log(&a->collect);
+	(void)collect_flush(&a->collect);
+	logbook_forget(a->store, w);
+}
+
 static void on_socket(void *owner, struct workload *w, int fd)
 {
 	struct agent *a = owner;
@@ -250,6 +258,7 @@ static void open_supervisor(struct agent *a)
 		.on_news = on_news,
 		.on_change = on_workload_change,
 		.on_log = on_log,
+		.on_gone = on_gone,
 		.on_socket = on_socket,
 	};
 	supervisor_init(&a->supervisor, &site);

@@ -30,6 +30,9 @@ enum err net_dial(struct loop *l, const char *host, uint16_t port, int64_t wait_
 /* Give up; the hook is not called any more. NULL is fine. */
 void net_cancel(struct dial *d);
 
+/* A port of 127.0.0.1 that nobody uses right now; 0: there is none. */
+int net_free_port(void);
+
 struct http_get;
 
 struct http_hooks {

@@ -23,7 +23,7 @@ struct yaml_document {
 /* Read all documents of a text; at most `cap`. A reason begins with "line N: ". */
 enum err yaml_parse(struct bytes text, struct yaml_document *out, size_t cap, size_t *out_count,
 		    struct why *why);
-void yaml_free(struct yaml_document *documents, size_t count);
+void yaml_documents_free(struct yaml_document *documents, size_t count);
 
 /* The line of the value at a path such as "spec.containers[0].image", or of
  * the nearest thing above it that has one. Lines count from 1. */

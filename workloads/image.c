@@ -305,7 +305,9 @@ enum err image_unpack(struct unpacking *u, const struct images *i, struct loop *
 	u->said.text[0] = '\0';
 	u->process.owner = u;
 	u->process.on_exit = on_ended;
-	const struct process_options options = { .argv = c->argv, .out_fd = write_end };
+	const struct process_options options = { .argv = c->argv,
+						 .out_fd = write_end,
+						 .err_fd = -1 };
 	e = process_start(l, &options, &u->process, why);
 	if (e)
 		return e;

@@ -36,6 +36,9 @@ struct site {
 	void (*on_news)(void *owner, const struct workload_news *news);
 	void (*on_change)(void *owner);                  /* some state differs from before */
 	void (*on_log)(void *owner, struct workload *w); /* it printed something */
+	/* All of it has ended and its folder is about to be removed: the last chance
+	 * to read what it printed. */
+	void (*on_gone)(void *owner, struct workload *w);
 	/* Its telemetry socket is there; before it is closed, `fd` is -1. */
 	void (*on_socket)(void *owner, struct workload *w, int fd);
 };

@@ -69,7 +69,7 @@ static void bury_pod(struct supervisor *s, struct running_pod **at)
 	struct running_pod *r = *at;
 	for (size_t i = 0; i < size_of(r); i++) {
 		workload_close(&r->workloads[i]);
-		workload_remove(&r->workloads[i]);
+		workload_remove(&r->workloads[i], r->next != NULL);
 	}
 	(void)!compose_remove_volumes(&s->site, r->pod->name, NULL);
 	struct pod *next = r->next;
@@ -101,7 +101,7 @@ static void bury_stray(struct supervisor *s, struct workload *w)
 		if (s->strays[i] != w)
 			continue;
 		workload_close(w);
-		workload_remove(w);
+		workload_remove(w, false);
 		free(w);
 		s->strays[i] = NULL;
 	}
@@ -199,7 +199,7 @@ static void on_folder(void *owner, const char *leaf)
 		workload_stop(w);
 		return;
 	}
-	workload_remove(w);
+	workload_remove(w, false);
 	free(w);
 }
 

@@ -473,14 +473,16 @@ void workload_close(struct workload *w)
 	close_socket(w);
 }
 
-void workload_remove(struct workload *w)
+void workload_remove(struct workload *w, bool has_successor)
 {
 	char folder[PATH_LIMIT];
 	workload_folder(w, folder, sizeof folder);
 	close_socket(w);
+	w->site->on_gone(w->site->owner, w);
 	if (w->leaf_is_left)
 		remove_leaf(w);
 	/* A folder that stays is found again at the next start of the agent. */
 	(void)!dir_remove(folder, NULL);
-	uid_release(w->site->store, w->name);
+	if (!has_successor)
+		uid_release(w->site->store, w->name);
 }

@@ -79,7 +79,8 @@ void workload_stop(struct workload *w);
 /* Let go of everything in memory; what runs goes on. */
 void workload_close(struct workload *w);
 
-/* Forget the folder and the user of a stopped workload. */
-void workload_remove(struct workload *w);
+/* Forget the folder of a stopped workload and, unless a successor of the same
+ * name comes, its user. */
+void workload_remove(struct workload *w, bool has_successor);
 
 void workload_folder(const struct workload *w, char *out, size_t cap);

@@ -103,19 +103,27 @@ static enum err resolve_images(struct packing *p, const struct manifest_files *m
 
 /* --- devices --- */
 
-static enum err choose_devices(struct options *o, const struct fleet_view *v, struct why *why)
+/* Names that live in the options or in the view. */
+struct targets {
+	const char **names;
+	size_t count;
+};
+
+static enum err choose_devices(const struct options *o, const struct fleet_view *v,
+			       struct targets *out, struct why *why)
 {
-	if (o->device_count)
-		return OK;
-	if (!v->count)
+	if (!o->device_count && !v->count)
 		return why_set(why, ERR_NOT_FOUND,
 			       "no device has ever reported to this broker in fleet %s", o->fleet);
-	if (v->count > 1 && !o->all)
+	if (!o->device_count && v->count > 1 && !o->all)
 		return why_set(why, ERR_INVALID,
-			       "which of the %zu devices? name them with -d, or say --all",
-			       v->count);
-	for (size_t i = 0; i < v->count && i < OPTIONS_DEVICES_MAX; i++)
-		o->devices[o->device_count++] = v->devices[i].name;
+			       "which of the %zu devices? name them with -d, or say --all", v->count);
+	out->count = o->device_count ? o->device_count : v->count;
+	out->names = calloc(out->count, sizeof *out->names);
+	if (!out->names)
+		return why_set(why, ERR_SYSTEM, "no memory");
+	for (size_t i = 0; i < out->count; i++)
+		out->names[i] = o->device_count ? o->devices[i] : v->devices[i].name;
 	return OK;
 }
 
@@ -268,6 +276,7 @@ enum err apply_files(struct desk *d, struct options *o, struct why *why)
 {
 	struct fleet_view v = { 0 };
 	struct packing p = { .options = o, .desk = d };
+	struct targets targets = { 0 };
 	struct manifest_files *m = calloc(1, sizeof *m);
 	enum err e = m ? OK : why_set(why, ERR_SYSTEM, "no memory");
 	if (!e && !o->file_count && !o->prune)
@@ -279,10 +288,11 @@ enum err apply_files(struct desk *d, struct options *o, struct why *why)
 	if (!e)
 		e = fleet_view_read(&v, d, NULL, why);
 	if (!e)
-		e = choose_devices(o, &v, why);
+		e = choose_devices(o, &v, &targets, why);
 	const struct intent_wish wish = { m, o->prune, o->healthy_ms };
-	for (size_t i = 0; i < o->device_count && !e; i++)
-		e = apply_to(d, &v, o->devices[i], &wish, why);
+	for (size_t i = 0; i < targets.count && !e; i++)
+		e = apply_to(d, &v, targets.names[i], &wish, why);
+	free(targets.names);
 	if (p.opened)
 		scratch_close(&p.scratch);
 	if (m)

@@ -61,7 +61,7 @@ static enum err add_documents(struct manifest_files *m, const char *file,
 	for (size_t i = 0; i < count; i++) {
 		/* Two --- in a row make an empty document, as kubectl allows. */
 		if (e || json_type_of(documents[i].tree) == JSON_NULL) {
-			yaml_free(&documents[i], 1);
+			yaml_documents_free(&documents[i], 1);
 			continue;
 		}
 		struct pod_document *d = &m->pods[m->count++];
@@ -104,6 +104,6 @@ enum err manifest_files_read(struct manifest_files *m, const char *const *files,
 void manifest_files_free(struct manifest_files *m)
 {
 	for (size_t i = 0; i < m->count; i++)
-		yaml_free(&m->pods[i].yaml, 1);
+		yaml_documents_free(&m->pods[i].yaml, 1);
 	*m = (struct manifest_files){ 0 };
 }

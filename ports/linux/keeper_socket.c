@@ -185,6 +185,7 @@ static enum err spawn(struct keeper *k, const struct keeper_options *o, struct w
 	const struct process_options options = {
 		.argv = argv,
 		.out_fd = -1,
+		.err_fd = -1,
 		.fds = fds,
 		.fd_count = o->telemetry_fd < 0 ? 1 : 2,
 	};

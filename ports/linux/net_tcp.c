@@ -208,7 +208,7 @@ static enum err start_resolving(struct dial *d, struct why *why)
 	};
 
 	const char *const argv[] = { "/proc/self/exe", RESOLVE, d->host, NULL };
-	const struct process_options options = { .argv = argv, .out_fd = write_end };
+	const struct process_options options = { .argv = argv, .out_fd = write_end, .err_fd = -1 };
 	d->resolver.owner = d;
 	d->resolver.on_exit = on_resolver_exit;
 	enum err e = process_start(d->loop, &options, &d->resolver, why);
@@ -260,6 +260,18 @@ enum err net_dial(struct loop *l, const char *host, uint16_t port, int64_t wait_
 	loop_arm(l, &d->deadline, clock_now_ms() + wait_ms);
 	*out = d;
 	return OK;
+}
+
+int net_free_port(void)
+{
+	struct sockaddr_in at = { .sin_family = AF_INET,
+				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof at;
+	SCOPED_FD fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0 || bind(fd, (struct sockaddr *)&at, sizeof at) ||
+	    getsockname(fd, (struct sockaddr *)&at, &len))
+		return 0;
+	return ntohs(at.sin_port);
 }
 
 bool net_is_resolver(int argc, char **argv)

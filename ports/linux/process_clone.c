@@ -20,6 +20,10 @@ enum {
 	FIRST_FREE_FD = 16, /* above all that a child is given */
 };
 
+/* The child never returns from these on a stack that is used again: what the
+ * address sanitizer marks there would stay marked. */
+#define UNINSTRUMENTED __attribute__((no_sanitize_address))
+
 /* What the child reads and writes while it borrows our memory. */
 struct borrowed {
 	const struct process_options *options;
@@ -27,24 +31,23 @@ struct borrowed {
 	int failed_errno;
 };
 
-static int give_up(struct borrowed *b, const char *step)
+UNINSTRUMENTED static int give_up(struct borrowed *b, const char *step)
 {
 	b->failed_step = step;
 	b->failed_errno = errno;
 	return 127;
 }
 
-static bool arrange_fds(const struct process_options *o)
+UNINSTRUMENTED static bool arrange_fds(const struct process_options *o)
 {
 	int null = open("/dev/null", O_RDWR);
 	int out = fcntl(o->out_fd >= 0 ? o->out_fd : null, F_DUPFD, FIRST_FREE_FD);
+	int err = fcntl(o->err_fd >= 0 ? o->err_fd : null, F_DUPFD, FIRST_FREE_FD);
 	int moved[PROCESS_FDS_MAX];
 
 	for (size_t i = 0; i < o->fd_count; i++)
 		moved[i] = fcntl(o->fds[i], F_DUPFD, FIRST_FREE_FD);
-	if (dup2(null, 0) < 0 || dup2(out, 1) < 0)
-		return false;
-	if (!o->keep_stderr && dup2(null, 2) < 0)
+	if (dup2(null, 0) < 0 || dup2(out, 1) < 0 || dup2(err, 2) < 0)
 		return false;
 	for (size_t i = 0; i < o->fd_count; i++)
 		if (dup2(moved[i], 3 + (int)i) < 0)
@@ -52,7 +55,7 @@ static bool arrange_fds(const struct process_options *o)
 	return syscall(SYS_close_range, 3u + (unsigned)o->fd_count, ~0u, 0u) == 0;
 }
 
-static void reset_signals(void)
+UNINSTRUMENTED static void reset_signals(void)
 {
 	for (int signo = 1; signo < NSIG; signo++)
 		if (signo != SIGKILL && signo != SIGSTOP)
@@ -63,7 +66,7 @@ static void reset_signals(void)
 }
 
 /* Runs in the parent's memory until execve(): system calls and nothing else. */
-static int become(void *argument)
+UNINSTRUMENTED static int become(void *argument)
 {
 	static char *const nothing[] = { NULL };
 	struct borrowed *b = argument;

@@ -271,13 +271,13 @@ enum err yaml_parse(struct bytes text, struct yaml_document *out, size_t cap, si
 	enum err e = read_stream(&r, out, cap, out_count);
 	yaml_parser_delete(&r.parser);
 	if (e) {
-		yaml_free(out, *out_count);
+		yaml_documents_free(out, *out_count);
 		*out_count = 0;
 	}
 	return e;
 }
 
-void yaml_free(struct yaml_document *documents, size_t count)
+void yaml_documents_free(struct yaml_document *documents, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
 		struct yaml_lines *l = documents[i].lines;
