@@ -214,41 +214,47 @@ static void become_available(struct deploy *d)
 		return;
 	}
 	drop_next(d);
-	d->failure.text[0] = '\0';
+	supervisor_settle(d->o.supervisor);
+	forget_failure(d);
 	sweep(d);
 	tell(d, false, "Available", generation, "healthy, and kept as the last good state");
 	set_phase(d, DEPLOY_AVAILABLE);
 }
 
+static void forget_failure(struct deploy *d)
+{
+	d->failure.text[0] = '\0';
+	json_free(d->last_words);
+	d->last_words = NULL;
+}
+
 /* The reason, and the last that the culprit said. */
-static void describe_failure(struct deploy *d, const struct supervisor_health *h, const char *what,
-			     struct json **out_more)
+static void describe_failure(struct deploy *d, const struct supervisor_health *h, const char *what)
 {
 	const struct workload *w = h->worst;
-	*out_more = NULL;
+	forget_failure(d);
 	if (!w) {
 		(void)why_set(&d->failure, OK, "%s", what);
 		return;
 	}
 	const char *trouble = w->trouble.text[0] ? w->trouble.text : workload_state_name(w->state);
 	(void)why_set(&d->failure, OK, "%s: %s: %.150s", what, w->name, trouble);
-	*out_more = json_new_object();
-	json_set_string(*out_more, "workload", w->name);
-	json_set(*out_more, "lines", logbook_last(w, LAST_LINES));
+	d->last_words = json_new_object();
+	json_set_string(d->last_words, "workload", w->name);
+	json_set(d->last_words, "lines", logbook_last(w, LAST_LINES));
 }
 
 static void give_up(struct deploy *d, const struct supervisor_health *h, const char *what)
 {
-	struct json *more;
 	struct why why;
 	char object[48];
 	struct bytes good;
 	const bool has_good = shelf_get(&d->shelf, SHELF_GOOD, &good) == OK;
 	const bool goes_back = has_good && d->next.rolls_back;
-	describe_failure(d, h, what, &more);
+	describe_failure(d, h, what);
 	snprintf(object, sizeof object, "generation/%lld", (long long)d->next.id.generation);
 	event_add(d->o.events, true, goes_back ? "RolledBack" : "Degraded", object, d->failure.text,
-		  more);
+		  d->last_words ? json_copy(d->last_words) : NULL);
 	if (!goes_back) {
 		set_phase(d, DEPLOY_DEGRADED);
 		return;
@@ -258,6 +264,7 @@ static void give_up(struct deploy *d, const struct supervisor_health *h, const c
 			why.text);
 	drop_next(d);
 	run_good(d);
+	supervisor_settle(d->o.supervisor);
 	set_phase(d, DEPLOY_ROLLED_BACK);
 }
 
@@ -483,7 +490,7 @@ static void accept(struct deploy *d, struct desired *document, struct bytes text
 	memcpy(d->pods, pods, count * sizeof *pods);
 	d->pod_count = count;
 	d->unmanaged_asked = false;
-	d->failure.text[0] = '\0';
+	forget_failure(d);
 	d->rejected = d->conflict = d->stale = (struct deploy_answer){ 0 };
 	tell(d, d->next.warning[0] != '\0', "Accepted", d->next.id.generation,
 	     d->next.warning[0] ? d->next.warning : "");
@@ -578,8 +585,10 @@ enum err deploy_open(struct deploy *d, const struct deploy_options *options, str
 
 	/* While next is on trial, good must not be started in between. */
 	bool on_trial = d->shelf.step == SHELF_TRYING;
-	if (!on_trial && run_good(d))
+	if (!on_trial && run_good(d)) {
+		supervisor_settle(d->o.supervisor); /* it has proved itself before */
 		set_phase(d, DEPLOY_AVAILABLE);
+	}
 	if (d->shelf.step != SHELF_NONE)
 		resume_next(d);
 	return OK;
@@ -590,6 +599,7 @@ void deploy_close(struct deploy *d)
 	if (!d->o.loop)
 		return;
 	drop_next(d);
+	forget_failure(d);
 	*d = (struct deploy){ 0 };
 }
 

@@ -66,6 +66,7 @@ struct deploy {
 	int64_t phase_since_ms;          /* wall clock */
 	struct why trouble;              /* why a download does not go on */
 	struct why failure;              /* why the newest was rolled back */
+	struct json *last_words;         /* what the culprit printed last; NULL: nothing known */
 	struct deploy_answer rejected, conflict, stale;
 };
 

@@ -46,7 +46,8 @@ static void add_workload(void *owner, struct workload *w)
 {
 	struct workloads_of *o = owner;
 	struct json *j = json_new_object();
-	json_set_string(j, "state", workload_state_name(w->state));
+	bool failed = w->state == WORKLOAD_DONE && !verdict_is_good(&w->last);
+	json_set_string(j, "state", failed ? "failed" : workload_state_name(w->state));
 	json_set_bool(j, "ready", w->ready);
 	json_set_integer(j, "restarts", w->restarts);
 	json_set_string(j, "digest", w->pod ? w->pod->digest : "");
@@ -103,9 +104,13 @@ static struct json *print_conditions(const struct agent *a)
 	const char *message = d->trouble.text[0] ? d->trouble.text : d->failure.text;
 	json_push(list, print_condition("Available", d->phase == DEPLOY_AVAILABLE, phase, message,
 					d->phase_since_ms));
-	if (d->phase == DEPLOY_ROLLED_BACK)
-		json_push(list, print_condition("RolledBack", true, "RolledBack", d->failure.text,
-						d->phase_since_ms));
+	if (d->phase == DEPLOY_ROLLED_BACK) {
+		struct json *j = print_condition("RolledBack", true, "RolledBack", d->failure.text,
+						 d->phase_since_ms);
+		if (d->last_words)
+			json_set(j, "lastWords", json_copy(d->last_words));
+		json_push(list, j);
+	}
 	if (d->unmanaged_asked)
 		json_push(list, print_condition("Unmanaged", true, "EmptyDocument",
 						"the desired state is empty: what runs goes on",

@@ -4,9 +4,10 @@
 
 int64_t pause_next(struct pause *p)
 {
+	const int64_t most = p->limit_ms ? p->limit_ms : PAUSE_LIMIT_MS;
 	int64_t limit = PAUSE_FIRST_MS;
-	for (unsigned i = 0; i < p->failures && limit < PAUSE_LIMIT_MS; i++)
+	for (unsigned i = 0; i < p->failures && limit < most; i++)
 		limit *= 2;
 	p->failures++;
-	return random_below((limit < PAUSE_LIMIT_MS ? limit : PAUSE_LIMIT_MS) + 1);
+	return random_below((limit < most ? limit : most) + 1);
 }

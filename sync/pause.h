@@ -12,6 +12,7 @@ enum { PAUSE_FIRST_MS = 1000, PAUSE_LIMIT_MS = 30 * 1000 };
 
 struct pause {
 	unsigned failures; /* in a row; 0 after a success */
+	int64_t limit_ms;  /* 0: PAUSE_LIMIT_MS */
 };
 
 /* Note a failure; how many ms to wait. */

@@ -53,6 +53,7 @@ static void on_stopped(void *owner, struct workload *w);
 
 static void start_pod(struct supervisor *s, struct running_pod *r)
 {
+	r->on_trial = true;
 	for (size_t i = 0; i < size_of(r); i++) {
 		struct workload *w = &r->workloads[i];
 		workload_open(w, &s->site, r->pod, &r->pod->containers[i], r->generation);
@@ -160,10 +161,8 @@ static void keep_pod(struct running_pod *r, struct pod *pod, int64_t generation)
 {
 	pod_free(pod);
 	r->generation = generation;
-	for (size_t i = 0; i < size_of(r); i++) {
+	for (size_t i = 0; i < size_of(r); i++)
 		r->workloads[i].generation = generation;
-		r->workloads[i].failures = 0;
-	}
 }
 
 /* --- what an earlier agent left behind --- */
@@ -325,9 +324,16 @@ void supervisor_health(const struct supervisor *s, struct supervisor_health *out
 			out->worst = out->worst ? out->worst : &r->workloads[0];
 			continue;
 		}
-		for (size_t k = 0; k < size_of(r); k++)
+		for (size_t k = 0; k < size_of(r) && r->on_trial; k++)
 			look_at(&r->workloads[k], out);
 	}
+}
+
+void supervisor_settle(struct supervisor *s)
+{
+	for (size_t i = 0; i < PLAN_HAVE_MAX; i++)
+		if (s->pods[i] && !s->pods[i]->leaving)
+			s->pods[i]->on_trial = false;
 }
 
 void supervisor_each(struct supervisor *s, void (*on_workload)(void *owner, struct workload *w),

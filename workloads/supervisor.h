@@ -18,6 +18,7 @@ struct running_pod {
 	struct pod *pod;  /* owned; NULL: this place is free */
 	struct pod *next; /* owned; starts when `pod` has ended */
 	bool leaving;
+	bool on_trial; /* started since the last supervisor_settle() */
 	int64_t generation, next_generation;
 	struct workload workloads[CONTAINERS_MAX];
 };
@@ -49,6 +50,9 @@ enum err supervisor_reach(struct supervisor *s, struct pod *const *pods, size_t 
 			  int64_t generation);
 
 void supervisor_health(const struct supervisor *s, struct supervisor_health *out);
+
+/* The trial is over: what runs now has proved itself. */
+void supervisor_settle(struct supervisor *s);
 
 /* Every workload there is, in a stable order. */
 void supervisor_each(struct supervisor *s, void (*on_workload)(void *owner, struct workload *w),

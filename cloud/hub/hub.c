@@ -171,6 +171,8 @@ static void on_desired(struct hub *h, const struct topic *t, struct bytes payloa
 		if (!e)
 			e = ledger_set_desired(&h->ledger, &to, payload, d.id.epoch,
 					       d.id.generation, &why);
+		if (!e)
+			e = ledger_mark_seen(&h->ledger, &to, &why);
 		desired_free(&d);
 	}
 	if (e)
@@ -283,15 +285,40 @@ static void on_up(void *owner)
 {
 	struct hub *h = owner;
 	struct why why;
+	commit(h);
+	if (ledger_mark_all_unseen(&h->ledger, &why))
+		log_err("desired states not marked why=\"%s\"", why.text);
 	if (mqtt_subscribe(h->mqtt, subscriptions, SUBSCRIPTIONS, &why))
 		log_err("cannot subscribe why=\"%s\"", why.text);
 }
 
 /* An empty acknowledgement: what was lost on the way goes again at once. */
-static void greet(void *owner, const char *fleet, const char *device)
+static void greet(void *owner, const struct ledger_source *to)
 {
-	const struct ledger_source to = { fleet, device };
-	publish(owner, &to, "dn/ack", BYTES_LIT("{\"buf\":\"\",\"ok\":[]}"), &surely);
+	publish(owner, to, "dn/ack", BYTES_LIT("{\"buf\":\"\",\"ok\":[]}"), &surely);
+}
+
+/* A broker without persistence forgets retained messages when it restarts: it
+ * gets them back, for devices and for desks that build on them. */
+static void give_back(void *owner, const struct ledger_source *to)
+{
+	struct hub *h = owner;
+	struct bytes document;
+	int64_t epoch, generation;
+	if (ledger_get_desired(&h->ledger, to, &document, &epoch, &generation))
+		return;
+	log_info("desired state given back to the broker device=%s/%s generation=%lld", to->fleet,
+		 to->device, (long long)generation);
+	publish(h, to, "dn/desired", document, &kept);
+}
+
+static void on_look(void *owner, int64_t now_ms)
+{
+	struct hub *h = owner;
+	struct why why;
+	(void)now_ms;
+	if (ledger_each_unseen(&h->ledger, give_back, h, &why))
+		log_err("desired states not looked through why=\"%s\"", why.text);
 }
 
 static void on_subscribed(void *owner, const bool *granted, size_t n)
@@ -309,6 +336,7 @@ static void on_subscribed(void *owner, const bool *granted, size_t n)
 	struct why why;
 	if (ledger_each_online(&h->ledger, greet, h, &why))
 		log_err("devices not greeted why=\"%s\"", why.text);
+	loop_arm(h->loop, &h->look, clock_now_ms() + HUB_LOOK_MS);
 	fetch_on_up(&h->fetch);
 }
 
@@ -322,6 +350,7 @@ static void on_down(void *owner, const struct why *why)
 	if (strcmp(h->logged.text, why->text) != 0)
 		log_warn("not connected, trying again why=\"%s\"", why->text);
 	h->logged = *why;
+	loop_disarm(h->loop, &h->look);
 	loop_arm(h->loop, &h->timer, clock_now_ms() + pause_next(&h->pause));
 }
 
@@ -329,8 +358,9 @@ static void on_down(void *owner, const struct why *why)
 
 enum err hub_open(struct hub *h, const struct hub_options *options, struct why *why)
 {
-	*h = (struct hub){ .options = *options };
+	*h = (struct hub){ .options = *options, .pause.limit_ms = HUB_PAUSE_LIMIT_MS };
 	h->timer = (struct timer){ .owner = h, .on_due = on_timer };
+	h->look = (struct timer){ .owner = h, .on_due = on_look };
 	h->commit = (struct timer){ .owner = h, .on_due = on_commit_due };
 	strcpy(h->client_id, "hub-");
 	random_name(h->client_id + 4, 8);

@@ -22,7 +22,8 @@ enum {
 	HUB_COMMIT_BATCHES = 256,
 	HUB_PUSHES_MAX = 64,           /* artifacts announced and not yet here */
 	HUB_PUSH_STALL_MS = 60 * 1000, /* without progress an announced one is given up */
-	HUB_SHOW_AGAIN_MS = 5000,      /* at most so often is a device shown its state again */
+	HUB_LOOK_MS = 2000, /* retained messages come within this time after subscribing */
+	HUB_PAUSE_LIMIT_MS = 5 * 1000, /* few hubs make no storm */
 };
 
 struct hub_options {
@@ -42,6 +43,7 @@ struct hub {
 	struct mqtt *mqtt;
 	char client_id[24];
 	struct timer timer; /* to connect again */
+	struct timer look;  /* to see what the broker has lost */
 	struct pause pause;
 	bool stopping;
 	struct why logged;

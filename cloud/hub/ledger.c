@@ -15,6 +15,7 @@ static const char schema[] =
 	"  boot TEXT, agent TEXT, generation INTEGER, why TEXT, seen_ms INTEGER,"
 	"  state TEXT, state_ms INTEGER,"
 	"  desired TEXT, desired_epoch INTEGER, desired_generation INTEGER,"
+	"  desired_seen INTEGER NOT NULL DEFAULT 0,"
 	"  PRIMARY KEY(fleet, device));"
 	"CREATE TABLE IF NOT EXISTS batch("
 	"  fleet TEXT NOT NULL, device TEXT NOT NULL, stream TEXT NOT NULL, buf TEXT NOT NULL,"
@@ -84,7 +85,11 @@ static enum err prepare_all(struct ledger *l, struct why *why)
 				   " WHERE fleet = ?1 AND device = ?2 AND desired IS NOT NULL" },
 		{ &l->forget_desired, "UPDATE device SET desired = NULL WHERE fleet = ?1"
 				      " AND device = ?2" },
+		{ &l->mark_seen, "UPDATE device SET desired_seen = 1 WHERE fleet = ?1"
+				 " AND device = ?2" },
 		{ &l->online, "SELECT fleet, device FROM device WHERE online = 1" },
+		{ &l->unseen, "SELECT fleet, device FROM device WHERE desired IS NOT NULL"
+			      " AND desired_seen = 0" },
 	};
 	enum err e = OK;
 	for (size_t i = 0; !e && i < sizeof plan / sizeof *plan; i++)
@@ -109,9 +114,9 @@ enum err ledger_open(struct ledger *l, const char *path, struct why *why)
 
 void ledger_close(struct ledger *l)
 {
-	struct sql_query *all[] = { l->batch,          l->point, l->event,   l->log,
-				    l->presence,       l->state, l->desired, l->get_desired,
-				    l->forget_desired, l->online };
+	struct sql_query *all[] = { l->batch,     l->point,          l->event,   l->log,
+				    l->presence,  l->state,          l->desired, l->get_desired,
+				    l->mark_seen, l->forget_desired, l->online,  l->unseen };
 	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
 		sql_finish(all[i]);
 	sql_close(l->sql);
@@ -333,22 +338,44 @@ enum err ledger_get_desired(struct ledger *l, const struct ledger_source *s, str
 	return OK;
 }
 
+enum err ledger_mark_seen(struct ledger *l, const struct ledger_source *s, struct why *why)
+{
+	bind_source(l->mark_seen, s);
+	return sql_execute(l->mark_seen, why);
+}
+
+enum err ledger_mark_all_unseen(struct ledger *l, struct why *why)
+{
+	return sql_run(l->sql, "UPDATE device SET desired_seen = 0 WHERE desired_seen = 1", why);
+}
+
 static bool copy_label(struct bytes s, char out[LABEL_SIZE])
 {
 	return text_copy(out, LABEL_SIZE, s);
 }
 
-enum err ledger_each_online(struct ledger *l,
-			    void (*on_device)(void *owner, const char *fleet, const char *device),
-			    void *owner, struct why *why)
+static enum err each_device(struct sql_query *q, ledger_on_device *on_device, void *owner,
+			    struct why *why)
 {
 	enum err e;
-	while (!(e = sql_step(l->online, why))) {
+	while (!(e = sql_step(q, why))) {
 		char fleet[LABEL_SIZE], device[LABEL_SIZE];
-		if (copy_label(sql_bytes(l->online, 0), fleet) &&
-		    copy_label(sql_bytes(l->online, 1), device))
-			on_device(owner, fleet, device);
+		const struct ledger_source s = { fleet, device };
+		if (copy_label(sql_bytes(q, 0), fleet) && copy_label(sql_bytes(q, 1), device))
+			on_device(owner, &s);
 	}
-	sql_rewind(l->online);
+	sql_rewind(q);
 	return e == ERR_NOT_FOUND ? OK : e;
+}
+
+enum err ledger_each_online(struct ledger *l, ledger_on_device *on_device, void *owner,
+			    struct why *why)
+{
+	return each_device(l->online, on_device, owner, why);
+}
+
+enum err ledger_each_unseen(struct ledger *l, ledger_on_device *on_device, void *owner,
+			    struct why *why)
+{
+	return each_device(l->unseen, on_device, owner, why);
 }

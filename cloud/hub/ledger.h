@@ -18,7 +18,7 @@
 struct ledger {
 	struct sql *sql;
 	struct sql_query *batch, *point, *event, *log, *presence, *state, *desired, *get_desired,
-		*forget_desired, *online;
+		*forget_desired, *mark_seen, *online, *unseen;
 	bool in_transaction;
 };
 
@@ -91,7 +91,14 @@ enum err ledger_forget_desired(struct ledger *l, const struct ledger_source *s, 
 enum err ledger_get_desired(struct ledger *l, const struct ledger_source *s, struct bytes *document,
 			    int64_t *out_epoch, int64_t *out_generation);
 
-/* Every device that is online. */
-enum err ledger_each_online(struct ledger *l,
-			    void (*on_device)(void *owner, const char *fleet, const char *device),
-			    void *owner, struct why *why);
+/* The broker still has this device's desired state. */
+enum err ledger_mark_seen(struct ledger *l, const struct ledger_source *s, struct why *why);
+/* A new connection: nothing has been seen on it yet. */
+enum err ledger_mark_all_unseen(struct ledger *l, struct why *why);
+
+/* Every device that is online; every one whose desired state was not seen. */
+typedef void ledger_on_device(void *owner, const struct ledger_source *s);
+enum err ledger_each_online(struct ledger *l, ledger_on_device *on_device, void *owner,
+			    struct why *why);
+enum err ledger_each_unseen(struct ledger *l, ledger_on_device *on_device, void *owner,
+			    struct why *why);

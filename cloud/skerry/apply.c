@@ -65,7 +65,7 @@ static enum err pack_and_push(struct packing *p, const char *folder, struct pack
 	name_of(folder, name);
 	quantity_print(size, out->bytes);
 	if (!e)
-		fprintf(stderr, "pushed     %s  %sB  %s\n", name, size, out->digest);
+		fprintf(stderr, "pushed      %s  %sB  %s\n", name, size, out->digest);
 	return e;
 }
 
@@ -117,7 +117,8 @@ static enum err choose_devices(const struct options *o, const struct fleet_view 
 			       "no device has ever reported to this broker in fleet %s", o->fleet);
 	if (!o->device_count && v->count > 1 && !o->all)
 		return why_set(why, ERR_INVALID,
-			       "which of the %zu devices? name them with -d, or say --all", v->count);
+			       "which of the %zu devices? name them with -d, or say --all",
+			       v->count);
 	out->count = o->device_count ? o->device_count : v->count;
 	out->names = calloc(out->count, sizeof *out->names);
 	if (!out->names)
@@ -179,7 +180,7 @@ static void tell_phase(struct watching *w, const char *word, const char *detail)
 		return;
 	snprintf(w->told, sizeof w->told, "%s", word);
 	duration_print(span, clock_now_ms() - w->began_ms);
-	fprintf(stderr, "%-10s %s  generation %lld  after %s%s%s\n", word, w->device,
+	fprintf(stderr, "%-11s %s  generation %lld  after %s%s%s\n", word, w->device,
 		(long long)w->intent->generation, span, *detail ? "  " : "", detail);
 }
 
@@ -195,6 +196,19 @@ static const char *message_of(const struct json *condition)
 {
 	const char *m = json_string(json_member(condition, "message"));
 	return m ? m : "";
+}
+
+static void tell_last_words(const struct device_view *d, int64_t generation)
+{
+	const struct json *c = find_condition(d, "RolledBack", generation);
+	const struct json *words = json_member(c, "lastWords");
+	const struct json *l = json_first(json_member(words, "lines"));
+	if (l)
+		fprintf(stderr, "its last lines:\n");
+	for (; l; l = json_next(l)) {
+		const char *text = json_string(json_member(l, "l"));
+		fprintf(stderr, "  | %s\n", text ? text : "");
+	}
 }
 
 static bool is_over(void *owner)
@@ -219,8 +233,11 @@ static bool is_over(void *owner)
 		return false;
 	if (strcmp(phase, "Available") == 0)
 		return end(w, OK, "available", "");
-	if (strcmp(phase, "RolledBack") == 0 || strcmp(phase, "Degraded") == 0)
-		return end(w, ERR_SYSTEM, word, message_of(available));
+	if (strcmp(phase, "RolledBack") == 0 || strcmp(phase, "Degraded") == 0) {
+		end(w, ERR_SYSTEM, word, message_of(available));
+		tell_last_words(d, w->intent->generation);
+		return true;
+	}
 	tell_phase(w, word, message_of(available));
 	return false;
 }
@@ -265,7 +282,7 @@ static enum err apply_to(struct desk *d, struct fleet_view *v, const char *devic
 		e = publish(d, v, device, &i, why);
 	bool online = known && device_view_is_online(known);
 	if (!e && !d->options->dry_run && !online)
-		fprintf(stderr, "offline    %s  will follow when it comes back\n", device);
+		fprintf(stderr, "offline     %s  will follow when it comes back\n", device);
 	if (!e && online && !d->options->no_wait && !d->options->dry_run)
 		e = follow(d, v, device, &i, why);
 	free(i.text);

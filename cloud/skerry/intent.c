@@ -108,6 +108,21 @@ static char *print_document(const struct device_view *d, const char *fleet, cons
 	return text;
 }
 
+/* The device runs something that the broker does not know: building on nothing
+ * would delete it. */
+static enum err check_base(const struct device_view *d, const struct intent_wish *wish,
+			   struct why *why)
+{
+	int64_t seen = number(d->state, "observed");
+	if (d->desired || seen == 0 || wish->prune)
+		return OK;
+	return why_set(
+		why, ERR_CONFLICT,
+		"%s has generation %lld, but the broker has lost its desired state; a hub on "
+		"this broker gives it back in a few seconds, --prune begins anew",
+		d->name, (long long)seen);
+}
+
 enum err intent_make(const struct device_view *device, const char *fleet,
 		     const struct intent_wish *wish, struct intent *out, struct why *why)
 {
@@ -115,6 +130,9 @@ enum err intent_make(const struct device_view *device, const char *fleet,
 	const struct json *old = json_member(device->desired, "workloads");
 	const struct json *old_policy = json_member(device->desired, "policy");
 	*out = (struct intent){ 0 };
+	enum err e = check_base(device, wish, why);
+	if (e)
+		return e;
 	choose_order(device, out);
 	struct json *workloads = merge(old, wish);
 	struct json *policy = make_policy(old_policy, wish->healthy_ms);
@@ -125,7 +143,7 @@ enum err intent_make(const struct device_view *device, const char *fleet,
 		return OK;
 	}
 	out->text = print_document(device, fleet, out, policy, workloads);
-	enum err e = desired_read(bytes_of(out->text), fleet, device->name, &check, why);
+	e = desired_read(bytes_of(out->text), fleet, device->name, &check, why);
 	desired_free(&check);
 	if (e) {
 		free(out->text);

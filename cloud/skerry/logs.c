@@ -207,7 +207,8 @@ enum exit_code verb_logs(struct options *o)
 	if (o->word_count != 1)
 		return exit_code_tell(
 			why_set(&why, ERR_INVALID, "which workload? POD or POD/CONTAINER"), &why);
-	if (!o->broker_text && o->database)
+	/* Asked for by name, the database comes before a broker of the environment. */
+	if (o->database && (!o->broker_text || o->database != getenv("SKERRY_DB")))
 		return history_logs(o, o->words[0]);
 	if (!o->broker_text)
 		return logs_from_board(o, o->words[0]);

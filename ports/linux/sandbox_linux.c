@@ -192,6 +192,7 @@ static enum err be_init(struct sandbox *s, const void *folder, int report_fd, st
 	/* A keeper that is killed takes the workload along: nobody is left unwatched. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	prctl(PR_SET_NAME, "init");
+	umask(022); /* the agent's keeps everybody out, the workload must get in */
 	if (sethostname(l->hostname, strlen(l->hostname)))
 		return fail(why, "set the host name");
 	enum err e = rootfs_enter(l, folder, why);

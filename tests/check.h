@@ -1,0 +1,15 @@
+/* check - cmocka with its prerequisites, and the assertions we add. */
+#pragma once
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/err.h"
+
+/* By name, so that a failure says "want ok, got full". */
+#define assert_ok(e) assert_string_equal(err_name(e), "ok")
+#define assert_err(want, e) assert_string_equal(err_name(e), err_name(want))
