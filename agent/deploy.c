@@ -37,6 +37,13 @@ static void tell(struct deploy *d, bool warning, const char *reason, int64_t gen
 	event_add(d->o.events, warning, reason, object, message, NULL);
 }
 
+static void forget_failure(struct deploy *d)
+{
+	d->failure.text[0] = '\0';
+	json_free(d->last_words);
+	d->last_words = NULL;
+}
+
 static void drop_pods(struct deploy *d)
 {
 	for (size_t i = 0; i < d->pod_count; i++)
@@ -219,13 +226,6 @@ static void become_available(struct deploy *d)
 	sweep(d);
 	tell(d, false, "Available", generation, "healthy, and kept as the last good state");
 	set_phase(d, DEPLOY_AVAILABLE);
-}
-
-static void forget_failure(struct deploy *d)
-{
-	d->failure.text[0] = '\0';
-	json_free(d->last_words);
-	d->last_words = NULL;
 }
 
 /* The reason, and the last that the culprit said. */
