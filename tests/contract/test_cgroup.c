@@ -1,0 +1,475 @@
+/* ports/cgroup.h against the real kernel: needs root and a cgroup file system. */
+#include "ports/cgroup.h"
+
+#include "base/scoped.h"
+#include "base/text.h"
+#include "ports/clock.h"
+#include "tests/check.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+
+enum { SKIPPED = 77, MIB = 1024 * 1024, PATIENCE_MS = 20 * 1000 };
+
+static const char LEAF[] = "pod.main";
+
+struct fixture {
+	char name[32];
+	struct cgroup_tree *tree;
+	struct cgroup_join join;
+	struct why why;
+};
+
+static void name_tree(char out[32])
+{
+	snprintf(out, 32, "skerry-test-%d", getpid());
+}
+
+static int set_up(void **state)
+{
+	struct fixture *f = calloc(1, sizeof *f);
+	assert_non_null(f);
+	name_tree(f->name);
+	if (cgroup_open(f->name, &f->tree, &f->why))
+		fail_msg("%s", f->why.text);
+	*state = f;
+	return 0;
+}
+
+/* Until the kernel has buried them all. */
+static void remove_leaf(struct fixture *f, const char *leaf)
+{
+	const int64_t until = clock_now_ms() + PATIENCE_MS;
+	(void)!cgroup_kill(f->tree, leaf, NULL);
+	while (cgroup_remove(f->tree, leaf, &f->why) == ERR_AGAIN && clock_now_ms() < until)
+		poll(NULL, 0, 5);
+}
+
+static int tear_down(void **state)
+{
+	struct fixture *f = *state;
+	remove_leaf(f, LEAF);
+	remove_leaf(f, "other");
+	cgroup_close(f->tree, true);
+	free(f);
+	return 0;
+}
+
+static void make(struct fixture *f, const struct cgroup_limits *limits)
+{
+	if (cgroup_make(f->tree, LEAF, limits, &f->join, &f->why))
+		fail_msg("%s", f->why.text);
+}
+
+/* Where the kernel can limit processes, a limit that is in nobody's way. */
+static struct cgroup_limits roomy(const struct fixture *f)
+{
+	const bool can = cgroup_controllers(f->tree) & CGROUP_PIDS;
+	return (struct cgroup_limits){ .pids = can ? 64 : 0 };
+}
+
+static bool write_zero(const char *path)
+{
+	SCOPED_FD fd = open(path, O_WRONLY | O_CLOEXEC);
+	return fd >= 0 && write(fd, "0", 1) == 1;
+}
+
+/* What a workload's first process does with a join. */
+static bool join(const struct cgroup_join *j)
+{
+	char procs[CGROUP_PATH_MAX + 16];
+	for (size_t i = 0; i < CGROUP_JOINS_MAX && j->tasks[i][0]; i++)
+		if (!write_zero(j->tasks[i]))
+			return false;
+	snprintf(procs, sizeof procs, "%s/cgroup.procs", j->into);
+	return !j->into[0] || write_zero(procs);
+}
+
+/* A child in the leaf that does `body`; it has joined when this returns. */
+static pid_t start(struct fixture *f, void (*body)(void))
+{
+	int ends[2];
+	char byte;
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	pid_t pid = fork();
+	if (pid == 0) {
+		if (!join(&f->join) || write(ends[1], "x", 1) != 1)
+			_exit(99);
+		body();
+		_exit(0);
+	}
+	close(ends[1]);
+	assert_int_equal(read(ends[0], &byte, 1), 1);
+	close(ends[0]);
+	return pid;
+}
+
+static int wait_for(pid_t pid)
+{
+	int status;
+	assert_true(waitpid(pid, &status, 0) == pid);
+	return status;
+}
+
+static void wait_for_ever(void)
+{
+	for (;;)
+		pause();
+}
+
+static int64_t count_oom(const char *path)
+{
+	char text[512] = "";
+	SCOPED_FD fd = open(path, O_RDONLY | O_CLOEXEC);
+	assert_true(fd >= 0 && read(fd, text, sizeof text - 1) > 0);
+	const char *at = strstr(text, "oom_kill ");
+	assert_non_null(at);
+	return strtoll(at + 9, NULL, 10);
+}
+
+/* --- the tree --- */
+
+static void what_the_kernel_offers_is_found_out(void **state)
+{
+	struct fixture *f = *state;
+	char text[128];
+	cgroup_describe(f->tree, text, sizeof text);
+	assert_true(text_starts(text, "v1:") || text_starts(text, "v2:"));
+	assert_non_null(strstr(text, cgroup_controllers(f->tree) & CGROUP_MEMORY ? "memory" : "v"));
+	assert_int_equal(cgroup_controllers(f->tree) &
+				 ~(unsigned)(CGROUP_MEMORY | CGROUP_CPU | CGROUP_PIDS),
+			 0);
+}
+
+static void opening_it_again_finds_the_same(void **state)
+{
+	struct fixture *f = *state;
+	const struct cgroup_limits limits = roomy(f);
+	struct cgroup_tree *again;
+	struct cgroup_usage usage;
+	make(f, &limits);
+	assert_ok(cgroup_open(f->name, &again, &f->why));
+	assert_int_equal(cgroup_controllers(again), cgroup_controllers(f->tree));
+	assert_ok(cgroup_read(again, LEAF, &usage));
+	cgroup_close(again, false);
+	assert_ok(cgroup_read(f->tree, LEAF, &usage));
+	cgroup_close(NULL, true);
+}
+
+static void a_leaf_can_be_made_again(void **state)
+{
+	struct fixture *f = *state;
+	const struct cgroup_limits limits = roomy(f);
+	struct cgroup_join again;
+	make(f, &limits);
+	assert_ok(cgroup_make(f->tree, LEAF, &limits, &again, &f->why));
+	assert_memory_equal(&again, &f->join, sizeof again);
+}
+
+static void a_leaf_that_is_not_there_is_told(void **state)
+{
+	struct fixture *f = *state;
+	struct cgroup_usage usage;
+	assert_err(ERR_NOT_FOUND, cgroup_read(f->tree, LEAF, &usage));
+	assert_ok(cgroup_kill(f->tree, LEAF, &f->why));
+	assert_ok(cgroup_remove(f->tree, LEAF, &f->why));
+}
+
+static void on_leaf(void *owner, const char *leaf)
+{
+	struct text *t = owner;
+	text_add(t, "%s ", leaf);
+}
+
+static void each_leaf_is_told(void **state)
+{
+	struct fixture *f = *state;
+	const struct cgroup_limits limits = roomy(f);
+	struct cgroup_join unused;
+	char at[128];
+	struct text t = text_in(at, sizeof at);
+	assert_ok(cgroup_each(f->tree, on_leaf, &t, &f->why));
+	assert_string_equal(at, "");
+	make(f, &limits);
+	assert_ok(cgroup_make(f->tree, "other", &limits, &unused, &f->why));
+	assert_ok(cgroup_each(f->tree, on_leaf, &t, &f->why));
+	assert_non_null(strstr(at, "pod.main "));
+	assert_non_null(strstr(at, "other "));
+	assert_int_equal(strlen(at), strlen("pod.main other "));
+}
+
+static void closing_removes_what_is_empty(void **state)
+{
+	struct fixture *f = *state;
+	struct cgroup_tree *other;
+	struct cgroup_join join_other;
+	const struct cgroup_limits limits = roomy(f);
+	char name[48];
+	snprintf(name, sizeof name, "%s-b", f->name);
+	assert_ok(cgroup_open(name, &other, &f->why));
+	assert_ok(cgroup_make(other, LEAF, &limits, &join_other, &f->why));
+	assert_ok(cgroup_remove(other, LEAF, &f->why));
+	char folder[CGROUP_PATH_MAX];
+	text_copy(folder, sizeof folder,
+		  bytes_of(join_other.into[0] ? join_other.into : join_other.tasks[0]));
+	*strstr(folder, "/pod.main") = '\0';
+	assert_int_equal(access(folder, F_OK), 0);
+	cgroup_close(other, true);
+	assert_int_equal(access(folder, F_OK), -1);
+}
+
+/* --- processes --- */
+
+static void a_process_that_joined_is_counted(void **state)
+{
+	struct fixture *f = *state;
+	const struct cgroup_limits limits = roomy(f);
+	struct cgroup_usage usage;
+	if (!(cgroup_controllers(f->tree) & CGROUP_PIDS))
+		return;
+	make(f, &limits);
+	assert_ok(cgroup_read(f->tree, LEAF, &usage));
+	assert_int_equal(usage.processes, 0);
+	pid_t pid = start(f, wait_for_ever);
+	assert_ok(cgroup_read(f->tree, LEAF, &usage));
+	assert_int_equal(usage.processes, 1);
+	kill(pid, SIGKILL);
+	wait_for(pid);
+}
+
+static void fork_twice_and_wait(void)
+{
+	if (fork() == 0 && fork() == 0)
+		setsid();
+	wait_for_ever();
+}
+
+static void killing_spares_nobody(void **state)
+{
+	struct fixture *f = *state;
+	const struct cgroup_limits limits = roomy(f);
+	make(f, &limits);
+	pid_t pid = start(f, fork_twice_and_wait);
+	assert_ok(cgroup_kill(f->tree, LEAF, &f->why));
+	int status = wait_for(pid);
+	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+	remove_leaf(f, LEAF);
+	struct cgroup_usage usage;
+	assert_err(ERR_NOT_FOUND, cgroup_read(f->tree, LEAF, &usage));
+}
+
+static void a_leaf_with_somebody_in_it_is_not_removed(void **state)
+{
+	struct fixture *f = *state;
+	const struct cgroup_limits limits = roomy(f);
+	struct cgroup_usage usage;
+	make(f, &limits);
+	pid_t pid = start(f, wait_for_ever);
+	assert_err(ERR_AGAIN, cgroup_remove(f->tree, LEAF, &f->why));
+	assert_string_not_equal(f->why.text, "");
+	kill(pid, SIGKILL);
+	wait_for(pid);
+	remove_leaf(f, LEAF);
+	assert_err(ERR_NOT_FOUND, cgroup_read(f->tree, LEAF, &usage));
+}
+
+/* --- limits --- */
+
+static void burn(void)
+{
+	const int64_t until = clock_now_ms() + 150;
+	while (clock_now_ms() < until)
+		;
+}
+
+static void time_on_the_processor_is_counted(void **state)
+{
+	struct fixture *f = *state;
+	const struct cgroup_limits limits = roomy(f);
+	struct cgroup_usage usage;
+	make(f, &limits);
+	assert_int_equal(wait_for(start(f, burn)), 0);
+	assert_ok(cgroup_read(f->tree, LEAF, &usage));
+	assert_in_range(usage.cpu_ms, 50, 1000);
+}
+
+static void a_cpu_limit_holds(void **state)
+{
+	struct fixture *f = *state;
+	const struct cgroup_limits tenth = { .cpu_milli = 100, .pids = roomy(f).pids };
+	struct cgroup_usage usage;
+	if (!(cgroup_controllers(f->tree) & CGROUP_CPU))
+		return;
+	make(f, &tenth);
+	int64_t before = clock_now_ms();
+	wait_for(start(f, burn));
+	int64_t took = clock_now_ms() - before;
+	assert_ok(cgroup_read(f->tree, LEAF, &usage));
+	/* Of each 100 ms it gets 10; a slice may come late. */
+	assert_true(usage.cpu_ms <= took / 10 + 40);
+}
+
+static void fork_until_it_fails(void)
+{
+	int children = 0;
+	for (; children < 20; children++) {
+		pid_t pid = fork();
+		if (pid < 0)
+			break;
+		if (pid == 0)
+			wait_for_ever();
+	}
+	_exit(children);
+}
+
+static void a_limit_of_processes_holds(void **state)
+{
+	struct fixture *f = *state;
+	const struct cgroup_limits four = { .pids = 4 };
+	if (!(cgroup_controllers(f->tree) & CGROUP_PIDS))
+		return;
+	make(f, &four);
+	int status = wait_for(start(f, fork_until_it_fails));
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 3); /* and itself */
+}
+
+static void eat(void)
+{
+	char *at = mmap(NULL, 64 * MIB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (at == MAP_FAILED)
+		_exit(98);
+	for (size_t i = 0; i < 64 * MIB; i += 4096)
+		at[i] = 1;
+}
+
+static void a_memory_limit_holds_and_the_kill_is_counted(void **state)
+{
+	struct fixture *f = *state;
+	const struct cgroup_limits small = { .memory_bytes = 16 * MIB, .pids = roomy(f).pids };
+	struct cgroup_usage usage;
+	if (!(cgroup_controllers(f->tree) & CGROUP_MEMORY))
+		return;
+	make(f, &small);
+	int64_t before = count_oom(f->join.oom);
+	int status = wait_for(start(f, eat));
+	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+	assert_true(count_oom(f->join.oom) > before);
+	assert_ok(cgroup_read(f->tree, LEAF, &usage));
+	assert_in_range(usage.memory_peak, MIB, 16 * MIB);
+}
+
+static void a_limit_can_be_lifted(void **state)
+{
+	struct fixture *f = *state;
+	const struct cgroup_limits small = { .memory_bytes = 16 * MIB, .pids = 4, .cpu_milli = 50 };
+	const struct cgroup_limits limits = roomy(f);
+	const unsigned all = CGROUP_MEMORY | CGROUP_PIDS | CGROUP_CPU;
+	if (cgroup_controllers(f->tree) != all)
+		return;
+	make(f, &small);
+	make(f, &limits);
+	assert_int_equal(wait_for(start(f, eat)), 0);
+}
+
+static void fork_many(void)
+{
+	int children = 0;
+	while (children < 20 && fork() > 0)
+		children++;
+	_exit(children);
+}
+
+static void no_limit_is_no_limit(void **state)
+{
+	struct fixture *f = *state;
+	const struct cgroup_limits four = { .pids = 4 }, none = { 0 };
+	if (cgroup_controllers(f->tree) & CGROUP_PIDS)
+		make(f, &four);
+	make(f, &none);
+	int status = wait_for(start(f, fork_many));
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 20);
+}
+
+static void memory_is_accounted(void **state)
+{
+	struct fixture *f = *state;
+	const struct cgroup_limits limits = roomy(f);
+	struct cgroup_usage usage;
+	if (!(cgroup_controllers(f->tree) & CGROUP_MEMORY))
+		return;
+	make(f, &limits);
+	assert_int_equal(wait_for(start(f, eat)), 0);
+	assert_ok(cgroup_read(f->tree, LEAF, &usage));
+	assert_true(usage.memory_peak >= 60 * MIB);
+	assert_true(usage.memory_bytes <= usage.memory_peak);
+}
+
+static void a_limit_of_a_controller_that_is_missing_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	const int64_t pids = roomy(f).pids;
+	const struct {
+		unsigned controller;
+		struct cgroup_limits limits;
+	} table[] = { { CGROUP_MEMORY, { .memory_bytes = 8 * MIB, .pids = pids } },
+		      { CGROUP_CPU, { .cpu_milli = 100, .pids = pids } },
+		      { CGROUP_PIDS, { .pids = 4 } } };
+	for (size_t i = 0; i < 3; i++) {
+		enum err e = cgroup_make(f->tree, LEAF, &table[i].limits, &f->join, &f->why);
+		bool there = cgroup_controllers(f->tree) & table[i].controller;
+		assert_err(there ? OK : ERR_DENIED, e);
+	}
+}
+
+/* Can it be tried here at all? The reason is said once. */
+static bool is_possible(void)
+{
+	struct cgroup_tree *tree;
+	struct why why = { "" };
+	char name[32];
+	name_tree(name);
+	if (geteuid() != 0) {
+		printf("skipped: needs root\n");
+		return false;
+	}
+	if (cgroup_open(name, &tree, &why)) {
+		printf("skipped: %s\n", why.text);
+		return false;
+	}
+	cgroup_close(tree, true);
+	return true;
+}
+
+int main(void)
+{
+	if (!is_possible())
+		return SKIPPED;
+#define CGROUP_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		CGROUP_TEST(what_the_kernel_offers_is_found_out),
+		CGROUP_TEST(opening_it_again_finds_the_same),
+		CGROUP_TEST(a_leaf_can_be_made_again),
+		CGROUP_TEST(a_leaf_that_is_not_there_is_told),
+		CGROUP_TEST(each_leaf_is_told),
+		CGROUP_TEST(closing_removes_what_is_empty),
+		CGROUP_TEST(a_process_that_joined_is_counted),
+		CGROUP_TEST(killing_spares_nobody),
+		CGROUP_TEST(a_leaf_with_somebody_in_it_is_not_removed),
+		CGROUP_TEST(time_on_the_processor_is_counted),
+		CGROUP_TEST(a_cpu_limit_holds),
+		CGROUP_TEST(a_limit_of_processes_holds),
+		CGROUP_TEST(a_memory_limit_holds_and_the_kill_is_counted),
+		CGROUP_TEST(a_limit_can_be_lifted),
+		CGROUP_TEST(no_limit_is_no_limit),
+		CGROUP_TEST(memory_is_accounted),
+		CGROUP_TEST(a_limit_of_a_controller_that_is_missing_is_refused),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

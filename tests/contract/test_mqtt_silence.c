@@ -1,0 +1,282 @@
+/*
+ * ports/mqtt.h against a broker of a few bytes: one that says nothing, says no,
+ * or says nonsense. The clock is the test's, so that nobody waits half a minute.
+ */
+#include "ports/mqtt.h"
+
+#include "base/scoped.h"
+#include "tests/check.h"
+#include "tests/contract/scratch.h"
+#include "tests/unit/sync/clock_fake.h"
+
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+enum { TURNS_MAX = 2000 };
+
+static const char CONNACK_OK[] = { 0x20, 2, 0, 0 };
+
+struct fixture {
+	struct scratch scratch;
+	struct loop *loop;
+	struct mqtt *mqtt;
+	struct url url;
+	int listener, far; /* far: the broker's end of the connection */
+	char heard[2048];
+	size_t heard_len;
+
+	bool is_up, is_down, is_subscribed;
+	size_t downs, granted, answered;
+	struct why why;
+};
+
+static void on_up(void *owner)
+{
+	struct fixture *f = owner;
+	f->is_up = true;
+}
+
+static void on_down(void *owner, const struct why *why)
+{
+	struct fixture *f = owner;
+	f->downs++;
+	f->is_down = true;
+	f->why = *why;
+}
+
+static void on_subscribed(void *owner, const bool *granted, size_t n)
+{
+	struct fixture *f = owner;
+	f->is_subscribed = true;
+	f->answered = n;
+	for (size_t i = 0; i < n; i++)
+		f->granted = f->granted << 1 | granted[i];
+}
+
+static int set_up(void **state)
+{
+	struct fixture *f = calloc(1, sizeof *f);
+	struct sockaddr_in at = { .sin_family = AF_INET,
+				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof at;
+	assert_non_null(f);
+	scratch_make(&f->scratch);
+	assert_ok(loop_open(&f->loop, NULL));
+	f->far = -1;
+	f->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	assert_int_equal(bind(f->listener, (struct sockaddr *)&at, sizeof at), 0);
+	assert_int_equal(listen(f->listener, 4), 0);
+	assert_int_equal(getsockname(f->listener, (struct sockaddr *)&at, &len), 0);
+	f->url = (struct url){ .host = "127.0.0.1", .port = ntohs(at.sin_port) };
+	const struct mqtt_hooks hooks = {
+		.owner = f, .on_up = on_up, .on_down = on_down, .on_subscribed = on_subscribed
+	};
+	assert_ok(mqtt_open(f->loop, &hooks, &f->mqtt, NULL));
+	const struct mqtt_options o = { .broker = &f->url,
+					.client_id = "drone-07",
+					.will_topic = "the/will",
+					.will = BYTES_LIT("lost"),
+					.join_dir = f->scratch.folder };
+	assert_ok(mqtt_connect(f->mqtt, &o, NULL));
+	*state = f;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct fixture *f = *state;
+	mqtt_close(f->mqtt);
+	close_quietly(f->far);
+	close_quietly(f->listener);
+	loop_close(f->loop);
+	scratch_remove(&f->scratch);
+	free(f);
+	return 0;
+}
+
+/* The sockets are real and take their time; the clock stands still meanwhile. */
+static void turn(struct fixture *f)
+{
+	struct pollfd p = { .fd = f->far >= 0 ? f->far : f->listener, .events = POLLIN };
+	assert_ok(loop_turn(f->loop, 1, NULL));
+	if (poll(&p, 1, 0) != 1)
+		return;
+	if (f->far < 0) {
+		f->far = accept4(f->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+		return;
+	}
+	ssize_t n = read(f->far, f->heard + f->heard_len, sizeof f->heard - f->heard_len);
+	if (n > 0)
+		f->heard_len += (size_t)n;
+}
+
+static void turn_until_true(struct fixture *f, const bool *done)
+{
+	for (int i = 0; i < TURNS_MAX && !*done; i++)
+		turn(f);
+	assert_true(*done);
+}
+
+/* Until the broker has heard something new. */
+static void listen_for(struct fixture *f)
+{
+	const size_t before = f->heard_len;
+	for (int i = 0; i < TURNS_MAX && f->heard_len == before; i++)
+		turn(f);
+	assert_true(f->heard_len > before);
+}
+
+static void say(struct fixture *f, const char *at, size_t len)
+{
+	assert_int_equal(write(f->far, at, len), len);
+}
+
+static bool has_heard(const struct fixture *f, const char *text)
+{
+	return memmem(f->heard, f->heard_len, text, strlen(text)) != NULL;
+}
+
+static void pass(struct fixture *f, int64_t ms)
+{
+	clock_fake_pass(ms);
+	turn(f);
+}
+
+static void the_greeting_names_us_and_the_will(void **state)
+{
+	struct fixture *f = *state;
+	listen_for(f);
+	assert_int_equal(f->heard[0], 0x10);
+	assert_memory_equal(f->heard + 2, "\0\4MQTT\4", 7); /* 3.1.1 */
+	const unsigned flags = (unsigned char)f->heard[9];
+	assert_int_equal(flags & 0x02, 0x02); /* clean session */
+	assert_int_equal(flags & 0x3c, 0x2c); /* will, QoS 1, retained */
+	assert_int_equal(flags & 0x80, 0x80); /* a user, which is the client id */
+	assert_int_equal(flags & 0x40, 0);
+	assert_int_equal((unsigned char)f->heard[11], MQTT_KEEPALIVE_S);
+	assert_true(has_heard(f, "drone-07"));
+	assert_true(has_heard(f, "the/will"));
+	assert_true(has_heard(f, "lost"));
+}
+
+static void a_broker_that_says_nothing_is_given_up(void **state)
+{
+	struct fixture *f = *state;
+	listen_for(f);
+	pass(f, MQTT_CONNACK_WAIT_MS - 1);
+	assert_false(f->is_down);
+	pass(f, 1);
+	turn_until_true(f, &f->is_down);
+	assert_int_equal(f->downs, 1);
+	assert_non_null(strstr(f->why.text, "CONNACK"));
+	assert_false(f->is_up);
+	assert_false(mqtt_is_up(f->mqtt));
+}
+
+static void half_a_greeting_is_none(void **state)
+{
+	struct fixture *f = *state;
+	listen_for(f);
+	say(f, CONNACK_OK, 3);
+	for (int i = 0; i < 20; i++)
+		turn(f);
+	assert_false(f->is_up);
+	pass(f, MQTT_CONNACK_WAIT_MS);
+	turn_until_true(f, &f->is_down);
+}
+
+static void a_broker_that_says_no_is_told_with_its_reason(void **state)
+{
+	static const char refused[] = { 0x20, 2, 0, 5 };
+	struct fixture *f = *state;
+	listen_for(f);
+	say(f, refused, sizeof refused);
+	turn_until_true(f, &f->is_down);
+	assert_false(f->is_up);
+	assert_int_equal(f->downs, 1);
+	assert_non_null(strstr(f->why.text, "refused"));
+}
+
+static void a_broker_that_hangs_up_is_told(void **state)
+{
+	struct fixture *f = *state;
+	listen_for(f);
+	close(f->far);
+	f->far = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	turn_until_true(f, &f->is_down);
+	assert_int_equal(f->downs, 1);
+	assert_string_not_equal(f->why.text, "");
+}
+
+static void a_broker_that_speaks_something_else_is_left(void **state)
+{
+	struct fixture *f = *state;
+	listen_for(f);
+	say(f, "HTTP/1.1 400 Bad Request\r\n\r\n", 28);
+	for (int i = 0; i < 200 && !f->is_down; i++)
+		turn(f);
+	if (!f->is_down) /* to wait for what looks like the rest is allowed, for a while */
+		pass(f, MQTT_CONNACK_WAIT_MS);
+	turn_until_true(f, &f->is_down);
+	assert_false(f->is_up);
+}
+
+static void each_filters_answer_is_told(void **state)
+{
+	static const char *const filters[] = { "a", "b", "c" };
+	struct fixture *f = *state;
+	listen_for(f);
+	say(f, CONNACK_OK, sizeof CONNACK_OK);
+	turn_until_true(f, &f->is_up);
+	const size_t before = f->heard_len;
+	assert_ok(mqtt_subscribe(f->mqtt, filters, 3, NULL));
+	listen_for(f);
+	assert_int_equal((unsigned char)f->heard[before], 0x82);
+	/* Granted with QoS 1, refused, granted with QoS 0. */
+	const char suback[] = { (char)0x90, 5, f->heard[before + 2], f->heard[before + 3], 1,
+				(char)0x80, 0 };
+	say(f, suback, sizeof suback);
+	turn_until_true(f, &f->is_subscribed);
+	assert_int_equal(f->answered, 3);
+	assert_int_equal(f->granted, 5); /* yes, no, yes */
+}
+
+static void the_deadline_ends_with_the_greeting(void **state)
+{
+	struct fixture *f = *state;
+	listen_for(f);
+	say(f, CONNACK_OK, sizeof CONNACK_OK);
+	turn_until_true(f, &f->is_up);
+	pass(f, MQTT_CONNACK_WAIT_MS);
+	turn(f);
+	assert_false(f->is_down);
+}
+
+static void dropping_it_meanwhile_tells_nobody(void **state)
+{
+	struct fixture *f = *state;
+	listen_for(f);
+	mqtt_drop(f->mqtt);
+	pass(f, MQTT_CONNACK_WAIT_MS);
+	turn(f);
+	assert_false(f->is_down);
+}
+
+int main(void)
+{
+#define MQTT_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		MQTT_TEST(the_greeting_names_us_and_the_will),
+		MQTT_TEST(a_broker_that_says_nothing_is_given_up),
+		MQTT_TEST(half_a_greeting_is_none),
+		MQTT_TEST(a_broker_that_says_no_is_told_with_its_reason),
+		MQTT_TEST(a_broker_that_hangs_up_is_told),
+		MQTT_TEST(a_broker_that_speaks_something_else_is_left),
+		MQTT_TEST(each_filters_answer_is_told),
+		MQTT_TEST(the_deadline_ends_with_the_greeting),
+		MQTT_TEST(dropping_it_meanwhile_tells_nobody),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

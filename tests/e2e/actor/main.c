@@ -1,0 +1,258 @@
+/*
+ * actor - plays the workload in tests. Static, needs nothing, does one thing.
+ *
+ *   sample RATE COUNT   send numbered samples, 0 for ever; print how many
+ *   eat MIB_PER_S       take memory until the kernel objects
+ *   exit CODE MS        end with CODE after MS
+ *   stubborn            ignore SIGTERM
+ *   talk COUNT          print COUNT numbered lines, then wait
+ *   serve PORT FILE     answer HTTP 200 while FILE exists, else 500
+ *   flood SECONDS       send as many datagrams as it can; print how many
+ *   look                print what a sandbox should not allow, one finding a line
+ *   wait                do nothing until SIGTERM
+ */
+#include <arpa/inet.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+static volatile sig_atomic_t stopping;
+
+static void on_term(int signo)
+{
+	(void)signo;
+	stopping = 1;
+}
+
+static void pause_ms(long ms)
+{
+	const struct timespec t = { ms / 1000, ms % 1000 * 1000000 };
+	nanosleep(&t, NULL);
+}
+
+static long now_ms(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static int open_socket(struct sockaddr_un *to)
+{
+	const char *path = getenv("SKERRY_SOCKET");
+	*to = (struct sockaddr_un){ .sun_family = AF_UNIX };
+	if (!path || strlen(path) >= sizeof to->sun_path)
+		exit(3);
+	strcpy(to->sun_path, path);
+	return socket(AF_UNIX, SOCK_DGRAM, 0);
+}
+
+static int sample(long rate, long count)
+{
+	struct sockaddr_un to;
+	struct timespec started;
+	long made = 0;
+	int fd = open_socket(&to);
+	clock_gettime(CLOCK_REALTIME, &started);
+	while (!stopping && (count == 0 || made < count)) {
+		char line[128];
+		int len = snprintf(line, sizeof line, "made,run=%lx n=%ldi,half=%ld.5",
+				   (long)started.tv_nsec, made + 1, made);
+		ssize_t sent = sendto(fd, line, (size_t)len, 0, (struct sockaddr *)&to, sizeof to);
+		if (sent < 0 && (errno == EINTR || errno == ECONNREFUSED || errno == ENOBUFS)) {
+			pause_ms(10);
+			continue;
+		}
+		if (sent < 0)
+			return 4;
+		made++;
+		if (rate)
+			pause_ms(1000 / rate);
+	}
+	printf("made %ld\n", made);
+	while (!stopping)
+		pause_ms(50);
+	return 0;
+}
+
+static int eat(long mib_per_s)
+{
+	for (;;) {
+		char *p = malloc(1024 * 1024);
+		if (!p)
+			return 5;
+		memset(p, 1, 1024 * 1024);
+		pause_ms(1000 / mib_per_s);
+	}
+}
+
+static int talk(long count)
+{
+	for (long i = 1; i <= count; i++)
+		printf("line %ld\n", i);
+	fprintf(stderr, "all said\n");
+	while (!stopping)
+		pause_ms(50);
+	return 0;
+}
+
+static int serve(int port, const char *file)
+{
+	int on = 1, fd = socket(AF_INET, SOCK_STREAM, 0);
+	struct sockaddr_in at = { .sin_family = AF_INET,
+				  .sin_port = htons((unsigned short)port),
+				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+	if (bind(fd, (struct sockaddr *)&at, sizeof at) || listen(fd, 8))
+		return 6;
+	puts("serving");
+	while (!stopping) {
+		char request[512];
+		int c = accept(fd, NULL, NULL);
+		if (c < 0)
+			continue;
+		if (read(c, request, sizeof request) > 0)
+			dprintf(c, "HTTP/1.1 %s\r\nContent-Length: 0\r\n\r\n",
+				access(file, F_OK) ? "500 Broken" : "200 OK");
+		close(c);
+	}
+	return 0;
+}
+
+static int flood(long seconds)
+{
+	struct sockaddr_un to;
+	long until = now_ms() + seconds * 1000, sent = 0;
+	int fd = open_socket(&to);
+	while (now_ms() < until)
+		for (int i = 0; i < 100; i++)
+			sent += sendto(fd, "flood n=1i", 10, 0, (struct sockaddr *)&to,
+				       sizeof to) == 10;
+	printf("sent %ld\n", sent);
+	while (!stopping)
+		pause_ms(50);
+	return 0;
+}
+
+static void look_at_fds(void)
+{
+	DIR *d = opendir("/proc/self/fd");
+	for (struct dirent *e; d && (e = readdir(d));) {
+		int fd = atoi(e->d_name);
+		if (e->d_name[0] != '.' && fd > 2 && fd != dirfd(d))
+			printf("BAD inherited descriptor %d\n", fd);
+	}
+	if (d)
+		closedir(d);
+}
+
+static void look_at_status(void)
+{
+	char line[256];
+	FILE *f = fopen("/proc/self/status", "r");
+	while (f && fgets(line, sizeof line, f)) {
+		if (!strncmp(line, "Cap", 3) && strcmp(line + 8, "0000000000000000\n"))
+			printf("BAD %s", line);
+		if (!strncmp(line, "NoNewPrivs:", 11) && !strchr(line, '1'))
+			printf("BAD %s", line);
+		if (!strncmp(line, "Groups:", 7) && strpbrk(line + 7, "0123456789"))
+			printf("BAD %s", line);
+	}
+	if (f)
+		fclose(f);
+}
+
+static void look_at_write(const char *path)
+{
+	int fd = open(path, O_WRONLY | O_CREAT, 0600);
+	if (fd >= 0)
+		printf("BAD %s can be written\n", path);
+	if (fd >= 0)
+		close(fd);
+}
+
+static int look(void)
+{
+	char name[64];
+	struct stat st;
+	look_at_fds();
+	look_at_status();
+	look_at_write("/written");
+	look_at_write("/etc/written");
+	look_at_write("/proc/sys/kernel/core_pattern");
+	look_at_write("/proc/sysrq-trigger");
+	look_at_write("/dev/written");
+	look_at_write("/run/skerry/written");
+	if (getuid() < 700000 || getgid() < 700000)
+		printf("BAD uid %d gid %d\n", getuid(), getgid());
+	if (mount("none", "/tmp", "tmpfs", 0, NULL) == 0)
+		puts("BAD mount works");
+	if (setuid(0) == 0)
+		puts("BAD setuid works");
+	if (kill(1, SIGKILL) == 0 && errno == 0)
+		puts("BAD init was killed");
+	if (readlink("/proc/1/exe", name, sizeof name) > 0)
+		puts("BAD /proc/1 can be looked into");
+	if (stat("/proc/2/root", &st) == 0 && getpid() != 2)
+		puts("BAD another process is visible");
+	if (mknod("/tmp/mem", S_IFCHR | 0600, 0x101) == 0)
+		puts("BAD mknod works");
+	int fd = open("/tmp/ok", O_WRONLY | O_CREAT, 0600);
+	printf("%s /tmp can be written\n", fd >= 0 ? "good" : "BAD not");
+	gethostname(name, sizeof name);
+	printf("host name %s\n", name);
+	printf("pid %d\n", getpid());
+	puts("looked");
+	return 0;
+}
+
+static long number(char **argv, int at)
+{
+	return argv[at] ? atol(argv[at]) : 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct sigaction act = { .sa_handler = on_term };
+	const char *role = argc > 1 ? argv[1] : "wait";
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	sigaction(SIGTERM, &act, NULL);
+	if (!strcmp(role, "sample") && argc == 4)
+		return sample(number(argv, 2), number(argv, 3));
+	if (!strcmp(role, "eat") && argc == 3)
+		return eat(number(argv, 2));
+	if (!strcmp(role, "talk") && argc == 3)
+		return talk(number(argv, 2));
+	if (!strcmp(role, "serve") && argc == 4)
+		return serve((int)number(argv, 2), argv[3]);
+	if (!strcmp(role, "flood") && argc == 3)
+		return flood(number(argv, 2));
+	if (!strcmp(role, "look"))
+		return look();
+	if (!strcmp(role, "exit") && argc == 4) {
+		printf("exiting with %s\n", argv[2]);
+		pause_ms(number(argv, 3));
+		return (int)number(argv, 2);
+	}
+	if (!strcmp(role, "stubborn"))
+		signal(SIGTERM, SIG_IGN);
+	else if (strcmp(role, "wait") != 0)
+		return 2;
+	puts("waiting");
+	while (!stopping)
+		pause_ms(50);
+	puts("told to stop");
+	return 0;
+}

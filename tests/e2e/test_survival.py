@@ -1,0 +1,137 @@
+"""Workloads outlive the agent, and the agent hears of everything that happened."""
+import os
+import signal
+
+from skerry_test import WorldTest, actor_pod, is_running, keepers_of, main, wait_until
+
+
+class Survival(WorldTest):
+    def setUp(self):
+        super().setUp()
+        self.image = self.push_actor()
+
+    def test_kill_9_of_the_agent_leaves_every_pid_as_it_was(self):
+        self.deploy(*[actor_pod(f"w{i}", "wait", image=self.image) for i in range(4)])
+        before = {n: w["pid"] for n, w in self.device.status()["workloads"].items()}
+        for _ in range(3):
+            self.device.kill()
+            self.device.start().wait_ready()
+        after = {n: w["pid"] for n, w in self.device.status()["workloads"].items()}
+        self.assertEqual(before, after)
+        self.assertEqual(len(after), 4)
+
+    def test_stopping_the_agent_leaves_them_too_and_says_goodbye(self):
+        self.deploy(actor_pod("app", "wait", image=self.image))
+        pid = self.device.pid("app/main")
+        self.assertEqual(self.device.stop(), 0)
+        self.assertTrue(is_running(pid))
+        presence = self.world.subscribe(f"{self.device.name}/up/online", raw=True)
+        self.assertIn(b'"online":false', presence)
+        self.assertIn(b'"why":"stop"', presence)
+        self.device.start().wait_up()
+        self.assertEqual(self.device.pid("app/main"), pid)
+
+    def test_history_goes_along(self):
+        self.deploy(actor_pod("app", "wait", image=self.image))
+        os.kill(self.device.pid("app/main"), signal.SIGKILL)
+        wait_until("it was restarted", 10, lambda: self.device.workload("app/main").get(
+            "restarts") == 1)
+        self.device.kill()
+        self.device.start().wait_ready()
+        w = self.device.workload("app/main")
+        self.assertEqual((w["state"], w["restarts"], w["lastExit"]["signal"]), ("running", 1, 9))
+
+    def test_an_end_while_no_agent_lives_is_told_by_the_next_one(self):
+        once = actor_pod("once", "exit", 3, 1500, image=self.image, restartPolicy="Never")
+        self.deploy(once)
+        pid = self.device.pid("once/main")
+        self.device.kill()
+        wait_until("it has ended", 10, lambda: not is_running(pid))
+        self.device.start().wait_ready()
+        self.device.wait_state("once/main", "failed")
+        self.assertEqual(self.device.workload("once/main")["lastExit"]["code"], 3)
+        self.device.wait_up()
+        wait_until("the hub hears of it", 20, lambda: self.world.db(
+            "SELECT 1 FROM event WHERE reason = 'Exited' AND message LIKE '%exit code 3%'"))
+        # Told once: a further agent does not tell it again.
+        self.device.kill()
+        self.device.start().wait_up()
+        self.world.wait_drained(self.device)
+        self.assertEqual(len(self.world.db("SELECT 1 FROM event WHERE reason = 'Exited'")), 1)
+
+    def test_out_of_memory_is_told_from_a_kill(self):
+        hungry = actor_pod("hungry", "eat", 20, image=self.image, restartPolicy="Never")
+        self.deploy(hungry, actor_pod("app", "wait", image=self.image, restartPolicy="Never"),
+                    phase=None)
+        self.device.wait_state("hungry/main", "failed", 30)
+        self.assertEqual(self.device.workload("hungry/main")["lastExit"]["reason"], "OOMKilled")
+        os.kill(self.device.pid("app/main"), signal.SIGKILL)
+        self.device.wait_state("app/main", "failed")
+        self.assertEqual(self.device.workload("app/main")["lastExit"]["reason"], "Exited")
+
+    def test_out_of_memory_while_no_agent_lives_is_known(self):
+        hungry = actor_pod("hungry", "eat", 4, image=self.image, restartPolicy="Never")
+        self.deploy(hungry, phase=None)
+        self.device.wait_state("hungry/main", "running")
+        pid = self.device.pid("hungry/main")
+        self.device.kill()
+        wait_until("it was killed", 30, lambda: not is_running(pid))
+        self.device.start().wait_ready()
+        self.device.wait_state("hungry/main", "failed")
+        self.assertEqual(self.device.workload("hungry/main")["lastExit"]["reason"], "OOMKilled")
+
+    def test_a_keeper_that_is_killed_takes_its_workload_along_and_it_starts_again(self):
+        self.deploy(actor_pod("app", "wait", image=self.image))
+        pid = self.device.pid("app/main")
+        (keeper,) = keepers_of(os.path.join(self.device.run_dir, "w/app.main"))[:1]
+        os.kill(keeper, signal.SIGKILL)
+        wait_until("a new process runs", 15, lambda: self.device.pid("app/main") not in (None, pid))
+        self.assertFalse(is_running(pid))
+
+    def test_back_off_is_0_then_10_seconds(self):
+        self.deploy(actor_pod("crash", "exit", 1, 0, image=self.image), phase=None)
+        wait_until("it waits", 15, lambda: self.device.workload("crash/main").get(
+            "state") == "waiting")
+        self.assertEqual(self.device.workload("crash/main")["restarts"], 1)
+        wait_until("the wait is told", 10, lambda: self.world.db(
+            "SELECT 1 FROM event WHERE reason = 'BackOff' AND message LIKE '%10s%'"))
+
+    def test_a_stubborn_workload_is_killed_after_its_grace(self):
+        self.deploy(actor_pod("stubborn", "stubborn", image=self.image))
+        pid = self.device.pid("stubborn/main")
+        self.deploy()
+        wait_until("it is gone", 10, lambda: not is_running(pid))
+
+    def test_on_failure_and_never_leave_a_good_end_alone(self):
+        self.deploy(actor_pod("job", "exit", 0, 0, image=self.image, restartPolicy="OnFailure"))
+        self.assertEqual(self.device.workload("job/main")["state"], "completed")
+        self.device.kill()
+        self.device.start().wait_ready()
+        self.assertEqual(self.device.workload("job/main")["state"], "completed")
+        self.assertEqual(self.device.workload("job/main")["restarts"], 0)
+
+    def test_restarting_at_any_moment_ends_with_everything_running(self):
+        import random
+        import time
+        rng = random.Random(7)
+        pods = [actor_pod(f"w{i}", "wait", image=self.image) for i in range(3)]
+        self.generation = 1
+        for round_ in range(8):
+            self.generation += 1
+            pods[round_ % 3]["spec"]["containers"][0]["env"] = [
+                {"name": "ROUND", "value": str(round_)}]
+            self.world.send_desired(self.device, self.generation, pods)
+            time.sleep(rng.random() * 0.3)
+            self.device.kill()
+            self.device.start().wait_up()
+        self.device.wait_phase("Available", self.generation, 40)
+        for i in range(3):
+            self.device.wait_state(f"w{i}/main", "running")
+        running = [p for leaf in os.listdir(os.path.join(self.device.run_dir, "w"))
+                   for p in keepers_of(os.path.join(self.device.run_dir, "w", leaf))]
+        # Each has a keeper and a first process inside, which shares its command line.
+        self.assertEqual(len(running), 6)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,173 @@
+"""Telemetry: taken from sockets, kept, sent as it lies, and counted."""
+import json
+import os
+import socket
+import subprocess
+import time
+
+import columns
+from skerry_test import SANITIZED, WorldTest, actor_pod, main, wait_until
+
+
+class Telemetry(WorldTest):
+    def send(self, *texts):
+        """As a program of the board, to the board's own socket."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
+            fd = os.open(self.device.run_dir, os.O_PATH | os.O_DIRECTORY)
+            try:
+                for text in texts:
+                    s.sendto(text.encode(), f"/proc/self/fd/{fd}/telemetry.sock")
+            finally:
+                os.close(fd)
+
+    def points(self, measurement):
+        return [(t, json.loads(tags), json.loads(fields)) for t, tags, fields in self.world.db(
+            "SELECT ts_ms, tags, fields FROM point WHERE measurement = ? ORDER BY rowid",
+            measurement)]
+
+    def source(self, name):
+        return (self.device.status() or {}).get("buffer", {}).get("sources", {}).get(name, {})
+
+    def test_every_kind_of_value_arrives_as_it_was(self):
+        self.send('all f=1.5,neg=-0.25,i=-9223372036854775808i,u=7u,t=true,n=F,s="a \\"b\\" é"'
+                  " 1790000000123000000\n",
+                  "all f=1e300,neg=0.1,i=9223372036854775807i,u=7u,t=f,n=T,s=\"\" "
+                  "1790000000124000000")
+        wait_until("two points", 15, lambda: len(self.points("all")) == 2)
+        (t1, _, a), (t2, _, b) = self.points("all")
+        self.assertEqual((t1, t2), (1790000000123, 1790000000124))
+        self.assertEqual(a, {"f": 1.5, "neg": -0.25, "i": -9223372036854775808, "u": 7, "t": True,
+                             "n": False, "s": 'a "b" é'})
+        self.assertEqual(b, {"f": 1e300, "neg": 0.1, "i": 9223372036854775807, "u": 7, "t": False,
+                             "n": True, "s": ""})
+
+    def test_senml_is_understood(self):
+        pack = [{"bn": "urn:dev:ow:10e2073a0108006:", "bt": 1790000000.001, "bu": "A",
+                 "n": "voltage", "u": "V", "v": 120.1}, {"n": "current", "t": -5, "v": 1.2}]
+        self.send(json.dumps(pack))
+        wait_until("two points", 15, lambda: self.world.db("SELECT count(*) FROM point")[0][0] == 2)
+        rows = {m: (t, json.loads(g), json.loads(f)) for t, m, g, f in self.world.db(
+            "SELECT ts_ms, measurement, tags, fields FROM point")}
+        self.assertEqual(rows["urn:dev:ow:10e2073a0108006:voltage"],
+                         (1790000000001, {"unit": "V"}, {"value": 120.1}))
+        self.assertEqual(rows["urn:dev:ow:10e2073a0108006:current"],
+                         (1789999995001, {"unit": "A"}, {"value": 1.2}))
+
+    def test_bad_lines_are_counted_and_the_good_ones_beside_them_arrive(self):
+        self.send("good v=1\nbad\nbad v=nan\ngood v=2\n,x v=1", "[{]")
+        wait_until("two points", 15, lambda: len(self.points("good")) == 2)
+        self.assertEqual(self.source("host"), {"points": 2, "dropped": 0, "invalid": 4})
+
+    def test_whose_it_is_says_the_socket_not_the_text(self):
+        image = self.push_actor()
+        self.deploy(actor_pod("honest", "sample", 100, 5, image=image))
+        wait_until("five points", 15, lambda: len(self.points("made")) == 5)
+        self.send("made,workload=honest/main n=6i")
+        wait_until("six points", 15, lambda: len(self.points("made")) == 6)
+        self.assertEqual({tags["workload"] for _, tags, f in self.points("made")
+                          if f["n"] < 6}, {"honest/main"})
+        self.assertEqual(self.world.db("SELECT DISTINCT stream FROM batch WHERE kind = 'telec'"
+                                       " ORDER BY stream"), [("honest",), ("host",)])
+
+    def test_the_documented_format_is_what_travels(self):
+        p = subprocess.Popen(["mosquitto_sub", "-p", str(self.world.port), "-t",
+                              f"skerry1/main/{self.device.name}/up/telec/host", "-C", "1", "-N",
+                              "-W", "30"], stdout=subprocess.PIPE)
+        time.sleep(0.5)
+        self.send(*[f"m,z=1,a=2 v={i / 10},k={i}i,b={'tf'[i % 2]},s=\"x{i}\",d={i * 1.1e-7} "
+                    f"{1790000000000 + 1000 * i}000000" for i in range(50)])
+        payload = p.communicate()[0]
+        head, points = columns.decode(payload)
+        self.assertEqual(head["buf"], self.device.status()["buffer"]["buf"])
+        self.assertEqual(len(points), 50)
+        for i, (t, measurement, tags, fields) in enumerate(points):
+            self.assertEqual((t, measurement, tags), (1790000000000 + 1000 * i, "m",
+                                                      {"a": "2", "z": "1"}))
+            self.assertEqual(fields, {"v": i / 10, "k": i, "b": "tf"[i % 2] == "t", "s": f"x{i}",
+                                      "d": i * 1.1e-7})
+        wait_until("and what the hub made of it", 15, lambda: len(self.points("m")) == 50)
+        self.assertEqual([f["d"] for _, _, f in self.points("m")], [i * 1.1e-7 for i in range(50)])
+
+    def test_a_flood_is_dropped_and_counted_and_the_agent_answers(self):
+        image = self.push_actor()
+        self.deploy(actor_pod("flood", "flood", 4, image=image, container_extra={
+            "resources": {"limits": {"memory": "16Mi", "cpu": "1"}}}), phase=None)
+        self.device.wait_state("flood/main", "running")
+        slowest = 0
+        end = time.monotonic() + 3
+        while time.monotonic() < end:
+            began = time.monotonic()
+            self.assertIsNotNone(self.device.status())
+            slowest = max(slowest, time.monotonic() - began)
+        sent = int(self.device.wait_line("flood", r"sent (\d+)", 30).group(1))
+        self.assertLess(slowest, 1)
+        wait_until("all is accounted for", 20, lambda: sum(
+            self.source("flood/main").get(k, 0) for k in ("points", "dropped")) == sent)
+        if not SANITIZED:  # slowed down, the sender may stay below the limit
+            self.assertGreater(self.source("flood/main")["dropped"], 0)
+
+    def test_poison_is_refused_alone_and_kept_aside(self):
+        # Another program claims to be a device and sends a batch with an empty field set.
+        bad = {"v": 1, "dev": "x", "buf": "k3f9", "seq": 1, "pts": [{"t": 1, "m": "a", "f": {}}]}
+        good = {"v": 1, "dev": "x", "buf": "k3f9", "seq": 2,
+                "pts": [{"t": 1790000000000, "m": "a", "g": {"c": "1"}, "f": {"v": 1.5, "ok": True}}]}
+        p = subprocess.Popen(["mosquitto_sub", "-p", str(self.world.port), "-t",
+                              "skerry1/main/x/dn/ack", "-C", "2", "-W", "20"],
+                             stdout=subprocess.PIPE, text=True)
+        time.sleep(0.5)
+        self.world.publish("x/up/tele/main", bad)
+        self.world.publish("x/up/tele/main", good)
+        acks = [json.loads(line) for line in p.communicate()[0].splitlines()]
+        ok = [pair for a in acks for pair in a["ok"]]
+        refused = [pair for a in acks for pair in a.get("bad", [])]
+        self.assertEqual(ok, [[2, 2]])
+        self.assertEqual(refused, [[1, "pts[0]: f is empty"]])
+        self.assertEqual(self.points("a"), [(1790000000000, {"c": "1"}, {"v": 1.5, "ok": True})])
+
+    def test_a_refused_batch_does_not_stop_the_queue(self):
+        self.world.hub.kill()
+        self.send("a v=1")
+        wait_until("it waits", 15, lambda: self.device.status()["buffer"]["batches"] > 0)
+        buf = self.device.status()["buffer"]["buf"]
+        self.world.publish(f"{self.device.name}/dn/ack",
+                           {"buf": buf, "ok": [], "bad": [[seq, "poison"] for seq in range(1, 9)]})
+        wait_until("it is set aside", 10, lambda: self.device.status()["buffer"]["dead"] >= 1)
+        self.world.publish(f"{self.device.name}/dn/ack", {"buf": "other", "ok": [[1, 99]]})
+        self.world.publish(f"{self.device.name}/dn/ack", '{"buf":')
+        self.world.start_hub()
+        self.send("b v=1")
+        wait_until("later ones arrive", 30, lambda: len(self.points("b")) == 1)
+
+
+class Bounds(WorldTest):
+    settings = {"outbox_quota": "256Ki", "telemetry_flush": "100ms"}
+
+    def test_a_full_outbox_gives_up_the_oldest_telemetry_and_says_how_much(self):
+        image = self.push_actor()
+        self.deploy(actor_pod("sampler", "sample", 0, 30000, image=image))
+        self.world.stop_broker()
+        # Incompressible strings fill 256 KiB quickly.
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
+            fd = os.open(self.device.run_dir, os.O_PATH | os.O_DIRECTORY)
+            for i in range(400):
+                s.sendto(f'fat s="{os.urandom(600).hex()}",n={i}i'.encode(),
+                         f"/proc/self/fd/{fd}/telemetry.sock")
+                time.sleep(0.005)
+            os.close(fd)
+        b = wait_until("something was dropped", 30, lambda: (
+            lambda b: b if b["dropped"]["tele"] > 0 else None)(self.device.status()["buffer"]))
+        self.assertLessEqual(b["bytes"], 256 * 1024)
+        self.assertEqual(b["dropped"]["event"], 0)
+        self.world.start_broker()
+        self.device.wait_up()
+        self.world.wait_drained(self.device)
+        # The newest are there, the oldest are not, and the count fits.
+        numbers = [json.loads(f)["n"] for (f,) in self.world.db(
+            "SELECT fields FROM point WHERE measurement = 'fat'")]
+        self.assertIn(399, numbers)
+        made = self.world.rows("made") + len(numbers)
+        self.assertEqual(made + self.device.status()["buffer"]["dropped"]["tele"], 30400)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,456 @@
+#include "cloud/hub/ledger.h"
+
+#include "ports/json.h"
+#include "tests/check.h"
+#include "tests/contract/scratch.h"
+#include "tests/unit/cloud/rows.h"
+#include "tests/unit/sync/points.h"
+
+#include <math.h>
+
+struct fixture {
+	struct scratch scratch;
+	struct ledger ledger;
+	struct why why;
+};
+
+static const struct ledger_source SOURCE = { "main", "drone-07" };
+
+static void open_ledger(struct fixture *f)
+{
+	if (ledger_open(&f->ledger, scratch_at(&f->scratch, "hub.db"), &f->why))
+		fail_msg("%s", f->why.text);
+}
+
+static int set_up(void **state)
+{
+	struct fixture *f = calloc(1, sizeof *f);
+	assert_non_null(f);
+	scratch_make(&f->scratch);
+	open_ledger(f);
+	*state = f;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct fixture *f = *state;
+	ledger_rollback(&f->ledger);
+	ledger_close(&f->ledger);
+	scratch_remove(&f->scratch);
+	free(f);
+	return 0;
+}
+
+/* As after kill -9: nothing is said to the ledger. */
+static void reopen(struct fixture *f)
+{
+	ledger_close(&f->ledger);
+	open_ledger(f);
+}
+
+static void assert_rows(struct fixture *f, const char *statement, const char *expected)
+{
+	assert_string_equal(rows_of(f->ledger.sql, statement), expected);
+}
+
+static struct ledger_batch batch(int64_t seq)
+{
+	return (struct ledger_batch){ SOURCE, "camera", "telec", "k3", seq, 1000, true };
+}
+
+static void add_points(struct fixture *f, size_t n)
+{
+	const struct point p = point_of("m", "f", value_float(1.5));
+	for (size_t i = 0; i < n; i++)
+		assert_ok(ledger_add_point(&f->ledger, &SOURCE, &p, (int64_t)i, &f->why));
+}
+
+static void put_batch(struct fixture *f, int64_t seq, size_t points)
+{
+	const struct ledger_batch b = batch(seq);
+	assert_ok(ledger_batch_begin(&f->ledger, &b, &f->why));
+	add_points(f, points);
+	assert_ok(ledger_batch_end(&f->ledger, true, &f->why));
+}
+
+static void the_tables_are_those_of_the_contract(void **state)
+{
+	struct fixture *f = *state;
+	assert_rows(f, "SELECT ts_ms, fleet, device, measurement, tags, fields FROM point", "");
+	assert_rows(f, "SELECT fleet, device, stream, buf, seq FROM batch", "");
+	assert_rows(f, "SELECT fleet, device, online, session FROM device", "");
+}
+
+static void what_is_committed_is_there_after_reopening(void **state)
+{
+	struct fixture *f = *state;
+	put_batch(f, 1, 2);
+	assert_ok(ledger_commit(&f->ledger, &f->why));
+	reopen(f);
+	assert_rows(f, "SELECT fleet, device, stream, buf, seq, kind, hist, received_ms FROM batch",
+		    "main|drone-07|camera|k3|1|telec|1|1000");
+	assert_rows(f, "SELECT count(*) FROM point", "2");
+}
+
+static void what_is_not_committed_is_not(void **state)
+{
+	struct fixture *f = *state;
+	put_batch(f, 1, 2);
+	reopen(f);
+	assert_rows(f, "SELECT count(*) FROM batch", "0");
+	assert_rows(f, "SELECT count(*) FROM point", "0");
+}
+
+static void a_rollback_takes_all_back(void **state)
+{
+	struct fixture *f = *state;
+	put_batch(f, 1, 2);
+	ledger_rollback(&f->ledger);
+	assert_rows(f, "SELECT count(*) FROM batch", "0");
+	put_batch(f, 1, 1);
+	assert_ok(ledger_commit(&f->ledger, &f->why));
+	assert_rows(f, "SELECT count(*) FROM point", "1");
+}
+
+static void beginning_twice_and_committing_nothing_is_fine(void **state)
+{
+	struct fixture *f = *state;
+	assert_ok(ledger_commit(&f->ledger, &f->why));
+	assert_ok(ledger_begin(&f->ledger, &f->why));
+	assert_ok(ledger_begin(&f->ledger, &f->why));
+	assert_ok(ledger_commit(&f->ledger, &f->why));
+	ledger_rollback(&f->ledger);
+}
+
+static void the_same_batch_is_there_once(void **state)
+{
+	struct fixture *f = *state;
+	const struct ledger_batch again = batch(1);
+	put_batch(f, 1, 2);
+	assert_err(ERR_CONFLICT, ledger_batch_begin(&f->ledger, &again, &f->why));
+	assert_ok(ledger_commit(&f->ledger, &f->why));
+	assert_err(ERR_CONFLICT, ledger_batch_begin(&f->ledger, &again, &f->why));
+	assert_ok(ledger_commit(&f->ledger, &f->why));
+	assert_rows(f, "SELECT count(*) FROM batch", "1");
+	assert_rows(f, "SELECT count(*) FROM point", "2");
+}
+
+static void every_part_of_the_name_counts(void **state)
+{
+	struct fixture *f = *state;
+	struct ledger_batch others[] = { batch(1), batch(1), batch(1), batch(1), batch(2) };
+	put_batch(f, 1, 0);
+	others[0].source.fleet = "other";
+	others[1].source.device = "drone-08";
+	others[2].stream = "gps";
+	others[3].buf = "x9";
+	for (size_t i = 0; i < 5; i++) {
+		assert_ok(ledger_batch_begin(&f->ledger, &others[i], &f->why));
+		assert_ok(ledger_batch_end(&f->ledger, true, &f->why));
+	}
+	assert_rows(f, "SELECT count(*) FROM batch", "6");
+}
+
+static void a_forgotten_batch_leaves_nothing_and_others_stay(void **state)
+{
+	struct fixture *f = *state;
+	const struct ledger_batch bad = batch(2);
+	put_batch(f, 1, 1);
+	assert_ok(ledger_batch_begin(&f->ledger, &bad, &f->why));
+	add_points(f, 3);
+	assert_ok(ledger_batch_end(&f->ledger, false, &f->why));
+	put_batch(f, 3, 1);
+	assert_ok(ledger_commit(&f->ledger, &f->why));
+	assert_rows(f, "SELECT seq FROM batch ORDER BY seq", "1\n3");
+	assert_rows(f, "SELECT count(*) FROM point", "2");
+}
+
+static void a_forgotten_batch_may_come_again(void **state)
+{
+	struct fixture *f = *state;
+	const struct ledger_batch b = batch(1);
+	assert_ok(ledger_batch_begin(&f->ledger, &b, &f->why));
+	assert_ok(ledger_batch_end(&f->ledger, false, &f->why));
+	put_batch(f, 1, 1);
+	assert_rows(f, "SELECT count(*) FROM batch", "1");
+}
+
+static void tags_and_fields_are_json(void **state)
+{
+	struct fixture *f = *state;
+	struct point p = point_of("line", "sag", value_float(0.1));
+	assert_ok(point_set_tag(&p, bytes_of("span"), bytes_of("4")));
+	assert_ok(point_set_tag(&p, bytes_of("a\"b"), bytes_of("\\\n")));
+	point_add_field(&p, "n", value_integer(INT64_MIN));
+	point_add_field(&p, "on", value_boolean(true));
+	point_add_field(&p, "off", value_boolean(false));
+	point_add_field(&p, "s", value_string(bytes_of("say \"hi\"")));
+	assert_ok(ledger_add_point(&f->ledger, &SOURCE, &p, 1795514400123, &f->why));
+	assert_rows(f, "SELECT ts_ms, fleet, device, measurement FROM point",
+		    "1795514400123|main|drone-07|line");
+	assert_rows(f, "SELECT tags FROM point", "{\"a\\\"b\":\"\\\\\\n\",\"span\":\"4\"}");
+	assert_rows(f, "SELECT fields FROM point",
+		    "{\"sag\":0.1,\"n\":-9223372036854775808,\"on\":true,\"off\":false,"
+		    "\"s\":\"say \\\"hi\\\"\"}");
+}
+
+static void a_point_without_tags_has_an_empty_object(void **state)
+{
+	struct fixture *f = *state;
+	add_points(f, 1);
+	assert_rows(f, "SELECT tags, fields FROM point", "{}|{\"f\":1.5}");
+}
+
+/* Kept in a form that reads as JSON, or refused as a whole. */
+static void assert_json_or_refused(struct fixture *f, struct value v)
+{
+	struct point p = point_of("m", "f", v);
+	enum err e = ledger_add_point(&f->ledger, &SOURCE, &p, 1, &f->why);
+	if (e) {
+		assert_err(ERR_INVALID, e);
+		return;
+	}
+	struct json *j;
+	const char *fields = rows_of(f->ledger.sql, "SELECT fields FROM point ORDER BY rowid DESC "
+						    "LIMIT 1");
+	if (json_parse(bytes_of(fields), &j, &f->why))
+		fail_msg("%s: %s", fields, f->why.text);
+	json_free(j);
+}
+
+static void a_number_that_json_cannot_say_never_spoils_a_row(void **state)
+{
+	struct fixture *f = *state;
+	assert_json_or_refused(f, value_float((double)NAN));
+	assert_json_or_refused(f, value_float((double)INFINITY));
+	assert_json_or_refused(f, value_float(-(double)INFINITY));
+}
+
+static void a_string_that_is_no_text_never_spoils_a_row(void **state)
+{
+	struct fixture *f = *state;
+	assert_json_or_refused(f, value_string(BYTES_LIT("a\xff")));
+}
+
+static void a_string_with_a_nul_never_spoils_a_row(void **state)
+{
+	struct fixture *f = *state;
+	struct point p = point_of("m", "f", value_string(BYTES_LIT("a\0b")));
+	enum err e = ledger_add_point(&f->ledger, &SOURCE, &p, 1, &f->why);
+	if (!e)
+		assert_rows(f, "SELECT json_valid(fields) FROM point", "1");
+}
+
+static void a_point_that_is_too_large_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	static char text[POINT_STRING_MAX];
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEF";
+	struct point p = { .measurement = bytes_of("m") };
+	memset(text, '"', sizeof text);
+	for (size_t i = 0; i < POINT_FIELDS_MAX; i++)
+		p.fields[p.field_count++] =
+			(struct point_field){ { letters + i, 1 },
+					      value_string((struct bytes){ text, sizeof text }) };
+	assert_err(ERR_INVALID, ledger_add_point(&f->ledger, &SOURCE, &p, 1, &f->why));
+	assert_rows(f, "SELECT count(*) FROM point", "0");
+}
+
+static void events_and_lines_are_kept(void **state)
+{
+	struct fixture *f = *state;
+	const struct ledger_event event = { 5, "Warning", "Failed", "cam/main", "exits", NULL };
+	const struct ledger_event more = { 6, "Normal", "Started", "device", "", "{\"code\":3}" };
+	const struct ledger_line line = { 7, "cam", "main", "err", "it's broken" };
+	assert_ok(ledger_add_event(&f->ledger, &SOURCE, &event, &f->why));
+	assert_ok(ledger_add_event(&f->ledger, &SOURCE, &more, &f->why));
+	assert_ok(ledger_add_line(&f->ledger, &SOURCE, &line, &f->why));
+	assert_rows(f, "SELECT * FROM event ORDER BY ts_ms",
+		    "5|main|drone-07|Warning|Failed|cam/main|exits|-\n"
+		    "6|main|drone-07|Normal|Started|device||{\"code\":3}");
+	assert_rows(f, "SELECT * FROM log", "7|main|drone-07|cam|main|err|it's broken");
+}
+
+/* --- devices --- */
+
+static void set_presence(struct fixture *f, int64_t session, bool online, const char *why_left)
+{
+	const struct ledger_presence p = { online, session, 42,      1000 + session,
+					   "9f2c", "0.1.0", why_left };
+	assert_ok(ledger_set_presence(&f->ledger, &SOURCE, &p, &f->why));
+}
+
+static void presence_is_that_of_the_newest_session(void **state)
+{
+	struct fixture *f = *state;
+	set_presence(f, 12, true, NULL);
+	assert_rows(f, "SELECT online, session, boot, agent, generation, why, seen_ms FROM device",
+		    "1|12|9f2c|0.1.0|42|-|1012");
+	set_presence(f, 13, true, NULL);
+	set_presence(f, 12, false, "lost"); /* a will that comes late */
+	assert_rows(f, "SELECT online, session, why FROM device", "1|13|-");
+	set_presence(f, 13, false, "lost");
+	assert_rows(f, "SELECT online, session, why FROM device", "0|13|lost");
+}
+
+static void the_reported_state_is_kept_as_it_came(void **state)
+{
+	struct fixture *f = *state;
+	assert_ok(ledger_set_state(&f->ledger, &SOURCE, BYTES_LIT("{ \"a\" : 1 }"), 5, &f->why));
+	assert_ok(ledger_set_state(&f->ledger, &SOURCE, BYTES_LIT("{ \"a\" : 2 }"), 6, &f->why));
+	assert_rows(f, "SELECT fleet, device, state, state_ms FROM device",
+		    "main|drone-07|{ \"a\" : 2 }|6");
+	set_presence(f, 1, true, NULL);
+	assert_rows(f, "SELECT state, online FROM device", "{ \"a\" : 2 }|1");
+}
+
+static void set_desired(struct fixture *f, int64_t epoch, int64_t generation, const char *text)
+{
+	assert_ok(ledger_set_desired(&f->ledger, &SOURCE, bytes_of(text), epoch, generation,
+				     &f->why));
+}
+
+static void assert_desired(struct fixture *f, int64_t epoch, int64_t generation, const char *text)
+{
+	struct bytes document;
+	int64_t e, g;
+	assert_ok(ledger_get_desired(&f->ledger, &SOURCE, &document, &e, &g));
+	assert_true(bytes_are(document, text));
+	assert_int_equal(e, epoch);
+	assert_int_equal(g, generation);
+}
+
+static void only_a_newer_desired_state_is_kept(void **state)
+{
+	struct fixture *f = *state;
+	set_desired(f, 1, 5, "one");
+	set_desired(f, 1, 4, "older");
+	set_desired(f, 1, 5, "same");
+	set_desired(f, 0, 9, "earlier epoch");
+	assert_desired(f, 1, 5, "one");
+	set_desired(f, 1, 6, "two");
+	assert_desired(f, 1, 6, "two");
+	set_desired(f, 2, 0, "three");
+	assert_desired(f, 2, 0, "three");
+}
+
+static void a_forgotten_desired_state_is_not_there(void **state)
+{
+	struct fixture *f = *state;
+	struct bytes document;
+	int64_t e, g;
+	assert_err(ERR_NOT_FOUND, ledger_get_desired(&f->ledger, &SOURCE, &document, &e, &g));
+	set_desired(f, 1, 5, "one");
+	assert_ok(ledger_forget_desired(&f->ledger, &SOURCE, &f->why));
+	assert_err(ERR_NOT_FOUND, ledger_get_desired(&f->ledger, &SOURCE, &document, &e, &g));
+	set_desired(f, 1, 1, "anew");
+	assert_desired(f, 1, 1, "anew");
+}
+
+static void on_device(void *owner, const struct ledger_source *s)
+{
+	struct text *t = owner;
+	text_add(t, "%s/%s ", s->fleet, s->device);
+}
+
+static void those_who_are_online_are_told(void **state)
+{
+	struct fixture *f = *state;
+	char told[128];
+	struct text t = text_in(told, sizeof told);
+	const struct ledger_presence on = { .online = true, .session = 1 }, off = { .session = 1 };
+	const struct ledger_source other = { "main", "drone-08" }, third = { "field", "drone-07" };
+	assert_ok(ledger_set_presence(&f->ledger, &SOURCE, &on, &f->why));
+	assert_ok(ledger_set_presence(&f->ledger, &other, &off, &f->why));
+	assert_ok(ledger_set_presence(&f->ledger, &third, &on, &f->why));
+	assert_ok(ledger_each_online(&f->ledger, on_device, &t, &f->why));
+	assert_non_null(strstr(told, "main/drone-07 "));
+	assert_non_null(strstr(told, "field/drone-07 "));
+	assert_null(strstr(told, "drone-08"));
+}
+
+static void those_whose_desired_state_the_broker_lost_are_told(void **state)
+{
+	struct fixture *f = *state;
+	char told[128];
+	struct text t = text_in(told, sizeof told);
+	set_presence(f, 1, true, NULL);
+	assert_ok(ledger_each_unseen(&f->ledger, on_device, &t, &f->why));
+	assert_string_equal(told, ""); /* nothing was ever desired of it */
+	set_desired(f, 1, 1, "one");
+	assert_ok(ledger_each_unseen(&f->ledger, on_device, &t, &f->why));
+	assert_string_equal(told, "main/drone-07 ");
+	assert_ok(ledger_mark_seen(&f->ledger, &SOURCE, &f->why));
+	t = text_in(told, sizeof told);
+	assert_ok(ledger_each_unseen(&f->ledger, on_device, &t, &f->why));
+	assert_string_equal(told, "");
+	assert_ok(ledger_mark_all_unseen(&f->ledger, &f->why));
+	assert_ok(ledger_each_unseen(&f->ledger, on_device, &t, &f->why));
+	assert_string_equal(told, "main/drone-07 ");
+}
+
+static void a_newer_schema_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	assert_ok(sql_run(f->ledger.sql, "UPDATE meta SET value = '2' WHERE key = 'schema'", NULL));
+	ledger_close(&f->ledger);
+	assert_err(ERR_INVALID,
+		   ledger_open(&f->ledger, scratch_at(&f->scratch, "hub.db"), &f->why));
+	assert_non_null(strstr(f->why.text, "schema 2"));
+}
+
+static void what_is_no_database_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	const char *path = scratch_at(&f->scratch, "other.db");
+	struct ledger l;
+	static char text[4096];
+	memset(text, 'x', sizeof text);
+	assert_ok(file_replace(path, (struct bytes){ text, sizeof text }, false, NULL));
+	assert_err(ERR_CORRUPT, ledger_open(&l, path, &f->why));
+	assert_non_null(strstr(f->why.text, "other.db"));
+	ledger_close(&l); /* half-built is fine */
+}
+
+static void hostile_names_are_only_names(void **state)
+{
+	struct fixture *f = *state;
+	const struct ledger_source s = { "main", "x'); DROP TABLE point; --" };
+	const struct point p = point_of("'", "f", value_float(1));
+	assert_ok(ledger_add_point(&f->ledger, &s, &p, 1, &f->why));
+	assert_rows(f, "SELECT device, measurement FROM point", "x'); DROP TABLE point; --|'");
+}
+
+int main(void)
+{
+#define LEDGER_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		LEDGER_TEST(the_tables_are_those_of_the_contract),
+		LEDGER_TEST(what_is_committed_is_there_after_reopening),
+		LEDGER_TEST(what_is_not_committed_is_not),
+		LEDGER_TEST(a_rollback_takes_all_back),
+		LEDGER_TEST(beginning_twice_and_committing_nothing_is_fine),
+		LEDGER_TEST(the_same_batch_is_there_once),
+		LEDGER_TEST(every_part_of_the_name_counts),
+		LEDGER_TEST(a_forgotten_batch_leaves_nothing_and_others_stay),
+		LEDGER_TEST(a_forgotten_batch_may_come_again),
+		LEDGER_TEST(tags_and_fields_are_json),
+		LEDGER_TEST(a_point_without_tags_has_an_empty_object),
+		LEDGER_TEST(a_number_that_json_cannot_say_never_spoils_a_row),
+		LEDGER_TEST(a_string_that_is_no_text_never_spoils_a_row),
+		LEDGER_TEST(a_string_with_a_nul_never_spoils_a_row),
+		LEDGER_TEST(a_point_that_is_too_large_is_refused),
+		LEDGER_TEST(events_and_lines_are_kept),
+		LEDGER_TEST(presence_is_that_of_the_newest_session),
+		LEDGER_TEST(the_reported_state_is_kept_as_it_came),
+		LEDGER_TEST(only_a_newer_desired_state_is_kept),
+		LEDGER_TEST(a_forgotten_desired_state_is_not_there),
+		LEDGER_TEST(those_who_are_online_are_told),
+		LEDGER_TEST(those_whose_desired_state_the_broker_lost_are_told),
+		LEDGER_TEST(a_newer_schema_is_refused),
+		LEDGER_TEST(what_is_no_database_is_refused),
+		LEDGER_TEST(hostile_names_are_only_names),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
