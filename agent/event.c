@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "base/utf8.h"
 #include "ports/clock.h"
 #include "sync/letter.h"
 
@@ -40,6 +41,7 @@ void event_add(struct events *ev, bool warning, const char *reason, const char *
 	text_copy(r->reason, sizeof r->reason, bytes_of(reason));
 	text_copy(r->object, sizeof r->object, bytes_of(object));
 	text_copy(r->message, sizeof r->message, bytes_of(message));
+	utf8_fix(r->message);
 	log_event(r);
 
 	struct json *list = json_new_array(), *one = print_one(r);

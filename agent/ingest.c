@@ -42,6 +42,10 @@ static void take_point(struct ingest_source *s, struct point *p, struct letter_c
 	struct ingest *g = s->ingest;
 	struct why why;
 	bool was_empty = ingest_is_empty(g);
+	if (!may_pass(s, clock_now_ms())) {
+		s->dropped++;
+		return;
+	}
 	/* Whose it is says the socket, not the text. */
 	if (s->workload[0] && point_set_tag(p, BYTES_LIT("workload"), bytes_of(s->workload))) {
 		(void)why_set(&why, ERR_FULL, "more than %d tags", POINT_TAGS_MAX - 1);
@@ -125,7 +129,6 @@ static void on_ready(void *owner, unsigned events)
 	struct ingest_source *s = owner;
 	struct ingest *g = s->ingest;
 	struct letter_clock clock = letter_clock_now();
-	const int64_t now_ms = clock_now_ms();
 	(void)events;
 	for (int i = 0; i < INGEST_DATAGRAMS; i++) {
 		struct socket_peer peer;
@@ -137,10 +140,8 @@ static void on_ready(void *owner, unsigned events)
 		if (e == ERR_FULL) {
 			(void)why_set(&why, e, "a datagram of more than %d bytes", DATAGRAM_MAX);
 			note_invalid(s, &why);
-		} else if (may_pass(s, now_ms)) {
-			take_datagram(s, g->datagram, len, clock);
 		} else {
-			s->dropped++;
+			take_datagram(s, g->datagram, len, clock);
 		}
 	}
 }

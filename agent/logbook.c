@@ -111,6 +111,8 @@ static struct json *print_line(const struct workload *w, const struct cri_line *
 	return j;
 }
 
+enum { LINE_EXTRA = 64 }; /* what a line costs in JSON besides its text */
+
 /* Lines that are collected, and where reading stands. */
 struct reading {
 	const struct workload *workload;
@@ -140,7 +142,7 @@ static void read_lines(struct reading *r, int64_t base, const char *text, size_t
 		if (parse_line((struct bytes){ text + from, n }, &line)) {
 			json_push(r->list, print_line(r->workload, &line));
 			r->lines++;
-			r->bytes += n + 64;
+			r->bytes += n + LINE_EXTRA;
 		}
 		from += n + 1;
 		r->at = base + (int64_t)from;
@@ -262,35 +264,38 @@ struct json *logbook_read(const struct workload *w, int64_t *at, size_t max_line
 	return r.list;
 }
 
-/* Step back from the end over `count` newlines. */
-static int64_t start_of_last(const char *text, size_t len, size_t count)
+/* Where the last whole lines begin: at most *count of them, and no more bytes
+ * than *room. Both shrink; *count is 0 when no earlier line may come. */
+static size_t start_of_last(const char *text, size_t len, size_t *count, size_t *room)
 {
-	size_t at = len;
-	while (at > 0 && count > 0) {
-		at--;
-		while (at > 0 && text[at - 1] != '\n')
-			at--;
-		count--;
+	while (len > 0 && text[len - 1] != '\n')
+		len--; /* it is being written right now */
+	while (len > 0 && *count > 0) {
+		size_t start = len - 1;
+		while (start > 0 && text[start - 1] != '\n')
+			start--;
+		const size_t cost = len - start + LINE_EXTRA;
+		*count = cost > *room ? 0 : *count - 1;
+		if (cost > *room)
+			break;
+		*room -= cost;
+		len = start;
 	}
-	return (int64_t)at;
+	return len;
 }
 
 struct json *logbook_last(const struct workload *w, size_t count)
 {
 	char folder[PATH_LIMIT];
 	struct files f = find_files(w, folder);
+	size_t room = LOGBOOK_BYTES_MAX, left = count;
 	int64_t at = 0;
-	for (size_t i = 2; i-- > 0;) {
+	for (size_t i = 2; i-- > 0 && left > 0;) {
 		SCOPED_MEMORY char *text = NULL;
-		size_t len, lines = 0;
+		size_t len;
 		if (f.bases[i] < 0 || read_file(folder, f.bases[i], &text, &len))
 			continue;
-		for (size_t k = 0; k < len; k++)
-			lines += text[k] == '\n';
-		at = f.bases[i] + start_of_last(text, len, count);
-		if (lines >= count)
-			break;
-		count -= lines;
+		at = f.bases[i] + (int64_t)start_of_last(text, len, &left, &room);
 	}
-	return logbook_read(w, &at, LOGBOOK_LINES_MAX);
+	return logbook_read(w, &at, count);
 }

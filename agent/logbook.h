@@ -19,7 +19,8 @@ enum {
  * *out_more: there were more than fit. */
 enum err logbook_store(struct outbox *o, const struct workload *w, bool *out_more, struct why *why);
 
-/* The last `count` lines, oldest first, as {"t","c","s","l"}. */
+/* The last lines, oldest first, as {"t","c","s","l"}: at most `count`, and no
+ * more than LOGBOOK_BYTES_MAX. */
 struct json *logbook_last(const struct workload *w, size_t count);
 
 /* Lines of [*at, ...) without storing anything; *at moves on. For live tails. */

@@ -23,6 +23,8 @@ static enum err check(const struct json *ok, const struct json *bad, struct why 
 {
 	int64_t from, to;
 	const char *reason;
+	if ((ok && json_type_of(ok) != JSON_ARRAY) || (bad && json_type_of(bad) != JSON_ARRAY))
+		return why_set(why, ERR_INVALID, "an ack whose ok or bad is no list");
 	if (json_count(ok) > OUTBOX_RANGES_MAX || json_count(bad) > OUTBOX_RANGES_MAX)
 		return why_set(why, ERR_INVALID, "an ack of too many ranges");
 	for (const struct json *p = json_first(ok); p; p = json_next(p))
@@ -59,7 +61,7 @@ enum err ack_read(struct bytes payload, const char *buf, const struct ack_hooks 
 	const char *about = json_string(json_member(j, "buf"));
 	if (!about)
 		e = why_set(why, ERR_INVALID, "an ack without buf");
-	else if (*about && strcmp(about, buf) != 0)
+	else if ((*about || json_count(ok) || json_count(bad)) && strcmp(about, buf) != 0)
 		e = why_set(why, ERR_NOT_FOUND, "an ack for buf %.20s", about);
 	else
 		e = check(ok, bad, why);

@@ -42,6 +42,8 @@ static enum err read_span(const struct json *policy, const char *key, int64_t *m
 
 static enum err read_policy(const struct json *policy, struct desired *d, struct why *why)
 {
+	if (policy && json_type_of(policy) != JSON_OBJECT)
+		return why_set(why, ERR_INVALID, "policy: an object is expected");
 	const struct json *rollback = json_member(policy, "rollback");
 	const char *s = json_string(rollback);
 	if (rollback && (!s || (strcmp(s, "auto") != 0 && strcmp(s, "off") != 0)))
@@ -86,6 +88,11 @@ static enum err read_members(struct desired *d, const char *fleet, const char *d
 	enum err e = json_type_of(doc) == JSON_OBJECT
 			     ? OK
 			     : why_set(why, ERR_INVALID, "the document is not an object");
+	/* The numbers first: a refusal names what it refuses. */
+	if (!e)
+		e = read_count(doc, "epoch", &d->id.epoch, why);
+	if (!e)
+		e = read_count(doc, "generation", &d->id.generation, why);
 	if (!e)
 		e = expect_string(doc, "apiVersion", API_VERSION, why);
 	if (!e)
@@ -94,10 +101,6 @@ static enum err read_members(struct desired *d, const char *fleet, const char *d
 		e = expect_string(doc, "fleet", fleet, why);
 	if (!e)
 		e = expect_string(doc, "device", device, why);
-	if (!e)
-		e = read_count(doc, "epoch", &d->id.epoch, why);
-	if (!e)
-		e = read_count(doc, "generation", &d->id.generation, why);
 	if (!e)
 		e = read_policy(json_member(doc, "policy"), d, why);
 	if (e)

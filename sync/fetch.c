@@ -77,6 +77,7 @@ void fetch_start(struct fetch *f, const char *digest)
 	f->total = -1;
 	f->misses = 0;
 	f->corrupt_once = false;
+	f->stuck = false;
 	ask(f);
 }
 
@@ -143,11 +144,16 @@ static void take_block(struct fetch *f, int64_t offset, struct bytes block)
 		}
 		return;
 	}
-	if (block.len && blobs_append(f->blobs, f->digest, block, &why)) {
-		trouble(f, &why);
+	if (blobs_append(f->blobs, f->digest, block, &why)) {
+		/* Told once; the rest of the row is not asked for again before then. */
+		if (!f->stuck)
+			trouble(f, &why);
+		f->stuck = true;
+		f->asked_to = f->arrived;
 		wait(f, FETCH_RETRY_MS);
 		return;
 	}
+	f->stuck = false;
 	f->arrived += (int64_t)block.len;
 	f->misses = 0;
 	if (block.len < BLOB_BLOCK)

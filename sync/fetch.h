@@ -36,6 +36,7 @@ struct fetch {
 	char id[12];                      /* of this fetch, in topics */
 	int64_t arrived, asked_to, total; /* bytes; total -1: not known yet */
 	unsigned misses;                  /* in a row: the server did not have it */
+	bool stuck;                       /* the medium takes no block; it was told */
 	bool corrupt_once;                /* it arrived wrong, and is fetched a second time */
 };
 

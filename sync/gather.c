@@ -257,8 +257,13 @@ enum err gather_add(struct gather *g, const char *stream, const struct point *p,
 	struct writer definition, w;
 	uint32_t at = used(g);
 	const enum err no_room = at == 0 ? ERR_INVALID : ERR_FULL;
+	unsigned char key_at[POINT_KEY_MAX];
+	struct columns_out key = { .at = key_at, .cap = sizeof key_at };
+	columns_put_key(&key, p);
+	if (key.cut)
+		return ERR_INVALID;
 	if (!write_definition(g, stream, p, wall, &definition))
-		return definition.len > POINT_KEY_MAX ? ERR_INVALID : no_room;
+		return no_room;
 	size_t series = find_series(g, &definition);
 	bool is_new = series == g->series_count;
 	if (is_new && series == GATHER_SERIES_MAX)
@@ -331,13 +336,6 @@ static bool is_same_stream(const struct definition *a, const struct definition *
 	return a->wall == b->wall && strcmp(a->stream, b->stream) == 0;
 }
 
-static int64_t time_of_last(const struct gather *g, const struct gather_series *s)
-{
-	struct entry e;
-	memcpy(&e, g->file->at + s->last + sizeof(struct head), sizeof e);
-	return e.time;
-}
-
 static void encode_series(struct encoding *e, const struct gather_series *s, struct bytes key,
 			  const struct definition *d)
 {
@@ -345,9 +343,14 @@ static void encode_series(struct encoding *e, const struct gather_series *s, str
 	const struct columns_source source = { &walk, s->points, walk_rewind, walk_next };
 	columns_put_table(&e->out, key, &source);
 	e->segment.points += s->points;
-	int64_t last = time_of_last(e->gather, s);
-	if (last > e->segment.newest_ms)
-		e->segment.newest_ms = last;
+	uint32_t at = s->first;
+	for (uint32_t i = 0; i < s->points; i++) {
+		struct entry x;
+		memcpy(&x, e->gather->file->at + at + sizeof(struct head), sizeof x);
+		if (x.time > e->segment.newest_ms)
+			e->segment.newest_ms = x.time;
+		at = x.next;
+	}
 }
 
 static uint64_t count_series(const struct gather *g, const struct definition *stream)

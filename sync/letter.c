@@ -42,8 +42,11 @@ enum err letter_add_document(struct outbox *o, enum letter_class class, const ch
 	size_t len;
 	if (!packed)
 		return why_set(why, ERR_SYSTEM, "letter: no memory");
-	if (members.len > DOCUMENT_BYTES || compress_pack(members, packed, members.len + 64, &len))
+	if (members.len > DOCUMENT_BYTES ||
+	    compress_pack(members, packed, members.len + 64, &len)) {
+		o->dropped[class] += items;
 		return why_set(why, ERR_FULL, "a document of %zu bytes", members.len);
+	}
 
 	struct letter l = {
 		.class = class, .items = items, .stream = stream, .body = { packed, len }

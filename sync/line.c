@@ -113,12 +113,12 @@ static enum err read_value(struct cursor *c, struct value *out, struct why *why)
 	size_t n = 0;
 	if (c->at < c->end && *c->at == '"')
 		return read_string(c, out, why);
-	while (c->at < c->end && !is_one_of(*c->at, ", ") && n < sizeof word - 1)
+	while (c->at < c->end && *c->at && !is_one_of(*c->at, ", ") && n < sizeof word - 1)
 		word[n++] = *c->at++;
 	word[n] = '\0';
 	bool good = false;
 	if (n > 1 && is_one_of(word[n - 1], "iu"))
-		good = read_integer(word, n, out);
+		good = read_integer(word, n, out) && (word[n - 1] == 'i' || word[0] != '-');
 	else if (n)
 		good = read_boolean(word, out) || read_float(word, out);
 	return good ? OK : why_set(why, ERR_INVALID, "\"%s\" is not a value", word);
@@ -137,6 +137,8 @@ static enum err read_fields(struct cursor *c, struct point *out, struct why *why
 		if (e)
 			return e;
 		out->field_count++;
+		if (c->at < c->end && !is_one_of(*c->at, ", "))
+			return why_set(why, ERR_INVALID, "a value does not end");
 	} while (skip(c, ','));
 	return OK;
 }

@@ -182,7 +182,8 @@ static void on_message(void *owner, const struct mqtt_message *m)
 {
 	struct link *l = owner;
 	struct topic topic;
-	if (topic_parse(m->topic, &topic) || topic.is_up || strcmp(topic.device, l->device) != 0)
+	if (topic_parse(m->topic, &topic) || topic.is_up || strcmp(topic.device, l->device) != 0 ||
+	    strcmp(topic.fleet, l->fleet) != 0)
 		return; /* nothing that we asked for */
 	l->hooks.on_letter(l->hooks.owner, &topic, m->payload);
 }

@@ -56,9 +56,23 @@ static bool has_room(const struct outbox *o, size_t len)
 	return t.bytes + (int64_t)len <= o->quota;
 }
 
+/* What stays even if all that matters no more than `class` is given up. */
+static int64_t bytes_before(const struct outbox *o, enum letter_class class)
+{
+	int64_t kept = 0;
+	for (enum letter_class c = 0; c < class; c++) {
+		struct store_total t;
+		store_total(o->store, c, &t);
+		kept += t.bytes;
+	}
+	return kept;
+}
+
 static enum err make_room(struct outbox *o, const struct letter *letter, struct why *why)
 {
 	enum err e = OK;
+	if (bytes_before(o, letter->class) + (int64_t)letter->body.len > o->quota)
+		return ERR_FULL; /* nothing is given up in vain */
 	while (!e && !has_room(o, letter->body.len))
 		e = give_up_one(o, letter->class, why);
 	return e;

@@ -35,6 +35,8 @@ static bool take_unsigned(struct bytes *rest, int64_t *out)
 	for (unsigned shift = 0; shift < 64 && rest->len; shift += 7) {
 		unsigned char b = (unsigned char)rest->at[0];
 		*rest = (struct bytes){ rest->at + 1, rest->len - 1 };
+		if (shift == 63 && (b & 127) > 1)
+			return false;
 		n |= (uint64_t)(b & 127) << shift;
 		if (b & 128)
 			continue;
@@ -62,6 +64,8 @@ enum err segment_read(struct bytes payload, struct segment_head *out, struct byt
 	if (flags & ~(FLAG_HISTORY | FLAG_OFFSET | FLAG_ARRIVAL))
 		return why_set(why, ERR_INVALID, "a segment with unknown flags");
 	if (buf_len == 0 || buf_len > SEGMENT_BUF_MAX || payload.len < 3 + buf_len)
+		return why_set(why, ERR_INVALID, "a segment without buf");
+	if (memchr(payload.at + 3, 0, buf_len))
 		return why_set(why, ERR_INVALID, "a segment without buf");
 	memcpy(out->buf, payload.at + 3, buf_len);
 

@@ -52,20 +52,23 @@ static enum err read_value(const struct senml *s, const struct json *record, str
 	return why_set(why, ERR_INVALID, "a SenML record without v, vs or vb");
 }
 
-static void read_time(const struct senml *s, const struct json *record, struct point *out)
+static bool read_time(const struct senml *s, const struct json *record, struct point *out)
 {
 	double t = 0;
 	json_number(json_member(record, "t"), &t);
 	t += s->base_time;
 	if (t == 0)
-		return;
+		return true;
+	if (!(fabs(t) < 1e12))
+		return false;
 	if (t < RELATIVE_BELOW) {
 		out->has_time = s->now_ms != 0;
 		out->time_ms = s->now_ms + (int64_t)(t * 1000);
-		return;
+		return true;
 	}
 	out->has_time = true;
 	out->time_ms = (int64_t)(t * 1000);
+	return true;
 }
 
 static enum err read_record(struct senml *s, const struct json *record, struct point *out,
@@ -77,7 +80,7 @@ static enum err read_record(struct senml *s, const struct json *record, struct p
 	text_add(&t, "%s%s", s->base_name, name ? name : "");
 	if (t.len == 0 || text_is_cut(&t))
 		return why_set(why, ERR_INVALID, "a SenML record with no name, or too long a one");
-	if (json_member(record, "s") || json_member(record, "vd"))
+	if (json_member(record, "s") || json_member(record, "bs") || json_member(record, "vd"))
 		return why_set(why, ERR_INVALID, "%.60s: SenML sums and data are not supported",
 			       s->name);
 
@@ -88,7 +91,8 @@ static enum err read_record(struct senml *s, const struct json *record, struct p
 		unit = s->base_unit;
 	if (*unit && point_set_tag(out, BYTES_LIT("unit"), bytes_of(unit)))
 		return ERR_FULL;
-	read_time(s, record, out);
+	if (!read_time(s, record, out))
+		return why_set(why, ERR_INVALID, "a SenML time beyond all clocks");
 	return read_value(s, record, &out->fields[0].value, why);
 }
 
@@ -98,10 +102,14 @@ enum err senml_read(struct senml *s, struct point *out, struct why *why)
 		const struct json *record = s->next;
 		s->next = json_next(record);
 		*out = (struct point){ 0 };
+		if (json_type_of(record) != JSON_OBJECT)
+			return why_set(why, ERR_INVALID, "a SenML record that is no object");
 		take_base(s, record);
 		/* A record of base fields alone carries no value. */
 		bool only_base = !json_member(record, "v") && !json_member(record, "vs") &&
-				 !json_member(record, "vb") && !json_member(record, "n");
+				 !json_member(record, "vb") && !json_member(record, "n") &&
+				 !json_member(record, "s") && !json_member(record, "vd") &&
+				 !json_member(record, "bs");
 		if (!only_base)
 			return read_record(s, record, out, why);
 	}

@@ -2,11 +2,22 @@
 
 #include "base/text.h"
 
+/* Levels are labels, or begin with one: digests, "sha256-...". */
+static bool is_level_char(char c, size_t at)
+{
+	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || (c == '-' && at > 0);
+}
+
 static bool take_level(const char **rest, char out[LABEL_SIZE])
 {
 	size_t n = strcspn(*rest, "/");
 	struct bytes level = { *rest, n };
+	for (size_t i = 0; i < n; i++)
+		if (!is_level_char((*rest)[i], i))
+			return false;
 	if (n == 0 || n > TOPIC_LEVEL_MAX || !text_copy(out, LABEL_SIZE, level))
+		return false;
+	if ((*rest)[n] == '/' && !(*rest)[n + 1])
 		return false;
 	*rest += n + ((*rest)[n] == '/');
 	return true;

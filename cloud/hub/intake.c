@@ -61,10 +61,14 @@ static enum err take(struct taking *t, enum err (*write)(struct taking *t, const
 static void on_point(void *owner, const struct point *p)
 {
 	struct taking *t = owner;
+	int64_t time;
 	if (t->err)
 		return;
-	t->err = ledger_add_point(t->intake->ledger, &t->batch.source, p, p->time_ms + t->offset_ms,
-				  t->why);
+	if (__builtin_add_overflow(p->time_ms, t->offset_ms, &time)) {
+		t->err = why_set(t->why, ERR_INVALID, "a time beyond all clocks");
+		return;
+	}
+	t->err = ledger_add_point(t->intake->ledger, &t->batch.source, p, time, t->why);
 }
 
 static enum err write_columns(struct taking *t, const void *from)
@@ -256,10 +260,12 @@ static enum err take_document(struct intake *i, const struct topic *topic, const
 	const char *buf = json_string(json_member(j, "buf"));
 	const struct kind *kind = kinds;
 	bool history = false;
+	int64_t seq;
 	if (!buf || !*buf || strlen(buf) > SEGMENT_BUF_MAX ||
-	    !json_integer(json_member(j, "seq"), &receipt->seq) || receipt->seq <= 0)
+	    !json_integer(json_member(j, "seq"), &seq) || seq <= 0)
 		return why_set(why, ERR_INVALID, "buf or seq is missing");
 	strcpy(receipt->buf, buf);
+	receipt->seq = seq;
 	while (strcmp(kind->channel, topic->channel) != 0)
 		kind++;
 	json_bool(json_member(j, "hist"), &history);

@@ -1,7 +1,9 @@
 #include "cloud/hub/ledger.h"
 
 #include "base/json_text.h"
+#include "base/utf8.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 enum { SCHEMA_VERSION = 1, JSON_MAX = 64 * 1024 };
@@ -200,7 +202,10 @@ static void put_value(struct text *t, const struct value *v)
 {
 	switch (v->type) {
 	case VALUE_FLOAT:
-		json_text_number(t, v->number);
+		if (isfinite(v->number))
+			json_text_number(t, v->number);
+		else
+			text_add(t, "null");
 		break;
 	case VALUE_INTEGER:
 		json_text_integer(t, v->integer);
@@ -246,6 +251,8 @@ enum err ledger_add_point(struct ledger *l, const struct ledger_source *s, const
 	struct text fields = text_in(fields_text, sizeof fields_text);
 	put_tags(&tags, p);
 	put_fields(&fields, p);
+	utf8_fix(tags_text);
+	utf8_fix(fields_text);
 	if (text_is_cut(&tags) || text_is_cut(&fields))
 		return why_set(why, ERR_INVALID, "a point larger than %d bytes", JSON_MAX);
 	bind_source(l->point, s);

@@ -9,6 +9,24 @@ static bool is_same_outbox(const struct receipt *a, const struct receipt *b)
 	       strcmp(a->buf, b->buf) == 0;
 }
 
+/* It has grown: another one may be its neighbour now. */
+static void join(struct receipts *r, struct receipt *grown)
+{
+	for (size_t i = 0; i < r->count; i++) {
+		struct receipt *other = &r->list[i];
+		if (other == grown || other->bad[0] || !is_same_outbox(other, grown))
+			continue;
+		if (other->from == grown->to + 1)
+			grown->to = other->to;
+		else if (other->to + 1 == grown->from)
+			grown->from = other->from;
+		else
+			continue;
+		memmove(other, other + 1, (--r->count - i) * sizeof *other);
+		return;
+	}
+}
+
 bool receipts_add(struct receipts *r, const struct receipt *one)
 {
 	for (size_t i = r->count; i-- > 0 && !one->bad[0];) {
@@ -17,8 +35,12 @@ bool receipts_add(struct receipts *r, const struct receipt *one)
 			continue;
 		if (one->from >= have->from && one->to <= have->to)
 			return true; /* it came twice */
-		if (one->from == have->to + 1) {
-			have->to = one->to;
+		if (one->from == have->to + 1 || one->to + 1 == have->from) {
+			if (one->from < have->from)
+				have->from = one->from;
+			else
+				have->to = one->to;
+			join(r, have);
 			return true;
 		}
 	}

@@ -238,6 +238,7 @@ enum exit_code verb_get(struct options *o)
 	enum err e = desk_open(&d, o, &why);
 	if (!e)
 		e = get(o, &d, &why);
+	bool interrupted = d.interrupted;
 	desk_close(&d);
-	return exit_code_tell(e, &why);
+	return interrupted ? EXIT_CODE_INTERRUPTED : exit_code_tell(e, &why);
 }

@@ -121,11 +121,12 @@ static enum exit_code ask(struct options *o, const char *statement, const char *
 enum exit_code verb_events(struct options *o)
 {
 	return ask(o,
-		   "SELECT * FROM (SELECT ts_ms AS TIME, device AS DEVICE, type AS TYPE,"
+		   "SELECT TIME, DEVICE, TYPE, REASON, OBJECT, MESSAGE FROM"
+		   " (SELECT rowid AS n, ts_ms AS TIME, device AS DEVICE, type AS TYPE,"
 		   " reason AS REASON, object AS OBJECT, message AS MESSAGE FROM event"
 		   " WHERE fleet = ?1 AND (?2 = '' OR device = ?2) AND ts_ms >= ?3"
 		   " AND (?5 = '' OR object LIKE ?5 || '%')"
-		   " ORDER BY ts_ms DESC LIMIT ?4) ORDER BY TIME",
+		   " ORDER BY ts_ms DESC, rowid DESC LIMIT ?4) ORDER BY TIME, n",
 		   o->word_count ? o->words[0] : "");
 }
 
@@ -135,21 +136,23 @@ enum exit_code verb_telemetry(struct options *o)
 		return ask(o, o->sql, "");
 	return ask(
 		o,
-		"SELECT * FROM (SELECT ts_ms AS TIME, device AS DEVICE, measurement AS MEASUREMENT,"
+		"SELECT TIME, DEVICE, MEASUREMENT, TAGS, FIELDS FROM"
+		" (SELECT rowid AS n, ts_ms AS TIME, device AS DEVICE, measurement AS MEASUREMENT,"
 		" tags AS TAGS, fields AS FIELDS FROM point"
 		" WHERE fleet = ?1 AND (?2 = '' OR device = ?2) AND ts_ms >= ?3"
 		" AND (?5 = '' OR measurement = ?5)"
-		" ORDER BY ts_ms DESC LIMIT ?4) ORDER BY TIME",
+		" ORDER BY ts_ms DESC, rowid DESC LIMIT ?4) ORDER BY TIME, n",
 		o->word_count ? o->words[0] : "");
 }
 
 enum exit_code history_logs(struct options *o, const char *workload)
 {
 	return ask(o,
-		   "SELECT * FROM (SELECT ts_ms AS TIME, device AS DEVICE, container AS CONTAINER,"
+		   "SELECT TIME, DEVICE, CONTAINER, LINE FROM"
+		   " (SELECT rowid AS n, ts_ms AS TIME, device AS DEVICE, container AS CONTAINER,"
 		   " line AS LINE FROM log"
 		   " WHERE fleet = ?1 AND (?2 = '' OR device = ?2) AND ts_ms >= ?3"
 		   " AND (pod = ?5 OR pod || '/' || container = ?5)"
-		   " ORDER BY ts_ms DESC, rowid DESC LIMIT ?4) ORDER BY TIME",
+		   " ORDER BY ts_ms DESC, rowid DESC LIMIT ?4) ORDER BY TIME, n",
 		   workload);
 }

@@ -25,6 +25,19 @@ static void print_lines(const struct options *o, const struct json *lines)
 	fflush(stdout);
 }
 
+/* {"workload","lines"}: for programs as it came, one document in a line. */
+static void print_body(const struct options *o, const struct json *body)
+{
+	if (!o->json) {
+		print_lines(o, json_member(body, "lines"));
+		return;
+	}
+	char *text = json_print(body);
+	puts(text);
+	free(text);
+	fflush(stdout);
+}
+
 /* --- from the device, over the broker --- */
 
 struct listening {
@@ -43,17 +56,19 @@ static void on_letter(void *owner, const struct topic *t, struct bytes payload)
 	if (strcmp(t->device, l->device) != 0 || json_parse(payload, &j, NULL))
 		return;
 	if (strcmp(t->channel, "tail") == 0) {
-		print_lines(l->options, json_member(j, "lines"));
+		print_body(l->options, j);
 	} else if (strcmp(t->channel, "res") == 0) {
 		const struct json *body = json_member(j, "body");
 		l->answered = true;
 		json_integer(json_member(j, "code"), &l->code);
 		if (l->code == CODE_OK)
-			print_lines(l->options, json_member(body, "lines"));
+			print_body(l->options, body);
 		else
 			(void)why_set(&l->refused, OK, "%s: %.120s", l->device,
 				      json_string(body) ? json_string(body) : "refused");
 	}
+	if (ferror(stdout))
+		l->desk->interrupted = true; /* nobody reads any more */
 	json_free(j);
 }
 
@@ -195,7 +210,7 @@ static enum exit_code logs_from_board(struct options *o, const char *workload)
 	enum err e = local_ask(o->run_dir, request, &answer, &why);
 	json_free(request);
 	if (!e) {
-		print_lines(o, json_member(answer, "lines"));
+		print_body(o, answer);
 		json_free(answer);
 	}
 	return exit_code_tell(e, &why);

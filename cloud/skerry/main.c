@@ -4,6 +4,8 @@
 #include "cloud/skerry/verbs.h"
 #include "ports/net.h"
 
+#include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -53,16 +55,44 @@ static void print_help(FILE *to)
 	      to);
 }
 
+/* What could not be printed was not done. A reader that left knows that itself. */
+static enum exit_code end_output(enum exit_code code)
+{
+	errno = 0;
+	if (!fflush(stdout) && !ferror(stdout))
+		return code;
+	if (errno && errno != EPIPE)
+		fprintf(stderr, "error: the output cannot be written: %s\n", strerror(errno));
+	return EXIT_CODE_FAILED;
+}
+
+static bool asks_for_help(int argc, char **argv)
+{
+	for (int i = 0; i < argc; i++)
+		if (strcmp(argv[i], "--help") == 0)
+			return true;
+	return false;
+}
+
 static enum exit_code run_verb(const struct verb *v, int argc, char **argv)
 {
 	static struct options o;
 	struct why why;
+	if (asks_for_help(argc, argv)) {
+		printf("usage: skerry %s %s\n\n%s\n\nThe options of all verbs: skerry --help\n",
+		       v->name, v->arguments, v->help);
+		return end_output(EXIT_CODE_OK);
+	}
 	if (options_read(&o, argc, argv, v->f_follows, &why)) {
 		fprintf(stderr, "error: %s\nusage: skerry %s %s\n", why.text, v->name,
 			v->arguments);
 		return EXIT_CODE_USAGE;
 	}
-	return v->run(&o);
+	if (o.output && v->run != verb_pack) {
+		fprintf(stderr, "error: -o %.20s: table and json are known\n", o.output);
+		return EXIT_CODE_USAGE;
+	}
+	return end_output(v->run(&o));
 }
 
 /* Options may stand before the verb too: skerry --broker URL get devices. */
@@ -70,7 +100,7 @@ static int find_verb(int argc, char **argv, const struct verb **out)
 {
 	for (int i = 1; i < argc; i++)
 		for (size_t k = 0; k < VERBS; k++) {
-			bool is_value = i > 1 && argv[i - 1][0] == '-';
+			bool is_value = i > 1 && options_takes_value(argv[i - 1]);
 			if (strcmp(argv[i], verbs[k].name) != 0 || is_value)
 				continue;
 			*out = &verbs[k];
@@ -97,6 +127,7 @@ int main(int argc, char **argv)
 		return EXIT_CODE_OK;
 	}
 	umask(077);
+	signal(SIGPIPE, SIG_IGN); /* end_output() sees it */
 	int at = find_verb(argc, argv, &verb);
 	if (!verb) {
 		fprintf(stderr, "error: no verb \"%.40s\"\nTry: skerry --help\n", argv[1]);

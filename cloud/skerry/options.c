@@ -78,7 +78,6 @@ static const struct option {
 	{ "--file", "-f", add_file, 0 },
 	{ "--device", "-d", add_device, 0 },
 	{ "--sql", NULL, set_text, offsetof(struct options, sql) },
-	{ "--name", NULL, set_text, offsetof(struct options, name) },
 	{ "--lines", "-n", set_count, offsetof(struct options, count) },
 	{ "--healthy-for", NULL, set_span, offsetof(struct options, healthy_ms) },
 	{ "--since", NULL, set_span, offsetof(struct options, since_ms) },
@@ -100,6 +99,12 @@ static const struct option *find_option(const char *word)
 			return opt;
 	}
 	return NULL;
+}
+
+bool options_takes_value(const char *word)
+{
+	const struct option *opt = find_option(word);
+	return opt && opt->read;
 }
 
 static enum err read_word(struct options *o, const char *word, struct why *why)

@@ -27,7 +27,7 @@ struct options {
 	size_t file_count;
 	const char *devices[OPTIONS_DEVICES_MAX];
 	size_t device_count;
-	const char *sql, *name;
+	const char *sql;
 	int64_t count;      /* -n */
 	int64_t healthy_ms; /* --healthy-for; -1: not given */
 	int64_t since_ms;   /* --since; -1: not given */
@@ -40,6 +40,9 @@ struct options {
 /* Read everything behind the verb. `f_follows`: for this verb -f is --follow,
  * for others a file. ERR_INVALID: what is wrong. */
 enum err options_read(struct options *o, int argc, char **argv, bool f_follows, struct why *why);
+
+/* Does the word behind this one belong to it? */
+bool options_takes_value(const char *word);
 
 /* For verbs that need it. */
 enum err options_need_broker(struct options *o, struct why *why);

@@ -1,8 +1,33 @@
 #include "cloud/skerry/manifest_file.h"
 #include "cloud/skerry/verbs.h"
+#include "ports/json.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+
+static void print_json(const struct manifest_files *m)
+{
+	struct json *j = json_new_object(), *pods = json_new_array();
+	for (size_t i = 0; i < m->count; i++) {
+		struct json *pod = json_new_object();
+		json_set_string(pod, "file", m->pods[i].file);
+		json_set_string(pod, "pod", m->pods[i].name);
+		json_push(pods, pod);
+	}
+	json_set(j, "pods", pods);
+	char *text = json_print_pretty(j);
+	puts(text);
+	free(text);
+	json_free(j);
+}
+
+static void print(const struct options *o, const struct manifest_files *m)
+{
+	if (o->json)
+		print_json(m);
+	for (size_t i = 0; !o->json && i < m->count; i++)
+		printf("%s: pod %s is fine\n", m->pods[i].file, m->pods[i].name);
+}
 
 enum exit_code verb_validate(struct options *o)
 {
@@ -13,8 +38,8 @@ enum exit_code verb_validate(struct options *o)
 		e = why_set(&why, ERR_INVALID, "which files? give -f FILE");
 	if (!e)
 		e = manifest_files_read(m, o->files, o->file_count, &why);
-	for (size_t i = 0; !e && i < m->count; i++)
-		printf("%s: pod %s is fine\n", m->pods[i].file, m->pods[i].name);
+	if (!e)
+		print(o, m);
 	if (m)
 		manifest_files_free(m);
 	free(m);

@@ -87,7 +87,9 @@ static enum err set(const struct hierarchy *h, const char *leaf, const char *kno
 	char path[LEAF_MAX], text[32];
 	leaf_path(h, leaf, path);
 	snprintf(text, sizeof text, "%lld", (long long)value);
-	return cgroup_write(path, knob, value < 0 && h->v2 ? "max" : text, why);
+	return cgroup_write(path, knob,
+			    value < 0 && (h->v2 || strcmp(knob, "pids.max") == 0) ? "max" : text,
+			    why);
 }
 
 static enum err limit_memory(const struct hierarchy *h, const char *leaf, int64_t bytes,

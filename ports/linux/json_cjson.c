@@ -108,12 +108,12 @@ const struct json *json_first(const struct json *j)
 
 const struct json *json_next(const struct json *j)
 {
-	return (const struct json *)const_node(j)->next;
+	return j ? (const struct json *)const_node(j)->next : NULL;
 }
 
 const char *json_key(const struct json *member)
 {
-	return const_node(member)->string ? const_node(member)->string : "";
+	return member && const_node(member)->string ? const_node(member)->string : "";
 }
 
 size_t json_count(const struct json *j)

@@ -17,6 +17,7 @@ struct loop {
 	struct epoll_event ready[READY_MAX];
 	int ready_count;
 	bool stopped;
+	struct timer *due; /* of this turn, not called yet */
 
 	struct watch signals;
 	void (*on_signal)(void *owner, int signo);
@@ -105,12 +106,14 @@ void loop_disarm(struct loop *l, struct timer *t)
 {
 	if (!t->armed)
 		return;
-	for (struct timer **at = &l->timers; *at; at = &(*at)->next) {
-		if (*at != t)
-			continue;
-		*at = t->next;
-		break;
-	}
+	struct timer **lists[] = { &l->timers, &l->due };
+	for (int i = 0; i < 2; i++)
+		for (struct timer **at = lists[i]; *at; at = &(*at)->next) {
+			if (*at != t)
+				continue;
+			*at = t->next;
+			break;
+		}
 	t->armed = false;
 }
 
@@ -151,17 +154,19 @@ enum err loop_on_signals(struct loop *l, void (*on_signal)(void *owner, int sign
  * so that timers cannot starve the descriptors. */
 static void call_timers(struct loop *l, int64_t now)
 {
-	struct timer *last = NULL;
-	for (struct timer *t = l->timers; t && t->due_ms <= now; t = t->next)
-		last = t;
-
-	while (last && l->timers && l->timers->due_ms <= now) {
-		struct timer *t = l->timers;
-		bool is_last = t == last;
-		loop_disarm(l, t);
+	struct timer *due = l->timers, **end = &l->timers;
+	while (*end && (*end)->due_ms <= now)
+		end = &(*end)->next;
+	if (end == &l->timers)
+		return;
+	l->timers = *end;
+	*end = NULL;
+	l->due = due;
+	while (l->due) {
+		struct timer *t = l->due;
+		l->due = t->next;
+		t->armed = false;
 		t->on_due(t->owner, now);
-		if (is_last)
-			return;
 	}
 }
 

@@ -292,6 +292,9 @@ static void on_tunnel_ended(void *owner, const struct why *why)
 {
 	struct mqtt *m = owner;
 	struct why reason = *why;
+	/* The last that came may say why: a refusal is sent just before the end. */
+	if (m->phase == GREETING && !m->ended)
+		mosquitto_loop_read(m->mosq, 1);
 	if (m->phase == LEAVING)
 		(void)why_set(&reason, OK, "left");
 	else if (m->ended)

@@ -227,8 +227,10 @@ static void on_deadline(void *owner, int64_t now_ms)
 /* Even what fails at once is told from the loop, never from within net_dial(). */
 static void on_begin(void *owner, int64_t now_ms)
 {
+	struct dial *d = owner;
 	(void)now_ms;
-	try_next(owner);
+	d->patience.on_due = on_impatient;
+	try_next(d);
 }
 
 enum err net_dial(struct loop *l, const char *host, uint16_t port, int64_t wait_ms,

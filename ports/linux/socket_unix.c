@@ -130,9 +130,11 @@ static void read_control(struct msghdr *m, struct socket_peer *peer, int *out_fd
 			*peer = (struct socket_peer){ who.pid, who.uid };
 		}
 		if (c->cmsg_type == SCM_RIGHTS) {
-			memcpy(&fd, CMSG_DATA(c), sizeof fd);
-			close_quietly(*out_fd);
-			*out_fd = fd;
+			for (size_t n = 0; n < (c->cmsg_len - CMSG_LEN(0)) / sizeof fd; n++) {
+				memcpy(&fd, CMSG_DATA(c) + n * sizeof fd, sizeof fd);
+				close_quietly(*out_fd);
+				*out_fd = fd;
+			}
 		}
 	}
 }

@@ -14,6 +14,7 @@
 enum { CLASS_SHIFT = 48 };
 
 static const char schema[] =
+	"BEGIN IMMEDIATE;"
 	"CREATE TABLE IF NOT EXISTS letter ("
 	"  id INTEGER PRIMARY KEY, made_ms INTEGER NOT NULL, items INTEGER NOT NULL,"
 	"  flags INTEGER NOT NULL, stream TEXT NOT NULL, body BLOB NOT NULL);"
@@ -21,7 +22,8 @@ static const char schema[] =
 	"  key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;"
 	"CREATE TABLE IF NOT EXISTS dead ("
 	"  seq INTEGER PRIMARY KEY, stream TEXT NOT NULL, reason TEXT NOT NULL, body BLOB NOT "
-	"NULL);";
+	"NULL);"
+	"COMMIT;";
 
 /* The seq after the newest that was ever given out, when its letter is gone. */
 static const char SEQ_KEY[] = "store/next-seq";
@@ -406,6 +408,8 @@ static enum err copy_to_dead(struct store *s, const struct letter *letter, const
 
 enum err store_bury(struct store *s, int64_t seq, const char *reason, struct why *why)
 {
+	if (seq < 1 || seq >= s->next_seq)
+		return why_set(why, ERR_NOT_FOUND, "there is no letter %lld", (long long)seq);
 	enum err e = store_begin(s, why);
 	if (e)
 		return e;

@@ -32,7 +32,7 @@ enum err errand_start(struct errand *e, struct sandbox *s, char *request, size_t
 	if (sscanf(request, "exec %u %lld", &e->id, &wait_ms) != 2 ||
 	    !split_words(request, len, argv))
 		return why_set(why, ERR_INVALID, "not understood");
-	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK))
+	if (pipe2(ends, O_CLOEXEC) || fcntl(ends[0], F_SETFL, O_NONBLOCK))
 		return why_set(why, ERR_SYSTEM, "pipe: %s", strerror(errno));
 
 	SCOPED_FD read_end = ends[0];

@@ -1,0 +1,703 @@
+"""The command line: what it says, where, and what it ends with."""
+import glob
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import threading
+import time
+import unittest
+
+from skerry_test import (BIN, Part, Relay, World, WorldTest, is_listening, main, pod, skip,
+                         wait_until)
+
+try:
+    import jsonschema
+except ImportError:
+    jsonschema = None
+
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../..")
+DOCS = os.path.join(ROOT, "docs")
+STEADY = pod("steady", "/bin/sh", "-c", "echo hello; echo oops >&2; exec sleep 1000")
+FAILING = pod("steady", "/bin/sh", "-c", "echo broken; exit 7")
+VERBS = {"apply": "-f", "get": "devices", "logs": "POD", "events": "--since", "telemetry": "--sql",
+         "status": "--run-dir", "validate": "-f", "pack": "FOLDER", "push": "FOLDER", "dev": "-f"}
+GOOD_YAML = """apiVersion: v1
+kind: Pod
+metadata:
+  name: web
+spec:
+  terminationGracePeriodSeconds: 2
+  containers:
+    - name: main
+      image: host
+      command: ["/bin/sh", "-c", "echo hello; exec sleep 1000"]
+      resources:
+        limits: {cpu: 100m, memory: 16Mi}
+"""
+
+
+def schema(name):
+    with open(os.path.join(DOCS, "schema", name + ".json")) as f:
+        return json.load(f)
+
+
+def start(*args, **more):
+    env = {k: v for k, v in os.environ.items() if not k.startswith("SKERRY_")}
+    env.update(more.pop("env", {}))
+    return subprocess.Popen([os.path.join(BIN, "skerry"), *args], env=env, text=True,
+                            stdout=more.pop("stdout", subprocess.PIPE), stderr=subprocess.PIPE,
+                            **more)
+
+
+class Alone(unittest.TestCase):
+    """What needs neither broker nor device."""
+
+    def setUp(self):
+        self.world = World()
+        self.addCleanup(self.world.close)
+
+    def run_it(self, code, *args, says=None):
+        done = self.world.cli(*args, broker=False, check=code, seconds=30)
+        if says:
+            self.assertIn(says, done.stderr)
+        if code:
+            self.assertRegex(done.stderr, r"\A(error: |usage: )")
+        return done
+
+    def refuse(self, text, where, says, name="pod.yaml"):
+        path = self.world.write(name, text)
+        done = self.run_it(2, "validate", "-f", name)
+        self.assertEqual(done.stdout, "")
+        self.assertTrue(done.stderr.startswith(f"error: {name}:{where}: "), done.stderr)
+        self.assertIn(says, done.stderr)
+        os.unlink(path)
+
+
+class Usage(Alone):
+    def test_help_names_every_verb_and_every_exit_code(self):
+        for argument in ("--help", "help"):
+            done = self.run_it(0, argument)
+            self.assertEqual(done.stderr, "")
+            for verb in VERBS:
+                self.assertRegex(done.stdout, rf"(?m)^  {verb} ")
+            for code in (0, 1, 2, 3, 4, 5, 6, 7, 130):
+                self.assertRegex(done.stdout, rf"\b{code} [a-z]")
+
+    def test_every_verb_has_a_help_of_its_own(self):
+        for verb, mentions in VERBS.items():
+            with self.subTest(verb):
+                done = self.run_it(0, verb, "--help")
+                self.assertIn(f"usage: skerry {verb}", done.stdout)
+                self.assertIn(mentions, done.stdout)
+                self.assertEqual(done.stderr, "")
+
+    def test_version(self):
+        self.assertRegex(self.run_it(0, "--version").stdout, r"\Askerry \d+\.\d+\.\d+\n\Z")
+
+    def test_without_arguments_the_usage_goes_to_stderr(self):
+        done = self.run_it(2)
+        self.assertEqual(done.stdout, "")
+        self.assertIn("usage: skerry VERB", done.stderr)
+
+    def test_a_verb_that_is_not_there(self):
+        self.assertIn('no verb "dance"', self.run_it(2, "dance").stderr)
+
+    def test_unknown_options_and_missing_values_are_told_with_the_usage_of_the_verb(self):
+        for verb in VERBS:
+            with self.subTest(verb):
+                done = self.run_it(2, verb, "--no-such-flag", says="unknown option --no-such-flag")
+                self.assertIn(f"usage: skerry {verb} ", done.stderr)
+                self.run_it(2, verb, "--timeout", says="--timeout needs a value")
+        self.run_it(2, "get", "-n", "none", says='"none" is not a count')
+        self.run_it(2, "get", "--timeout", "soon", says='"soon" is not a duration')
+        self.run_it(2, "get", "-F", "Main", says='"Main" is not the name of a fleet')
+        self.run_it(2, "logs", "-d", "Not_A_Device", "x", says="is not the name of a device")
+
+    def test_an_output_that_is_not_there_is_refused(self):
+        self.run_it(2, "get", "devices", "-b", "mqtt://127.0.0.1:1", "-o", "yaml", says="yaml")
+
+    def test_switches_may_stand_before_the_verb(self):
+        self.world.write("pod.yaml", GOOD_YAML)
+        self.run_it(0, "--dry-run", "validate", "-f", "pod.yaml")
+
+    def test_verbs_say_what_they_need(self):
+        self.run_it(2, "get", says="which broker? give --broker")
+        self.run_it(2, "apply", "-f", "x.yaml", says="which broker? give --broker")
+        self.run_it(2, "events", says="which database? give --db")
+        self.run_it(2, "telemetry", says="which database? give --db")
+        self.run_it(2, "logs", says="which workload?")
+        self.run_it(2, "validate", says="which files? give -f")
+        self.run_it(2, "pack", says="one folder is expected")
+
+    def test_a_bad_broker_url_is_told_without_its_password(self):
+        done = self.run_it(2, "get", "-b", "http://user:secret@host", says="mqtt://")
+        self.assertNotIn("secret", done.stderr)
+
+    def test_the_agent_and_the_hub_speak_of_their_arguments_alike(self):
+        for program, wrong in (("skerryd", ["--config"]), ("skerry-hub", ["--db"])):
+            path = os.path.join(BIN, program)
+            self.assertIn("usage: " + program, subprocess.check_output([path, "--help"], text=True))
+            self.assertTrue(subprocess.check_output([path,
+                                                     "--version"]).startswith(program.encode()))
+            done = subprocess.run([path, *wrong], capture_output=True, text=True)
+            self.assertEqual((done.returncode, done.stdout), (2, ""))
+            self.assertNotEqual(done.stderr, "")
+
+
+class Files(Alone):
+    """An error in a file says file:line, the path of the field, and what is wrong."""
+
+    def test_a_good_file_is_fine(self):
+        self.world.write("pod.yaml", GOOD_YAML)
+        self.assertIn("pod.yaml: pod web is fine",
+                      self.run_it(0, "validate", "-f", "pod.yaml").stdout)
+
+    def test_the_projects_examples_are_fine(self):
+        for folder, _, names in os.walk(os.path.join(DOCS, "examples")):
+            for name in names:
+                if name.endswith(".yaml"):
+                    self.run_it(0, "validate", "-f", os.path.join(folder, name))
+
+    def test_defects_with_their_lines(self):
+        def change(old, new):
+            self.assertIn(old, GOOD_YAML)
+            return GOOD_YAML.replace(old, new)
+
+        self.refuse(change("command", "comand"), 10,
+                    "spec.containers[0].comand: this field is not supported")
+        self.refuse(change("16Mi", "16XB"), 12,
+                    'spec.containers[0].resources.limits.memory: "16XB"')
+        self.refuse(change("16Mi", "16"), 12, 'did you mean "16Mi"')
+        self.refuse(change("image: host", "image: nginx"), 9, "spec.containers[0].image")
+        self.refuse(change("name: web", "name: Web"), 4, 'metadata.name: "Web" is not a name')
+        self.refuse(change("apiVersion: v1", "apiVersion: v2"), 1, "apiVersion: v1 is expected")
+        self.refuse(change("kind: Pod", "kind: Deployment"), 2,
+                    "kind: Deployment is not in this version")
+        self.refuse(change("  terminationG", "  hostPID: true\n  terminationG"), 6, "spec.hostPID")
+        self.refuse(change("      image: host\n", ""), 8, "image is missing")
+
+    def test_yaml_that_is_none(self):
+        self.refuse("a: [1\nb: 2\n", 2, "")
+        self.refuse("a: 1\na: 2\n", 2, "a")
+        self.refuse("a: &x 1\nb: *x\n", 2, "")
+
+    def test_lines_of_a_second_document_count_on(self):
+        lines = GOOD_YAML.count("\n")
+        self.refuse(GOOD_YAML + "---\n" + GOOD_YAML.replace("command", "comand"), lines + 1 + 10,
+                    "comand")
+        self.refuse(GOOD_YAML + "---\n" + GOOD_YAML, lines + 1 + 4, 'a second pod is called "web"')
+
+    def test_standard_input_is_a_file_too(self):
+        p = start("validate", "-f", "-", stdin=subprocess.PIPE)
+        out, err = p.communicate(GOOD_YAML.replace("command", "comand"), timeout=20)
+        self.assertEqual(p.returncode, 2)
+        self.assertIn(":10: spec.containers[0].comand", err)
+
+    def test_a_file_that_is_not_there_is_not_found(self):
+        self.run_it(3, "validate", "-f", "no.yaml", says="no.yaml")
+        self.run_it(3, "pack", "no-folder", says="no-folder")
+        self.run_it(3, "events", "--db", "no.db", says="no.db")
+        self.assertFalse(os.path.exists(os.path.join(self.world.folder, "no.db")))
+
+    def test_validate_answers_programs_too(self):
+        self.world.write("pod.yaml", GOOD_YAML)
+        done = self.run_it(0, "validate", "-f", "pod.yaml", "-o", "json")
+        jsonschema.validate(json.loads(done.stdout), schema("validate"))
+
+    def test_pack_answers_a_digest_that_depends_on_the_content_alone(self):
+        self.world.write("image/hello", "hello\n")
+        first = self.run_it(0, "pack", "image").stdout
+        shutil.copytree(os.path.join(self.world.folder, "image"),
+                        os.path.join(self.world.folder, "copy"))
+        self.assertEqual(self.run_it(0, "pack", "copy").stdout, first)
+        answer = json.loads(self.run_it(0, "pack", "image", "-o", "json").stdout)
+        jsonschema.validate(answer, schema("pack"))
+        self.assertEqual(answer["digest"], first.strip())
+
+
+    def test_fields_that_are_ignored_are_told(self):
+        self.world.write("pod.yaml", GOOD_YAML.replace(
+            "      command", "      imagePullPolicy: Always\n      command"))
+        done = self.run_it(0, "validate", "-f", "pod.yaml")
+        self.assertIn("pod.yaml:10: spec.containers[0].imagePullPolicy", done.stderr)
+
+
+class Pages(Alone):
+    """docs/manifest.md and docs/configuration.md name what the sources know."""
+
+    def read(self, path):
+        with open(os.path.join(ROOT, path)) as f:
+            return f.read()
+
+    def block(self, page, name):
+        return re.search(rf"^```\w+ {name}\n(.*?)^```$", page, re.M | re.S).group(1)
+
+    def test_the_full_pod_is_fine_and_has_every_field_of_the_sources(self):
+        page = self.read("docs/manifest.md")
+        text = self.block(page, "pod-full")
+        self.world.write("full.yaml", text)
+        self.run_it(0, "validate", "-f", "full.yaml")
+        fields = set()
+        for path in glob.glob(os.path.join(ROOT, "workloads/manifest*.c")):
+            fields |= set(re.findall(r"\{ \"(\w+)\",\s*\w+", self.read(path)))
+        self.assertGreater(len(fields), 45)
+        self.assertEqual([f for f in sorted(fields) if not re.search(rf"\b{f}\b:", text)], [])
+        table = "".join(re.findall(r"(?m)^\| `.*$", page))
+        self.assertEqual([f for f in sorted(fields) if not re.search(rf"\b{f}\b", table)], [])
+
+    def test_fields_that_the_page_refuses_are_refused(self):
+        for field in ("initContainers", "nodeSelector", "nodeName", "securityContext",
+                      "serviceAccountName", "affinity"):
+            self.refuse(GOOD_YAML.replace("  containers:", f"  {field}: x\n  containers:"), 7,
+                        f"spec.{field}")
+        for field in ("envFrom", "lifecycle", "securityContext", "stdin", "tty"):
+            self.refuse(GOOD_YAML.replace("      command", f"      {field}: x\n      command"), 10,
+                        f"spec.containers[0].{field}")
+        for volume in ("configMap", "secret", "persistentVolumeClaim"):
+            self.refuse(GOOD_YAML.replace(
+                "  containers:",
+                f"  volumes:\n    - name: v\n      {volume}: {{}}\n  containers:"), 9,
+                f"spec.volumes[0].{volume}")
+        for kind in ("Deployment", "DaemonSet", "Job", "CronJob", "ConfigMap", "Secret"):
+            self.refuse(GOOD_YAML.replace("kind: Pod", f"kind: {kind}"), 2, kind)
+
+    def test_the_agents_keys_are_on_the_page_and_its_example_is_read(self):
+        page = self.read("docs/configuration.md")
+        keys = re.findall(r"\{ \"(\w+)\", (\w+),", self.read("agent/config.c"))
+        self.assertGreater(len(keys), 15)
+        example = self.block(page, "skerryd")
+        for key, reader in keys:
+            if reader == "refuse_later":
+                self.assertIn(f"`{key}`", page)
+                self.check_config(f"{key} = x\n", 1, "not in this version yet")
+            else:
+                self.assertRegex(page, rf"(?m)^\| `{key}` \|")
+                self.assertRegex(example, rf"(?m)^{key} = ")
+        # The line behind the example is the first that is wrong.
+        self.check_config(example + "no_such_key = 1\n", example.count("\n") + 1,
+                          'unknown key "no_such_key"')
+
+    def check_config(self, text, line, says):
+        path = self.world.write("skerryd.conf", text)
+        done = subprocess.run([os.path.join(BIN, "skerryd"), "--config", path], capture_output=True,
+                              text=True)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn(f"skerryd.conf:{line}: ", done.stderr)
+        self.assertIn(says, done.stderr)
+
+    def test_limits_of_keys_are_those_of_the_page(self):
+        for key, good, bad in (
+                ("device", ["a", "drone-07", "a" * 63],
+                 ["", "A", "-a", "a-", "a" * 64, "hub", "a.b"]),
+                ("fleet", ["b"], ["hub", "B"]),
+                ("broker", ["mqtt://h", "mqtt://h:1", "mqtt://u:p@[::1]:65535"],
+                 ["h", "http://h", "mqtt://", "mqtt://h:0", "mqtt://h:65536", "mqtts://h"]),
+                ("state_dir", ["/a", "/" + "a" * 126], ["a", "", "/" + "a" * 127]),
+                ("run_dir", ["/a"], ["./a"]),
+                ("allow_host_image", ["true", "false"], ["yes", "1", ""]),
+                ("allow_host_path", ["", "/a, /b/", ",".join(["/a"] * 16)],
+                 ["a", "/a/../b", ",".join(["/a"] * 17), "/" + "a" * 1023]),
+                ("telemetry_flush", ["100ms", "1h", "1m30s"], ["99ms", "61m", "5", "-1s", ""]),
+                ("outbox_quota", ["256Ki", "1Gi", "1e6"], ["255Ki", "64MB", ""]),
+                ("labels", ["", "a=b", ",".join(["a=b"] * 16)],
+                 ["a", "=b", ",".join(["a=b"] * 17), "a=" + "b" * 64])):
+            for value in good:
+                with self.subTest(key, value=value):
+                    self.check_config(f"{key} = {value}\nwrong\n", 2, "is not key = value")
+            for value in bad:
+                with self.subTest(key, value=value):
+                    self.check_config(f"{key} = {value}\n", 1, f": {key}: ")
+
+    def test_the_options_of_the_command_line_are_on_the_page(self):
+        page = self.read("docs/configuration.md")
+        options = re.findall(r"\{ \"(--[\w-]+)\", (?:\"(-\w)\"|NULL),",
+                             self.read("cloud/skerry/options.c"))
+        self.assertGreater(len(options), 15)
+        for name, short in options:
+            self.assertRegex(page, rf"(?m)^\| .*`{name}`")
+            if short:
+                self.assertIn(f"`{short}`", page)
+
+
+class Codes(Alone):
+    """Exit codes that come without a world."""
+
+    def test_1_an_output_that_cannot_be_written(self):
+        self.world.write("pod.yaml", GOOD_YAML)
+        with open("/dev/full", "w") as full:
+            p = start("validate", "-f", "pod.yaml", stdout=full, cwd=self.world.folder)
+            self.assertIn("error: ", p.communicate(timeout=20)[1])
+        self.assertEqual(p.returncode, 1)
+
+    def test_3_no_agent_on_this_board(self):
+        self.run_it(3, "--run-dir", self.world.folder, "status", says="is skerryd running")
+        self.run_it(3, "--run-dir", self.world.folder, "logs", "web", says="is skerryd running")
+
+    def test_5_dev_needs_root(self):
+        if os.stat(BIN).st_mode & 0o005 != 0o005 or not os.access(BIN, os.X_OK):
+            self.skipTest("others cannot run the programs")
+        p = start("dev", user="nobody", cwd="/")
+        _, err = p.communicate(timeout=20)
+        self.assertEqual((p.returncode, err), (5, "error: dev runs workloads: it needs root\n"))
+
+    def test_6_no_broker(self):
+        self.run_it(6, "get", "-b", "mqtt://127.0.0.1:1", says="no broker at mqtt://127.0.0.1:1")
+        self.world.write("pod.yaml", GOOD_YAML)
+        self.run_it(6, "apply", "-f", "pod.yaml", "-b", "mqtt://127.0.0.1:1", says="no broker at")
+
+    def test_5_a_broker_that_refuses_the_user(self):
+        config = self.world.write("strict.conf",
+                                  f"listener {self.world.port} 127.0.0.1\nuser root\n"
+                                  "allow_anonymous false\n")
+        mosquitto = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
+        self.world.broker = Part("broker", [mosquitto, "-c", config], self.world.folder)
+        wait_until("the broker listens", 10, lambda: is_listening(self.world.port))
+        self.run_it(5, "get", "-b", f"mqtt://127.0.0.1:{self.world.port}", says="refused")
+
+    def test_5_a_broker_that_refuses_to_be_read(self):
+        with FakeBroker(granted=False) as b:
+            self.run_it(5, "get", "-b", b.url, says="does not let this user read")
+
+    def test_130_interrupted_while_waiting_for_a_broker(self):
+        self.world.write("pod.yaml", GOOD_YAML)
+        self.world.write("image/hello", "hello\n")
+        for words in (["apply", "-f", "pod.yaml"], ["get"], ["logs", "web"], ["push", "image"]):
+            with self.subTest(words[0]), FakeBroker(silent=True) as b:
+                p = start(*words, "-b", b.url, cwd=self.world.folder)
+                wait_until("it has come", 10, lambda: b.guests)
+                time.sleep(0.2)
+                p.send_signal(signal.SIGINT)
+                p.communicate(timeout=20)
+                self.assertEqual(p.returncode, 130)
+
+
+class FakeBroker:
+    """Says what a test wants to CONNECT and SUBSCRIBE, or nothing at all."""
+
+    def __init__(self, granted=True, silent=False):
+        self.granted, self.silent = granted, silent
+        self.server = socket.create_server(("127.0.0.1", 0))
+        self.url = f"mqtt://127.0.0.1:{self.server.getsockname()[1]}"
+        self.guests = []
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            try:
+                guest, _ = self.server.accept()
+            except OSError:
+                return
+            self.guests.append(guest)
+            threading.Thread(target=self._serve, args=(guest,), daemon=True).start()
+
+    def _serve(self, guest):
+        data = b""
+        while True:
+            try:
+                more = guest.recv(4096)
+            except OSError:
+                return
+            if not more:
+                return
+            data += more
+            while not self.silent and len(data) >= 2 and len(data) >= 2 + data[1]:
+                packet, data = data[:2 + data[1]], data[2 + data[1]:]
+                if packet[0] >> 4 == 1:
+                    guest.sendall(b"\x20\x02\x00\x00")
+                if packet[0] >> 4 == 8:
+                    filters, at = 0, 4
+                    while at < len(packet):
+                        at += 2 + int.from_bytes(packet[at:at + 2], "big") + 1
+                        filters += 1
+                    code = b"\x01" if self.granted else b"\x80"
+                    guest.sendall(bytes([0x90, 2 + filters]) + packet[2:4] + code * filters)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.server.close()
+        for guest in self.guests:
+            guest.close()
+
+
+class Fleet(WorldTest):
+    """Verbs against a device."""
+
+    settings = {"labels": "site=north"}
+
+    def cli(self, code, *args, says=None, **more):
+        done = self.world.cli(*args, check=code, **more)
+        if says:
+            self.assertIn(says, done.stderr)
+        return done
+
+    def yaml(self, text=GOOD_YAML, name="pod.yaml"):
+        self.world.write(name, text)
+        return name
+
+    def valid(self, name, *args, code=0):
+        answer = json.loads(self.cli(code, *args, "-o", "json").stdout)
+        jsonschema.validate(answer, schema(name))
+        return answer
+
+    def send(self, text):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
+            fd = os.open(self.device.run_dir, os.O_PATH | os.O_DIRECTORY)
+            try:
+                s.sendto(text.encode(), f"/proc/self/fd/{fd}/telemetry.sock")
+            finally:
+                os.close(fd)
+
+    def running(self):
+        """One workload that runs, reported and collected."""
+        self.deploy(STEADY)
+        self.send('batt,cell=1 volt=15.72,n=4i,ok=t,note="fine"\nbatt,cell=2 volt=15i')
+        wait_until("logs and points are collected", 15, lambda: (
+            self.world.rows("batt") == 2
+            and self.world.db("SELECT count(*) FROM log")[0][0] == 2))
+        wait_until("it is reported", 10, lambda: (
+            self.world.state(self.device)["phase"] == "Available"))
+
+    # --- documents for programs ---
+
+    def test_every_json_answer_follows_its_schema(self):
+        name, board = self.device.name, ("--run-dir", self.device.run_dir)
+        self.valid("get-devices", "get", "devices")
+        self.running()
+        d = self.valid("get-devices", "get")["devices"]
+        self.assertEqual([(x["device"], x["status"], x["desired"]) for x in d],
+                         [(name, "ready", 1)])
+        self.valid("get-device", "get", name)
+        w = self.valid("get-workloads", "get", "workloads")["workloads"]
+        self.assertEqual([(x["workload"], x["device"], x["state"]) for x in w],
+                         [("steady/main", name, "running")])
+        self.assertEqual(self.valid("status", *board, "status")["device"], name)
+        self.assertGreater(len(self.valid("events", "events")), 3)
+        points = self.valid("telemetry", "telemetry", "batt")
+        self.assertEqual(points[0]["FIELDS"], {"volt": 15.72, "n": 4, "ok": True, "note": "fine"})
+        rows = self.valid("telemetry-sql", "telemetry", "--sql",
+                          "SELECT device, count(*) AS n FROM point")
+        self.assertEqual(rows, [{"device": name, "n": 2}])
+        lines = self.valid("logs", "logs", "steady", "--db", self.world.db_path)
+        self.assertEqual(sorted(x["LINE"] for x in lines), ["hello", "oops"])
+        self.world.write("image/hello", "hello\n")
+        self.valid("pack", "push", "image")
+
+        # What failed, and what has left, follow them too.
+        self.deploy(FAILING, phase="RolledBack", seconds=40)
+        wait_until("it is reported", 10, lambda: (
+            self.world.state(self.device)["phase"] == "RolledBack"))
+        self.valid("get-device", "get", name)
+        self.valid("status", *board, "status", code=1)
+        jsonschema.validate(self.world.state(self.device), schema("state"))
+        self.device.stop()
+        self.assertEqual(self.valid("get-device", "get", name)["status"], "offline")
+
+    def test_logs_of_a_device_and_of_a_board_answer_programs_too(self):
+        self.running()
+        url = f"mqtt://127.0.0.1:{self.world.port}"
+        for where in (["-b", url], ["--run-dir", self.device.run_dir]):
+            with self.subTest(where[0]):
+                done = self.world.cli(*where, "logs", "steady", "-o", "json", broker=False, check=0)
+                jsonschema.validate(json.loads(done.stdout), schema("logs"))
+
+    def test_whole_numbers_beyond_2_to_the_53_stay_fields(self):
+        self.send("big n=9223372036854775807i")
+        wait_until("it is collected", 15, lambda: self.world.rows("big") == 1)
+        self.assertEqual(self.valid("telemetry", "telemetry", "big")[0]["FIELDS"],
+                         {"n": 9223372036854775807})
+
+    def test_the_same_things_have_the_same_schema(self):
+        shared = {}
+        for file in sorted(os.listdir(os.path.join(DOCS, "schema"))):
+            s = schema(file[:-len(".json")])
+            jsonschema.Draft202012Validator.check_schema(s)
+            for name, definition in s.get("$defs", {}).items():
+                self.assertEqual(shared.setdefault(name, definition), definition, f"{file}: {name}")
+        state, status = schema("state"), schema("status")
+        self.assertEqual(state["properties"],
+                         {k: v for k,
+                          v in status["properties"].items() if k in state["properties"]})
+
+    # --- tables for people ---
+
+    def test_tables_are_aligned_and_name_their_columns(self):
+        self.running()
+        done = self.cli(0, "get", "devices")
+        head, row = done.stdout.splitlines()
+        self.assertTrue(head.startswith("DEVICE"))
+        for title in ("STATE", "GEN", "WORKLOADS", "LABELS"):
+            at = head.index(title)
+            self.assertEqual(row[at - 1], " ")
+            self.assertNotEqual(row[at], " ")
+        self.assertIn("site=north", row)
+        self.assertEqual(done.stderr, "")
+        self.assertIn("steady/main", self.cli(0, "get", "workloads").stdout)
+        one = self.cli(0, "get", self.device.name).stdout
+        self.assertRegex(one, r"(?m)^Available +yes")
+        self.assertIn("steady/main", self.cli(0, "--run-dir", self.device.run_dir, "status").stdout)
+
+    def test_history_keeps_the_order_of_one_millisecond(self):
+        self.deploy(pod("row", "/bin/sh", "-c",
+                        'printf "%s\\n" 1 2 3 4 5 6 7 8 9; exec sleep 1000'))
+        wait_until("the lines are collected", 15,
+                   lambda: self.world.db("SELECT count(*) FROM log")[0][0] == 9)
+        done = self.cli(0, "logs", "row", "--db", self.world.db_path, "-o", "json")
+        self.assertEqual([x["LINE"] for x in json.loads(done.stdout)], list("123456789"))
+        self.send("\n".join(f"m n={i}i 1790000000000000000" for i in range(9)))
+        wait_until("the points are collected", 15, lambda: self.world.rows("m") == 9)
+        done = self.cli(0, "telemetry", "m", "-n", "3", "-o", "json")
+        self.assertEqual([x["FIELDS"]["n"] for x in json.loads(done.stdout)], [6, 7, 8])
+
+    # --- exit codes ---
+
+    def test_0_and_1_apply_answers_what_became_of_it(self):
+        done = self.cli(0, "apply", "-f", self.yaml(), "--healthy-for", "500ms")
+        self.assertIn("generation 0->1", done.stdout)
+        self.assertIn("available", done.stderr)
+        self.assertIn("unchanged", self.cli(0, "apply", "-f", "pod.yaml").stdout)
+        bad = self.yaml(GOOD_YAML.replace("echo hello; exec sleep 1000", "echo broken; exit 7"))
+        done = self.cli(1, "apply", "-f", bad, says="generation 2")
+        self.assertIn("exit code 7", done.stderr)
+        self.assertIn("| broken", done.stderr)
+        self.cli(1, "--run-dir", self.device.run_dir, "status")
+
+    def test_dry_run_changes_nothing(self):
+        self.assertIn("0->1", self.cli(0, "apply", "--dry-run", "-f", self.yaml()).stdout)
+        self.assertEqual(self.device.status()["observed"], 0)
+        self.assertEqual(self.world.db("SELECT count(*) FROM device WHERE desired IS NOT NULL"),
+                         [(0,)])
+
+    def test_2_apply_refuses_a_bad_file_before_anything_moves(self):
+        done = self.cli(2, "apply", "-f", self.yaml(GOOD_YAML.replace("command", "comand")))
+        self.assertTrue(done.stderr.startswith("error: pod.yaml:10: spec.containers[0].comand"))
+        self.assertEqual(self.device.status()["observed"], 0)
+
+    def test_2_what_the_device_rejects_is_an_invalid_file(self):
+        greedy = self.yaml(GOOD_YAML.replace("memory: 16Mi", "memory: 900Gi"))
+        self.cli(2, "apply", "-f", greedy, says="this board has")
+
+    def test_2_a_query_that_is_none(self):
+        self.cli(2, "telemetry", "--sql", "SELEKT", says="error: ")
+
+    def test_a_query_cannot_write(self):
+        self.running()
+        done = self.world.cli("telemetry", "--sql", "DELETE FROM point")
+        self.assertNotEqual(done.returncode, 0)
+        self.assertEqual(self.world.rows("batt"), 2)
+
+    def test_3_what_is_not_there(self):
+        self.cli(3, "get", "nowhere", says='no device "nowhere"')
+        url = f"mqtt://127.0.0.1:{self.world.port}"
+        for where in (["-b", url], ["-b", url, "-d", self.device.name],
+                      ["--run-dir", self.device.run_dir]):
+            done = self.world.cli("logs", "nothing", *where, broker=False, check=3)
+            self.assertIn("no", done.stderr)
+        self.world.cli("apply", "-f", self.yaml(), "-F", "empty", check=3)
+
+    def test_4_two_edits_of_the_same_generation(self):
+        """Both build on generation 1; the other desk is faster in being last."""
+        self.deploy(STEADY)
+        slow = Relay(self.world.port)
+        self.addCleanup(slow.close)
+        mine = start("apply", "-f", self.yaml(), "-b", f"mqtt://127.0.0.1:{slow.port}",
+                     cwd=self.world.folder)
+        self.addCleanup(mine.wait)
+        listener = subprocess.Popen(
+            ["mosquitto_sub", "-p", str(self.world.port), "-t",
+             f"skerry1/main/{self.device.name}/dn/desired",
+             "-C", "2", "-N", "-W", "60", "-F", "%p\n"], stdout=subprocess.PIPE, text=True)
+        slow.bytes_per_s = 1000
+        theirs = self.world.desired(self.device, 2, [])
+        for line in listener.stdout:
+            if line.strip() and json.loads(line)["generation"] == 2:
+                self.world.publish(f"{self.device.name}/dn/desired", theirs, retain=True)
+                break
+        _, err = mine.communicate(timeout=120)
+        listener.communicate(timeout=60)
+        self.assertEqual(mine.returncode, 4, err)
+        self.assertIn("generation 2", err)
+        c = wait_until("the device tells it too", 10, lambda: self.device.condition("Conflict"))
+        self.assertEqual(c["generation"], 2)
+
+    def test_4_building_on_what_the_broker_has_lost(self):
+        self.running()
+        self.world.hub.kill()
+        self.world.publish(f"{self.device.name}/dn/desired", b"", retain=True)
+        self.cli(4, "apply", "-f", self.yaml(), says="--prune begins anew")
+        self.cli(0, "apply", "-f", "pod.yaml", "--prune", "--healthy-for", "500ms")
+        self.assertEqual(list(self.device.status()["workloads"]), ["web/main"])
+
+    def test_6_a_device_that_must_be_online(self):
+        self.running()
+        self.device.stop()
+        url = f"mqtt://127.0.0.1:{self.world.port}"
+        done = self.world.cli("logs", "steady", "-b", url, broker=False, check=6)
+        self.assertIn("is offline", done.stderr)
+        done = self.cli(0, "apply", "-f", self.yaml(), says="will follow when it comes back")
+
+    def test_6_no_hub_to_push_to(self):
+        self.world.hub.kill()
+        self.world.write("image/hello", "hello\n")
+        self.cli(6, "push", "image", says="no hub answers")
+
+    def test_7_not_done_in_time(self):
+        self.cli(7, "apply", "-f", self.yaml(), "--healthy-for", "30s", "--timeout", "1s",
+                 says="still on its way")
+
+    def test_130_interrupted(self):
+        self.running()
+        url = f"mqtt://127.0.0.1:{self.world.port}"
+        p = start("apply", "-f", self.yaml(), "-b", url, "--healthy-for", "30s",
+                  cwd=self.world.folder)
+        wait_until("it waits", 20, lambda: self.device.status()["observed"] == 2)
+        p.send_signal(signal.SIGINT)
+        p.communicate(timeout=20)
+        self.assertEqual(p.returncode, 130)
+        p = start("logs", "steady", "-f", "-b", url)
+        self.assertEqual(p.stdout.readline(), "hello\n")
+        p.send_signal(signal.SIGINT)
+        p.communicate(timeout=20)
+        self.assertEqual(p.returncode, 130)
+
+    # --- pipes ---
+
+    def test_a_reader_that_leaves_is_no_error_message(self):
+        self.running()
+        url = f"mqtt://127.0.0.1:{self.world.port}"
+        for words in (["get", "devices", "-o", "json", "-b", url],
+                      ["events", "--db", self.world.db_path]):
+            with self.subTest(words[0]):
+                read_end, write_end = os.pipe()
+                os.close(read_end)
+                p = start(*words, stdout=write_end)
+                os.close(write_end)
+                _, err = p.communicate(timeout=20)
+                self.assertEqual(err, "")
+                self.assertNotEqual(p.returncode, 0)
+
+    def test_following_ends_with_its_reader(self):
+        self.deploy(pod("steady", "/bin/sh", "-c", "while :; do echo tick; sleep 0.3; done"))
+        wait_until("it is reported", 10, lambda: (
+            self.world.state(self.device)["phase"] == "Available"))
+        p = start("logs", "steady", "-f", "-b", f"mqtt://127.0.0.1:{self.world.port}")
+        self.addCleanup(lambda: p.poll() is None and p.kill())
+        self.assertEqual(p.stdout.readline(), "tick\n")
+        p.stdout.close()
+        try:
+            p.wait(15)
+        except subprocess.TimeoutExpired:
+            self.fail("logs -f goes on though nobody reads")
+        finally:
+            p.stderr.close()
+
+
+if __name__ == "__main__":
+    if not jsonschema:
+        skip("needs python3-jsonschema")
+    main()
