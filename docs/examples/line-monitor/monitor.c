@@ -38,8 +38,8 @@ static int send_sample(int fd, const struct sockaddr_un *to, const char *run, lo
 {
 	char line[160];
 	double sag = 1.9 + 0.2 * sin((double)n / 50);
-	int len = snprintf(line, sizeof line, "line,span=4,run=%s sag=%.3f,tension=%.1f,n=%ldi", run,
-			   sag, 24 - 2 * sag, n);
+	int len = snprintf(line, sizeof line, "line,span=4,run=%s sag=%.3f,tension=%.1f,n=%ldi",
+			   run, sag, 24 - 2 * sag, n);
 	while (sendto(fd, line, (size_t)len, 0, (const struct sockaddr *)to, sizeof *to) < 0) {
 		if (errno != EINTR && errno != ECONNREFUSED && errno != EAGAIN && errno != ENOBUFS)
 			return 0;
