@@ -172,7 +172,7 @@ void config_init(struct config *c)
 		.state_dir = "/var/lib/skerry",
 		.run_dir = "/run/skerry",
 		.flush_ms = 5000,
-		.quota_bytes = 64 * 1024 * 1024,
+		.quota_bytes = 64LL * 1024 * 1024,
 	};
 }
 

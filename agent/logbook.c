@@ -84,7 +84,8 @@ static char *clean(struct bytes text)
 		return NULL;
 	for (size_t i = 0; i < text.len; i++) {
 		unsigned char c = (unsigned char)text.at[i];
-		copy[i] = (c < 0x20 && c != '\t') || c == 0x7f ? '?' : (char)c;
+		bool is_control = (c < 0x20 && c != '\t') || c == 0x7f;
+		copy[i] = is_control ? '?' : text.at[i];
 	}
 	copy[text.len] = '\0';
 	utf8_fix(copy);

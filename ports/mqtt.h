@@ -75,6 +75,9 @@ void mqtt_leave(struct mqtt *m);
 
 bool mqtt_is_up(const struct mqtt *m);
 
+/* Did the broker answer the last attempt with a refusal? */
+bool mqtt_was_refused(const struct mqtt *m);
+
 /* ERR_OFFLINE: not up. ERR_FULL: larger than MESSAGE_MAX. `out_ticket` may be NULL. */
 enum err mqtt_publish(struct mqtt *m, const struct mqtt_letter *letter, int *out_ticket,
 		      struct why *why);

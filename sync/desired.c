@@ -88,11 +88,9 @@ static enum err read_members(struct desired *d, const char *fleet, const char *d
 	enum err e = json_type_of(doc) == JSON_OBJECT
 			     ? OK
 			     : why_set(why, ERR_INVALID, "the document is not an object");
-	/* The numbers first: a refusal names what it refuses. */
-	if (!e)
-		e = read_count(doc, "epoch", &d->id.epoch, why);
-	if (!e)
-		e = read_count(doc, "generation", &d->id.generation, why);
+	/* Whatever is wrong, the refusal names what it refuses. */
+	(void)!read_count(doc, "epoch", &d->id.epoch, NULL);
+	(void)!read_count(doc, "generation", &d->id.generation, NULL);
 	if (!e)
 		e = expect_string(doc, "apiVersion", API_VERSION, why);
 	if (!e)
@@ -101,6 +99,10 @@ static enum err read_members(struct desired *d, const char *fleet, const char *d
 		e = expect_string(doc, "fleet", fleet, why);
 	if (!e)
 		e = expect_string(doc, "device", device, why);
+	if (!e)
+		e = read_count(doc, "epoch", &d->id.epoch, why);
+	if (!e)
+		e = read_count(doc, "generation", &d->id.generation, why);
 	if (!e)
 		e = read_policy(json_member(doc, "policy"), d, why);
 	if (e)

@@ -97,6 +97,8 @@ static enum err connect(struct desk *d, const struct options *o, struct why *why
 		return OK;
 	const struct why reason = *why;
 	url_print(&o->broker, where, sizeof where);
+	if (mqtt_was_refused(d->mqtt))
+		return why_set(why, ERR_DENIED, "%.100s: %.120s", where, reason.text);
 	return why_set(why, d->interrupted ? ERR_AGAIN : ERR_OFFLINE, "no broker at %.100s: %.120s",
 		       where, reason.text);
 }

@@ -60,8 +60,11 @@ enum exit_code verb_push(struct options *o)
 		e = desk_open(&d, o, &why);
 	if (!e)
 		e = upload_image(&u, &d, &s.blobs, &p, &why);
+	bool interrupted = d.interrupted;
 	desk_close(&d);
 	scratch_close(&s);
+	if (interrupted)
+		return EXIT_CODE_INTERRUPTED;
 	if (!e)
 		print_packed(o, &p);
 	return exit_code_tell(e, &why);

@@ -40,6 +40,7 @@ struct mqtt {
 	struct timer deadline, keepalive;
 	bool inside;  /* a call of the library: it must not be destroyed now */
 	bool ended;   /* it reported the end from in there */
+	bool refused; /* by the CONNACK of the last attempt */
 	bool dropped; /* we were told to drop it from in there */
 	struct why why;
 };
@@ -149,7 +150,7 @@ static void on_connack(struct mosquitto *mosq, void *owner, int rc)
 	struct mqtt *m = owner;
 	(void)mosq;
 	if (rc) {
-		m->ended = true;
+		m->ended = m->refused = true;
 		(void)why_set(&m->why, ERR_DENIED, "the broker refused: %s",
 			      mosquitto_connack_string(rc));
 		return;
@@ -333,6 +334,11 @@ void mqtt_close(struct mqtt *m)
 static void copy(char *out, size_t cap, const char *from)
 {
 	snprintf(out, cap, "%s", from ? from : "");
+}
+
+bool mqtt_was_refused(const struct mqtt *m)
+{
+	return m->refused;
 }
 
 enum err mqtt_connect(struct mqtt *m, const struct mqtt_options *o, struct why *why)
