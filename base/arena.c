@@ -29,8 +29,13 @@ void arena_deinit(struct arena *a)
 
 static struct arena_block *add_block(struct arena *a, size_t least)
 {
+	const size_t room = a->limit - a->used;
+	if (least > room)
+		return NULL;
 	size_t cap = least > BLOCK_BYTES ? least : BLOCK_BYTES;
-	if (a->used + cap > a->limit)
+	if (cap > room)
+		cap = room;
+	if (cap > SIZE_MAX - sizeof(struct arena_block))
 		return NULL;
 
 	struct arena_block *b = calloc(1, sizeof *b + cap);
@@ -47,7 +52,7 @@ static struct arena_block *add_block(struct arena *a, size_t least)
 void *arena_take(struct arena *a, size_t size)
 {
 	const size_t unit = alignof(max_align_t);
-	if (size > a->limit)
+	if (size > a->limit || size > SIZE_MAX - unit)
 		return NULL;
 	size = (size + unit - 1) / unit * unit;
 

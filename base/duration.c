@@ -1,9 +1,8 @@
 #include "base/duration.h"
 
-#include <math.h>
 #include <stdio.h>
 
-static const double CENTURY_MS = 100.0 * 366 * 86400 * 1000;
+static const int64_t CENTURY_NS = (int64_t)100 * 366 * 86400 * 1000000000;
 
 static struct bytes skip(struct bytes s, size_t n)
 {
@@ -15,59 +14,82 @@ static bool is_digit(struct bytes s)
 	return s.len && s.at[0] >= '0' && s.at[0] <= '9';
 }
 
-static bool read_number(struct bytes *s, double *out)
+/* Digits, a point, digits; the values of the parts are read once the unit is known. */
+static bool split_number(struct bytes *s, struct bytes *whole, struct bytes *fraction)
 {
-	double n = 0, place = 1;
-	bool any = false;
-	for (; is_digit(*s); *s = skip(*s, 1), any = true)
-		n = n * 10 + (s->at[0] - '0');
-	if (s->len && s->at[0] == '.')
-		for (*s = skip(*s, 1); is_digit(*s); *s = skip(*s, 1), any = true)
-			n += (s->at[0] - '0') * (place /= 10);
-	*out = n;
-	return any;
+	*whole = *fraction = (struct bytes){ s->at, 0 };
+	for (; is_digit(*s); *s = skip(*s, 1))
+		whole->len++;
+	if (s->len && s->at[0] == '.') {
+		*s = skip(*s, 1);
+		fraction->at = s->at;
+		for (; is_digit(*s); *s = skip(*s, 1))
+			fraction->len++;
+	}
+	return whole->len + fraction->len > 0;
 }
 
-static bool read_unit(struct bytes *s, double *out_ms)
+static bool read_unit(struct bytes *s, int64_t *out_ns)
 {
 	/* "ms" stands before "m": the longer name is tried first. */
 	static const struct {
 		const char *name;
-		double ms;
+		int64_t ns;
 	} units[] = {
-		{ "ns", 1e-6 }, { "us", 1e-3 }, { "\xc2\xb5s", 1e-3 }, { "ms", 1 },
-		{ "s", 1e3 },   { "m", 6e4 },   { "h", 3.6e6 },
+		{ "ns", 1 },
+		{ "us", 1000 },
+		{ "\xc2\xb5s", 1000 },
+		{ "ms", 1000000 },
+		{ "s", 1000000000 },
+		{ "m", 60000000000 },
+		{ "h", 3600000000000 },
 	};
 	for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
 		size_t n = strlen(units[i].name);
 		if (s->len < n || memcmp(s->at, units[i].name, n) != 0)
 			continue;
 		*s = skip(*s, n);
-		*out_ms = units[i].ms;
+		*out_ns = units[i].ns;
 		return true;
 	}
 	return false;
 }
 
+/* False: more than a century. */
+static bool add(int64_t *total_ns, struct bytes whole, struct bytes fraction, int64_t unit_ns)
+{
+	int64_t count = 0;
+	for (size_t i = 0; i < whole.len; i++) {
+		count = count * 10 + (whole.at[i] - '0');
+		if (count > (CENTURY_NS - *total_ns) / unit_ns)
+			return false;
+	}
+	*total_ns += count * unit_ns;
+	for (size_t i = 0; i < fraction.len; i++)
+		*total_ns += (fraction.at[i] - '0') * (unit_ns /= 10);
+	return *total_ns <= CENTURY_NS;
+}
+
 enum err duration_ms(struct bytes s, int64_t *out_ms, struct why *why)
 {
 	struct bytes rest = s;
-	double total = 0;
+	int64_t total_ns = 0;
 	bool good = rest.len > 0;
 
 	if (bytes_are(s, "0"))
 		rest.len = 0;
 	while (good && rest.len) {
-		double n, unit;
-		good = read_number(&rest, &n) && read_unit(&rest, &unit);
-		total += good ? n * unit : 0;
+		struct bytes whole, fraction;
+		int64_t unit_ns;
+		good = split_number(&rest, &whole, &fraction) && read_unit(&rest, &unit_ns) &&
+		       add(&total_ns, whole, fraction, unit_ns);
 	}
-	if (!good || total > CENTURY_MS)
+	if (!good)
 		return why_set(why, ERR_INVALID,
 			       "\"%.*s\" is not a duration such as 300ms, 5s or 1h30m",
 			       (int)(s.len < 40 ? s.len : 40), s.at);
 
-	*out_ms = (int64_t)floor(total + 1e-9);
+	*out_ms = total_ns / 1000000;
 	return OK;
 }
 

@@ -1,75 +1,60 @@
 #include "base/quantity.h"
 
-#include "base/text.h"
-
 #include <stdio.h>
 
-enum { EXPONENT_MIN = -9, EXPONENT_MAX = 15 };
+/* An exponent beyond it makes every number too large, or less than a thousandth. */
+enum { EXPONENT_MAX = 1000000 };
 
-/* How many thousandths one unit of a suffix is: `times` / `parts`. */
-struct scale {
-	uint64_t times;
-	uint64_t parts;
+/* Digits before and behind the point as written, and what stands behind them. */
+struct number {
+	struct bytes whole, fraction;
+	int ten; /* times 10^ten */
+	int two; /* times 2^two */
 };
 
-static uint64_t power_of_ten(int exponent)
+static bool take_exponent(struct bytes suffix, int *out)
 {
-	uint64_t p = 1;
-	for (int i = 0; i < exponent; i++)
-		p *= 10;
-	return p;
+	if (suffix.len < 2 || (suffix.at[0] != 'e' && suffix.at[0] != 'E'))
+		return false;
+
+	size_t i = 1;
+	bool minus = suffix.at[i] == '-';
+	if (minus || suffix.at[i] == '+')
+		i++;
+	if (i == suffix.len)
+		return false;
+
+	int exponent = 0;
+	for (; i < suffix.len; i++) {
+		if (suffix.at[i] < '0' || suffix.at[i] > '9')
+			return false;
+		if (exponent < EXPONENT_MAX)
+			exponent = exponent * 10 + (suffix.at[i] - '0');
+	}
+	*out = minus ? -exponent : exponent;
+	return true;
 }
 
-static struct scale scale_of_ten(int exponent)
-{
-	exponent += 3;
-	if (exponent >= 0)
-		return (struct scale){ power_of_ten(exponent), 1 };
-	return (struct scale){ 1, power_of_ten(-exponent) };
-}
-
-static enum err scale_of_suffix(struct bytes suffix, struct scale *out)
+static bool take_suffix(struct bytes suffix, struct number *out)
 {
 	static const struct {
 		const char *name;
 		int ten;
 		int two;
 	} suffixes[] = {
-		{ "n", -9, 0 },  { "u", -6, 0 },  { "m", -3, 0 },  { "", 0, 0 },    { "k", 3, 0 },
-		{ "M", 6, 0 },   { "G", 9, 0 },   { "T", 12, 0 },  { "P", 15, 0 },  { "Ki", 0, 10 },
-		{ "Mi", 0, 20 }, { "Gi", 0, 30 }, { "Ti", 0, 40 }, { "Pi", 0, 50 },
+		{ "", 0, 0 },    { "n", -9, 0 },  { "u", -6, 0 },  { "m", -3, 0 },
+		{ "k", 3, 0 },   { "M", 6, 0 },   { "G", 9, 0 },   { "T", 12, 0 },
+		{ "P", 15, 0 },  { "E", 18, 0 },  { "Ki", 0, 10 }, { "Mi", 0, 20 },
+		{ "Gi", 0, 30 }, { "Ti", 0, 40 }, { "Pi", 0, 50 }, { "Ei", 0, 60 },
 	};
 	for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
 		if (!bytes_are(suffix, suffixes[i].name))
 			continue;
-		*out = scale_of_ten(suffixes[i].ten);
-		out->times <<= suffixes[i].two;
-		return OK;
+		out->ten = suffixes[i].ten;
+		out->two = suffixes[i].two;
+		return true;
 	}
-
-	long long exponent;
-	if (suffix.len < 2 || (suffix.at[0] != 'e' && suffix.at[0] != 'E'))
-		return ERR_INVALID;
-	struct bytes digits = { suffix.at + 1, suffix.len - 1 };
-	if (digits.at[0] == '+' && digits.len > 1)
-		digits = (struct bytes){ digits.at + 1, digits.len - 1 };
-	if (text_number(digits, EXPONENT_MIN, EXPONENT_MAX, &exponent))
-		return ERR_INVALID;
-	*out = scale_of_ten((int)exponent);
-	return OK;
-}
-
-/* The digits after the point, from the last to the first: division by ten at
- * each step keeps the floor exact, `left_over` remembers what it dropped. */
-static uint64_t scale_fraction(struct bytes digits, uint64_t times, bool *left_over)
-{
-	uint64_t sum = 0;
-	for (size_t i = digits.len; i-- > 0;) {
-		uint64_t x = (uint64_t)(digits.at[i] - '0') * times + sum;
-		*left_over |= x % 10 != 0;
-		sum = x / 10;
-	}
-	return sum;
+	return take_exponent(suffix, &out->ten);
 }
 
 static struct bytes split_digits(struct bytes *rest)
@@ -82,44 +67,72 @@ static struct bytes split_digits(struct bytes *rest)
 	return digits;
 }
 
-static enum err combine(struct bytes whole, struct bytes fraction, struct scale scale, int64_t *out)
+static bool read_number(struct bytes s, struct number *out)
 {
-	long long units = 0;
-	if (whole.len && text_number(whole, 0, INT64_MAX / 1000, &units))
-		return ERR_INVALID;
-	if (units && scale.times > (uint64_t)INT64_MAX / (uint64_t)units)
-		return ERR_INVALID;
+	*out = (struct number){ 0 };
+	if (s.len && s.at[0] == '+')
+		s = (struct bytes){ s.at + 1, s.len - 1 };
+	out->whole = split_digits(&s);
+	if (s.len && s.at[0] == '.') {
+		s = (struct bytes){ s.at + 1, s.len - 1 };
+		out->fraction = split_digits(&s);
+	}
+	return out->whole.len + out->fraction.len > 0 && take_suffix(s, out);
+}
 
-	bool left_over = false;
-	uint64_t sum = (uint64_t)units * scale.times;
-	uint64_t small = scale_fraction(fraction, scale.times, &left_over);
-	if (sum + small >= (uint64_t)INT64_MAX)
-		return ERR_INVALID;
+static uint64_t digit(const struct number *n, int64_t i)
+{
+	const int64_t whole = (int64_t)n->whole.len;
+	const char *at = i < whole ? n->whole.at + i : n->fraction.at + (i - whole);
+	return (uint64_t)(*at - '0');
+}
 
-	sum += small;
-	left_over |= sum % scale.parts != 0;
-	*out = (int64_t)(sum / scale.parts) + (left_over ? 1 : 0);
-	return OK;
+/* The first `point` digits, with zeroes behind the last where it lies further. */
+static bool sum_before(const struct number *n, int64_t point, uint64_t *out)
+{
+	const int64_t digits = (int64_t)(n->whole.len + n->fraction.len);
+	uint64_t sum = 0;
+	for (int64_t i = 0; i < point && (i < digits || sum); i++) {
+		if (sum > (uint64_t)INT64_MAX / 10)
+			return false;
+		sum = sum * 10 + (i < digits ? digit(n, i) : 0);
+	}
+	*out = sum;
+	return true;
+}
+
+/* The other digits times 2^two, from the last to the first: division by ten at
+ * each step keeps the floor exact, `left_over` remembers what it dropped. */
+static uint64_t sum_behind(const struct number *n, int64_t point, bool *left_over)
+{
+	uint64_t sum = 0;
+	int64_t i = (int64_t)(n->whole.len + n->fraction.len);
+	while (i-- > point && (i >= 0 || sum)) {
+		uint64_t x = (i >= 0 ? digit(n, i) << n->two : 0) + sum;
+		*left_over |= x % 10 != 0;
+		sum = x / 10;
+	}
+	return sum;
 }
 
 enum err quantity_milli(struct bytes s, int64_t *out_milli, struct why *why)
 {
-	struct bytes rest = s;
-	if (rest.len && rest.at[0] == '+')
-		rest = (struct bytes){ rest.at + 1, rest.len - 1 };
-
-	struct bytes whole = split_digits(&rest), fraction = { 0 };
-	if (rest.len && rest.at[0] == '.') {
-		rest = (struct bytes){ rest.at + 1, rest.len - 1 };
-		fraction = split_digits(&rest);
+	struct number n;
+	uint64_t sum = 0;
+	bool good = read_number(s, &n);
+	const int64_t point = (int64_t)n.whole.len + n.ten + 3; /* in thousandths */
+	good = good && sum_before(&n, point, &sum) && sum <= (uint64_t)INT64_MAX >> n.two;
+	if (good) {
+		bool left_over = false;
+		sum = (sum << n.two) + sum_behind(&n, point, &left_over);
+		sum += left_over;
 	}
-
-	struct scale scale;
-	if (whole.len + fraction.len == 0 || scale_of_suffix(rest, &scale) ||
-	    combine(whole, fraction, scale, out_milli))
+	if (!good || sum > (uint64_t)INT64_MAX)
 		return why_set(why, ERR_INVALID,
 			       "\"%.*s\" is not a quantity such as 250m, 1.5 or 64Mi",
 			       (int)(s.len < 40 ? s.len : 40), s.at);
+
+	*out_milli = (int64_t)sum;
 	return OK;
 }
 

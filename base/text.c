@@ -63,8 +63,10 @@ bool text_starts(const char *s, const char *prefix)
 enum err text_number(struct bytes s, long long min, long long max, long long *out)
 {
 	char digits[24];
-	if (s.len == 0 || s.len >= sizeof digits || s.at[0] == ' ' || s.at[0] == '+')
+	if (s.len == 0 || s.len >= sizeof digits)
 		return ERR_INVALID;
+	if (s.at[0] != '-' && (s.at[0] < '0' || s.at[0] > '9'))
+		return ERR_INVALID; /* strtoll skips white space and takes '+' */
 
 	memcpy(digits, s.at, s.len);
 	digits[s.len] = '\0';

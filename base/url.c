@@ -37,6 +37,15 @@ static bool take_user(struct bytes *rest, struct url *out)
 	       text_copy(out->password, sizeof out->password, password);
 }
 
+/* A name or an IPv4 address: nothing that could end it in a longer URL. */
+static bool is_host(struct bytes host)
+{
+	for (size_t i = 0; i < host.len; i++)
+		if ((unsigned char)host.at[i] <= ' ' || strchr("/?#\x7f", host.at[i]))
+			return false;
+	return host.len > 0;
+}
+
 static bool take_host(struct bytes *rest, struct url *out)
 {
 	struct bytes host = *rest, port, inner, tail;
@@ -50,7 +59,7 @@ static bool take_host(struct bytes *rest, struct url *out)
 		*rest = from(*rest, host.len);
 	else
 		*rest = from(*rest, rest->len);
-	return host.len && text_copy(out->host, sizeof out->host, host);
+	return is_host(host) && text_copy(out->host, sizeof out->host, host);
 }
 
 enum err url_parse(struct bytes s, struct url *out, struct why *why)

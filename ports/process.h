@@ -20,7 +20,7 @@ struct process_options {
 	const char *const *argv; /* argv[0] is the path; ends in NULL */
 	const char *const *envp; /* NULL: an empty environment */
 	int out_fd;              /* its stdout; -1: /dev/null */
-	int err_fd; /* its stderr; -1: /dev/null */
+	int err_fd;              /* its stderr; -1: /dev/null */
 	const int *fds;          /* these become 3, 4, ... */
 	size_t fd_count;
 };
