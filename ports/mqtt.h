@@ -22,7 +22,8 @@ enum {
 	MQTT_KEEPALIVE_S = 60,         /* docs/protocol.md */
 	MQTT_DIAL_WAIT_MS = 15 * 1000, /* name, TCP */
 	MQTT_CONNACK_WAIT_MS = 30 * 1000,
-	MQTT_FILTERS_MAX = 8, /* in one SUBSCRIBE: AWS takes 8 */
+	MQTT_LEAVE_WAIT_MS = 3 * 1000, /* for the broker to close behind DISCONNECT */
+	MQTT_FILTERS_MAX = 8,          /* in one SUBSCRIBE: AWS takes 8 */
 };
 
 struct mqtt;
@@ -70,7 +71,8 @@ enum err mqtt_connect(struct mqtt *m, const struct mqtt_options *options, struct
 /* End the connection without DISCONNECT; the broker will publish the will. */
 void mqtt_drop(struct mqtt *m);
 
-/* Say DISCONNECT behind everything published so far; on_down follows. */
+/* Say DISCONNECT behind everything published so far; on_down follows when the
+ * broker has closed, or after MQTT_LEAVE_WAIT_MS. */
 void mqtt_leave(struct mqtt *m);
 
 bool mqtt_is_up(const struct mqtt *m);

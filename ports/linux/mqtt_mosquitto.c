@@ -140,8 +140,11 @@ static void on_deadline(void *owner, int64_t now_ms)
 	struct mqtt *m = owner;
 	(void)now_ms;
 	struct why why;
-	(void)why_set(&why, ERR_OFFLINE, "the broker does not answer: no CONNACK in %d s",
-		      MQTT_CONNACK_WAIT_MS / 1000);
+	if (m->phase == LEAVING)
+		(void)why_set(&why, OK, "left");
+	else
+		(void)why_set(&why, ERR_OFFLINE, "the broker does not answer: no CONNACK in %d s",
+			      MQTT_CONNACK_WAIT_MS / 1000);
 	go_down(m, &why);
 }
 
@@ -377,7 +380,7 @@ void mqtt_leave(struct mqtt *m)
 	}
 	m->phase = LEAVING;
 	loop_disarm(m->loop, &m->keepalive);
-	loop_arm(m->loop, &m->deadline, clock_now_ms() + MQTT_CONNACK_WAIT_MS);
+	loop_arm(m->loop, &m->deadline, clock_now_ms() + MQTT_LEAVE_WAIT_MS);
 	bool outermost = !m->inside;
 	m->inside = true;
 	int rc = mosquitto_disconnect(m->mosq);

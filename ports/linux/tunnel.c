@@ -61,15 +61,20 @@ static void move_bytes(struct tunnel *t)
 		end_far(t, "closed the connection");
 	if (!t->far_ended && !fill(&t->in, t->far.fd))
 		end_far(t, "closed the connection");
-	if (!t->near_ended && !drain(&t->in, t->near.fd))
-		t->near_ended = true;
+	/* Who reads no more may have written before: its end is told by fill(). */
+	if (t->near_ended || !drain(&t->in, t->near.fd))
+		t->in.from = t->in.to = 0;
+	if (t->near_ended && !t->far_ended && !t->said_goodbye && is_empty(&t->out)) {
+		shutdown(t->far.fd, SHUT_WR);
+		t->said_goodbye = true;
+	}
 }
 
+/* Closing while the far end still sends would reset the connection, and take
+ * from it what it has not read yet: its end is awaited. */
 static bool is_over(const struct tunnel *t)
 {
-	if (t->far_ended)
-		return t->near_ended || is_empty(&t->in);
-	return t->near_ended && is_empty(&t->out);
+	return t->far_ended && is_empty(&t->in);
 }
 
 static void set_events(struct tunnel *t)
@@ -84,7 +89,7 @@ static void set_events(struct tunnel *t)
 	if (t->far_ended && t->far.fd >= 0)
 		loop_unwatch(t->loop, &t->far);
 	else
-		loop_change(t->loop, &t->far, t->near_ended ? far & ~(unsigned)LOOP_READ : far);
+		loop_change(t->loop, &t->far, far);
 }
 
 static void on_ready(void *owner, unsigned events)
@@ -109,7 +114,7 @@ enum err tunnel_open(struct tunnel *t, struct loop *l, int near_fd, int far_fd, 
 	};
 	t->far = t->near;
 	t->far.fd = far_fd;
-	t->near_ended = t->far_ended = false;
+	t->near_ended = t->far_ended = t->said_goodbye = false;
 	t->out.from = t->out.to = t->in.from = t->in.to = 0;
 	t->why.text[0] = '\0';
 

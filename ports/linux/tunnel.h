@@ -23,11 +23,12 @@ struct tunnel {
 	struct loop *loop;
 	struct watch near, far; /* the local socket, the network */
 	struct tunnel_buffer out, in;
-	bool near_ended, far_ended;
+	bool near_ended, far_ended, said_goodbye;
 	void *owner;
-	/* Both directions are over, and what was under way has arrived. Called from
-	 * the loop; the tunnel is closed by then. `why` is empty when the near end
-	 * closed first. */
+	/* The far end has closed, and what was under way has arrived. A near end that
+	 * closes first is followed by a half-close; how long the far end may take
+	 * then is the owner's to say. Called from the loop; the tunnel is closed by
+	 * then. `why` is empty when the near end closed first. */
 	void (*on_ended)(void *owner, const struct why *why);
 	struct why why;
 };
