@@ -13,6 +13,7 @@ struct guard {
 	unsigned char open[JSON_DEPTH_MAX];
 	enum err err;
 	const char *reason;
+	bool takes_any_number;
 };
 
 static bool fail(struct guard *g, enum err err, const char *reason)
@@ -168,7 +169,7 @@ static bool check_number(struct guard *g)
 	}
 	if (g->i - from > JSON_NUMBER_MAX)
 		return bad(g, "a number of too many digits");
-	if (whole && !is_exact(g->at + first, digits))
+	if (whole && !g->takes_any_number && !is_exact(g->at + first, digits))
 		return bad(g, "a whole number beyond 2^53");
 	return true;
 }
@@ -284,4 +285,12 @@ enum err json_guard(struct bytes text, struct why *why)
 	if (check_document(&g))
 		return OK;
 	return why_set(why, g.err, "not acceptable JSON at byte %zu: %s", g.i, g.reason);
+}
+
+bool json_is_well_formed(struct bytes text)
+{
+	struct guard g = { .at = (const unsigned char *)text.at,
+			   .len = text.len,
+			   .takes_any_number = true };
+	return check_document(&g);
 }

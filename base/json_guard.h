@@ -20,3 +20,6 @@ enum {
 
 /* ERR_INVALID: not JSON; ERR_FULL: beyond a limit. The reason names the byte. */
 enum err json_guard(struct bytes text, struct why *why);
+
+/* The same with whole numbers of any size, for text that is passed on unread. */
+bool json_is_well_formed(struct bytes text);
