@@ -353,9 +353,8 @@ static void give_back(struct deploy *d, const struct why *why)
 {
 	struct why inner;
 	const struct desired_id id = d->next.id;
-	if (shelf_fail(&d->shelf, why->text, &inner))
+	if (shelf_refuse(&d->shelf, why->text, &inner))
 		log_err("the refusal is not on flash why=\"%s\"", inner.text);
-	d->failure = *why;
 	drop_next(d);
 	reject(d, &id, why);
 	set_phase(d, d->running.digest[0] ? DEPLOY_AVAILABLE : DEPLOY_UNMANAGED);
@@ -566,6 +565,13 @@ static void resume_next(struct deploy *d)
 		d->failure = d->shelf.reason;
 		drop_next(d);
 		set_phase(d, DEPLOY_ROLLED_BACK);
+		return;
+	}
+	if (d->shelf.step == SHELF_REFUSED) {
+		const struct desired_id *id = &d->newest;
+		d->rejected = (struct deploy_answer){ id->epoch, id->generation, clock_wall_ms(),
+						      d->shelf.reason };
+		drop_next(d);
 		return;
 	}
 	set_phase(d, DEPLOY_DOWNLOADING);

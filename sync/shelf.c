@@ -12,7 +12,8 @@ static const char *const slot_keys[] = {
 /* The step's letter, and the reason behind it. */
 static const char STEP_KEY[] = "desired/step";
 static const char step_letters[] = {
-	[SHELF_NONE] = '-', [SHELF_FETCHING] = 'f', [SHELF_TRYING] = 't', [SHELF_FAILED] = 'x'
+	[SHELF_NONE] = '-',   [SHELF_FETCHING] = 'f', [SHELF_TRYING] = 't',
+	[SHELF_FAILED] = 'x', [SHELF_REFUSED] = 'r',
 };
 
 enum err shelf_open(struct shelf *s, struct store *store, struct why *why)
@@ -24,7 +25,7 @@ enum err shelf_open(struct shelf *s, struct store *store, struct why *why)
 		return OK;
 	if (e || kept.len == 0)
 		return why_set(why, ERR_CORRUPT, "the desired state does not read back");
-	for (enum shelf_step step = SHELF_NONE; step <= SHELF_FAILED; step++)
+	for (enum shelf_step step = SHELF_NONE; step <= SHELF_REFUSED; step++)
 		if (kept.at[0] == step_letters[step])
 			s->step = step;
 	text_copy(s->reason.text, sizeof s->reason.text,
@@ -106,4 +107,10 @@ enum err shelf_fail(struct shelf *s, const char *reason, struct why *why)
 {
 	enum err e = store_begin(s->store, why);
 	return e ? e : finish(s, OK, SHELF_FAILED, reason, why);
+}
+
+enum err shelf_refuse(struct shelf *s, const char *reason, struct why *why)
+{
+	enum err e = store_begin(s->store, why);
+	return e ? e : finish(s, OK, SHELF_REFUSED, reason, why);
 }

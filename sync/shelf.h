@@ -19,6 +19,7 @@ enum shelf_step {
 	SHELF_FETCHING, /* good runs; artifacts of next are under way */
 	SHELF_TRYING,   /* next runs, and has not proved itself yet */
 	SHELF_FAILED,   /* good runs again; next is kept so that it is not tried again */
+	SHELF_REFUSED,  /* good runs still: next cannot be had; kept likewise */
 };
 
 struct shelf {
@@ -43,3 +44,6 @@ enum err shelf_promote(struct shelf *s, struct why *why);
 
 /* next has failed. */
 enum err shelf_fail(struct shelf *s, const char *reason, struct why *why);
+
+/* next turned out to be unusable before it ran. */
+enum err shelf_refuse(struct shelf *s, const char *reason, struct why *why);

@@ -135,6 +135,18 @@ static void a_failed_document_is_kept_with_the_reason(void **state)
 	assert_string_equal(f->shelf.reason.text, "camera exits with 3");
 }
 
+static void what_is_refused_before_it_ran_is_kept_apart_from_what_failed(void **state)
+{
+	struct fixture *f = *state;
+	promote(f, "one");
+	assert_ok(shelf_accept(&f->shelf, bytes_of("two"), NULL));
+	assert_ok(shelf_refuse(&f->shelf, "no such image", NULL));
+	assert_kept(f, SHELF_REFUSED, "one", "two");
+	reopen(f);
+	assert_kept(f, SHELF_REFUSED, "one", "two");
+	assert_string_equal(f->shelf.reason.text, "no such image");
+}
+
 static void a_new_document_forgets_the_failure_of_the_one_before(void **state)
 {
 	struct fixture *f = *state;
@@ -189,6 +201,7 @@ int main(void)
 		SHELF_TEST(a_second_document_leaves_the_good_one_until_it_is_promoted),
 		SHELF_TEST(a_newer_document_takes_the_place_of_next),
 		SHELF_TEST(a_failed_document_is_kept_with_the_reason),
+		SHELF_TEST(what_is_refused_before_it_ran_is_kept_apart_from_what_failed),
 		SHELF_TEST(a_new_document_forgets_the_failure_of_the_one_before),
 		SHELF_TEST(nothing_next_cannot_be_promoted),
 		SHELF_TEST(a_long_reason_is_cut_and_reads_back),
