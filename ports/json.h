@@ -56,6 +56,9 @@ void json_set_bool(struct json *object, const char *key, bool b);
 void json_set_null(struct json *object, const char *key);
 void json_set(struct json *object, const char *key, struct json *child); /* takes child */
 void json_push(struct json *array, struct json *child);                  /* takes child */
+/* `text` is JSON already, printed as it stands; reads back as nothing. */
+void json_set_raw(struct json *object, const char *key, struct bytes text);
+
 void json_remove(struct json *object, const char *key);
 struct json *json_detach(struct json *object, const char *key); /* the caller's; NULL: not there */
 

@@ -106,9 +106,15 @@ enum err field_name(struct reader *r, const struct json *j, void *into)
 
 enum err field_ignored(struct reader *r, const struct json *j, void *into)
 {
-	(void)r;
+	struct pod *p = r->pod;
 	(void)j;
 	(void)into;
+	if (p->ignored_count == IGNORED_MAX)
+		return OK;
+	const char *path = arena_copy(&p->arena, bytes_of(r->path));
+	if (!path)
+		return field_refuse(r, "the manifest is too large");
+	p->ignored[p->ignored_count++] = path;
 	return OK;
 }
 

@@ -55,4 +55,5 @@ enum err field_words(struct reader *r, const struct json *j,
 enum err field_boolean(struct reader *r, const struct json *j, void *into);   /* bool * */
 enum err field_seconds(struct reader *r, const struct json *j, void *into);   /* int64_t *, in ms */
 enum err field_threshold(struct reader *r, const struct json *j, void *into); /* int64_t * */
-enum err field_ignored(struct reader *r, const struct json *j, void *into);   /* not touched */
+enum err field_ignored(struct reader *r, const struct json *j,
+		       void *into); /* not touched; told in pod.ignored */

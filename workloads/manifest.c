@@ -134,11 +134,19 @@ static enum err read_host_network(struct reader *r, const struct json *j, void *
 				      "only true is supported: workloads use the host's network");
 }
 
+static enum err was_read_before(struct reader *r, const struct json *j, void *into)
+{
+	(void)r;
+	(void)j;
+	(void)into;
+	return OK;
+}
+
 static enum err read_spec(struct reader *r, const struct json *j, void *into)
 {
 	static const struct field fields[] = {
 		{ "containers", read_containers },
-		{ "volumes", field_ignored }, /* read before: mounts name them */
+		{ "volumes", was_read_before }, /* mounts name them */
 		{ "restartPolicy", read_restart },
 		{ "terminationGracePeriodSeconds", field_seconds, offsetof(struct pod, grace_ms) },
 		{ "hostNetwork", read_host_network },

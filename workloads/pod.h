@@ -14,6 +14,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+enum { IGNORED_MAX = 32 }; /* further ones are not told */
+
 enum restart_policy { RESTART_ALWAYS, RESTART_ON_FAILURE, RESTART_NEVER };
 
 enum probe_kind { PROBE_NONE, PROBE_EXEC, PROBE_HTTP, PROBE_TCP };
@@ -71,6 +73,8 @@ struct pod {
 	size_t container_count;
 	struct volume_spec volumes[VOLUMES_MAX];
 	size_t volume_count;
+	const char *ignored[IGNORED_MAX]; /* paths of fields that say nothing to a board */
+	size_t ignored_count;
 };
 
 void pod_free(struct pod *p); /* NULL is fine */

@@ -1,5 +1,6 @@
 #include "cloud/skerry/history.h"
 
+#include "base/json_guard.h"
 #include "base/text.h"
 #include "cloud/skerry/table.h"
 #include "cloud/skerry/verbs.h"
@@ -19,15 +20,14 @@ static void set_cell(struct json *row, struct sql_query *q, int column)
 {
 	const char *name = sql_column_name(q, column);
 	struct bytes text = sql_bytes(q, column);
-	struct json *parsed;
 	if (sql_is_null(q, column))
 		json_set_null(row, name);
 	else if (sql_is_number(q, column) && !memchr(text.at, '.', text.len))
 		json_set_integer(row, name, sql_integer(q, column));
 	else if (sql_is_number(q, column))
 		json_set_number(row, name, sql_number(q, column));
-	else if (text.len && text.at[0] == '{' && json_parse(text, &parsed, NULL) == OK)
-		json_set(row, name, parsed);
+	else if (text.len && text.at[0] == '{' && json_is_well_formed(text))
+		json_set_raw(row, name, text); /* whole numbers beyond 2^53 stay as they are */
 	else
 		json_set_bytes(row, name, text);
 }

@@ -27,6 +27,13 @@ static enum err check_kind(const struct pod_document *d, struct why *why)
 	return OK;
 }
 
+static void warn_of_ignored(const struct pod_document *d, const struct pod *pod)
+{
+	for (size_t i = 0; i < pod->ignored_count; i++)
+		fprintf(stderr, "warning: %s:%d: %s: ignored, see docs/manifest.md\n", d->file,
+			yaml_line(&d->yaml, pod->ignored[i]), pod->ignored[i]);
+}
+
 static enum err check_pod(struct manifest_files *m, struct pod_document *d, struct why *why)
 {
 	struct pod *pod;
@@ -35,6 +42,7 @@ static enum err check_pod(struct manifest_files *m, struct pod_document *d, stru
 		e = manifest_read(d->yaml.tree, MANIFEST_DESK, &pod, why);
 	if (e)
 		return point_at(d, e, why);
+	warn_of_ignored(d, pod);
 	pod_free(pod);
 	d->name = json_string(json_member(json_member(d->yaml.tree, "metadata"), "name"));
 	for (size_t i = 0; i + 1 < m->count; i++) {

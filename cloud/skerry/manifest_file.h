@@ -1,7 +1,7 @@
 /*
  * manifest_file - users' YAML or JSON files as Pods, checked as a board does.
  *
- * Errors name FILE:LINE.
+ * Errors name FILE:LINE; so do the warnings on stderr of fields that are ignored.
  */
 #pragma once
 

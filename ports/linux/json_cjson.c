@@ -240,6 +240,13 @@ void json_set_null(struct json *object, const char *key)
 	json_set(object, key, json_new_null());
 }
 
+void json_set_raw(struct json *object, const char *key, struct bytes text)
+{
+	char *copy = strndup(text.len ? text.at : "", text.len);
+	json_set(object, key, wrap(copy ? cJSON_CreateRaw(copy) : NULL));
+	free(copy);
+}
+
 void json_remove(struct json *object, const char *key)
 {
 	cJSON_DeleteItemFromObjectCaseSensitive(node(object), key);

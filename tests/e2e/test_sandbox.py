@@ -143,6 +143,8 @@ class Logs(WorldTest):
         from skerry_test import BIN
         script = "i=0; while :; do i=$((i+1)); echo tick $i; sleep 0.2; done"
         self.deploy(pod("ticker", "/bin/sh", "-c", script))
+        wait_until("it is reported", 10, lambda: (
+            "ticker/main" in self.world.state(self.device)["workloads"]))
         env = {**os.environ, "SKERRY_BROKER": f"mqtt://127.0.0.1:{self.world.port}"}
         out = os.path.join(self.world.folder, "tail.txt")
         with open(out, "w") as f:
