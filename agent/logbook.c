@@ -85,7 +85,9 @@ static char *clean(struct bytes text)
 	for (size_t i = 0; i < text.len; i++) {
 		unsigned char c = (unsigned char)text.at[i];
 		bool is_control = (c < 0x20 && c != '\t') || c == 0x7f;
-		copy[i] = is_control ? '?' : text.at[i];
+		copy[i] = text.at[i];
+		if (is_control)
+			copy[i] = '?';
 	}
 	copy[text.len] = '\0';
 	utf8_fix(copy);
@@ -150,9 +152,13 @@ static void read_lines(struct reading *r, int64_t base, const char *text, size_t
 	}
 }
 
-/* Rotation was faster than we are: say what is missing. */
-static void note_gap(struct reading *r, int64_t base)
+/* Rotation was faster than we are: say what is missing before file `i`. */
+static void note_gap(struct reading *r, const struct files *f, size_t i)
 {
+	const int64_t base = f->bases[i];
+	const bool older_has_it = i == 1 && f->bases[0] >= 0 && r->at >= f->bases[0];
+	if (r->at >= base || older_has_it)
+		return;
 	char text[96];
 	int n = snprintf(text, sizeof text, "(skerry: %lld bytes of output were lost to rotation)",
 			 (long long)(base - r->at));
@@ -174,8 +180,7 @@ static void read_new(struct reading *r)
 			continue;
 		if (read_file(folder, f.bases[i], &text, &len))
 			continue;
-		if (r->at < f.bases[i] && (is_older || f.bases[0] < 0 || r->at < f.bases[0]))
-			note_gap(r, f.bases[i]);
+		note_gap(r, &f, i);
 		read_lines(r, f.bases[i], text, len);
 		if (is_full(r))
 			return;

@@ -3,25 +3,24 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-enum err why_set(struct why *why, enum err code, const char *fmt, ...)
+void why_write(struct why *why, const char *fmt, ...)
 {
 	if (!why)
-		return code;
+		return;
 
 	va_list args;
 	va_start(args, fmt);
 	vsnprintf(why->text, sizeof why->text, fmt, args);
 	va_end(args);
-	return code;
 }
 
-enum err why_in(struct why *why, enum err code, const char *prefix)
+void why_prefix(struct why *why, const char *prefix)
 {
 	if (!why)
-		return code;
+		return;
 
 	const struct why inner = *why;
-	return why_set(why, code, "%s: %s", prefix, inner.text);
+	why_write(why, "%s: %s", prefix, inner.text);
 }
 
 const char *err_name(enum err code)

@@ -38,12 +38,21 @@ struct why {
 	char text[256]; /* cut, never overrun */
 };
 
-/* Write the reason and return `code`, so that a failure is one line.
- * `why` may be NULL when nobody will read it. */
-enum err why_set(struct why *why, enum err code, const char *fmt, ...) PRINTF_LIKE(3, 4);
+/* Write the reason. `why` may be NULL when nobody will read it. */
+void why_write(struct why *why, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
-/* Put "prefix: " before a reason that is already there, and return `code`. */
-enum err why_in(struct why *why, enum err code, const char *prefix);
+/* Put "prefix: " before a reason that is already there. */
+void why_prefix(struct why *why, const char *prefix);
+
+/* Write the reason and be `code`, so that a failure is one line. A macro, and an
+ * inline below, so that compilers and analysers see which code comes back. */
+#define why_set(why, code, ...) (why_write((why), __VA_ARGS__), (enum err)(code))
+
+static inline enum err why_in(struct why *why, enum err code, const char *prefix)
+{
+	why_prefix(why, prefix);
+	return code;
+}
 
 /* The class as one lower-case word, for logs and tests. */
 const char *err_name(enum err code);

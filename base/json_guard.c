@@ -136,6 +136,23 @@ static size_t skip_digits(struct guard *g)
 	return g->i - from;
 }
 
+/* False: a point without digits behind it. */
+static bool skip_fraction(struct guard *g)
+{
+	if (peek(g, 0) != '.')
+		return true;
+	g->i++;
+	return skip_digits(g) > 0;
+}
+
+static bool skip_exponent(struct guard *g)
+{
+	if (peek(g, 0) != 'e' && peek(g, 0) != 'E')
+		return true;
+	g->i += peek(g, 1) == '+' || peek(g, 1) == '-' ? 2 : 1;
+	return skip_digits(g) > 0;
+}
+
 /* A double holds whole numbers up to 2^53 exactly; beyond it two different
  * generations would read the same. */
 static bool is_exact(const unsigned char *digits, size_t n)
@@ -147,26 +164,15 @@ static bool is_exact(const unsigned char *digits, size_t n)
 static bool check_number(struct guard *g)
 {
 	const size_t from = g->i;
-	bool whole = true;
-
 	if (peek(g, 0) == '-')
 		g->i++;
 	const size_t first = g->i;
 	size_t digits = skip_digits(g);
 	if (digits == 0 || (digits > 1 && g->at[first] == '0'))
 		return bad(g, "a malformed number");
-	if (peek(g, 0) == '.') {
-		g->i++;
-		whole = false;
-		if (!skip_digits(g))
-			return bad(g, "a malformed number");
-	}
-	if (peek(g, 0) == 'e' || peek(g, 0) == 'E') {
-		g->i += peek(g, 1) == '+' || peek(g, 1) == '-' ? 2 : 1;
-		whole = false;
-		if (!skip_digits(g))
-			return bad(g, "a malformed number");
-	}
+	if (!skip_fraction(g) || !skip_exponent(g))
+		return bad(g, "a malformed number");
+	const bool whole = g->i == first + digits;
 	if (g->i - from > JSON_NUMBER_MAX)
 		return bad(g, "a number of too many digits");
 	if (whole && !g->takes_any_number && !is_exact(g->at + first, digits))

@@ -8,6 +8,23 @@ static bool is_continuation(unsigned char c)
 	return (c & 0xc0) == 0x80;
 }
 
+/* Second bytes that would make a sequence overlong, a surrogate, or beyond U+10FFFF. */
+static bool is_out_of_range(unsigned char a, unsigned char b)
+{
+	switch (a) {
+	case 0xe0:
+		return b < 0xa0;
+	case 0xed:
+		return b > 0x9f;
+	case 0xf0:
+		return b < 0x90;
+	case 0xf4:
+		return b > 0x8f;
+	default:
+		return false;
+	}
+}
+
 /* Table 3-7 of the Unicode standard. */
 size_t utf8_length(const char *at, size_t len)
 {
@@ -15,17 +32,15 @@ size_t utf8_length(const char *at, size_t len)
 	const unsigned char a = len > 0 ? p[0] : 0xff, b = len > 1 ? p[1] : 0;
 	if (a < 0x80)
 		return 1;
-	if (a < 0xc2 || a > 0xf4 || !is_continuation(b))
+	if (a < 0xc2 || a > 0xf4 || !is_continuation(b) || is_out_of_range(a, b))
 		return 0;
 	if (a < 0xe0)
 		return 2;
 	if (len < 3 || !is_continuation(p[2]))
 		return 0;
 	if (a < 0xf0)
-		return (a == 0xe0 && b < 0xa0) || (a == 0xed && b > 0x9f) ? 0 : 3;
-	if (len < 4 || !is_continuation(p[3]))
-		return 0;
-	return (a == 0xf0 && b < 0x90) || (a == 0xf4 && b > 0x8f) ? 0 : 4;
+		return 3;
+	return len > 3 && is_continuation(p[3]) ? 4 : 0;
 }
 
 void utf8_fix(char *s)

@@ -59,7 +59,7 @@ enum err segment_read(struct bytes payload, struct segment_head *out, struct byt
 	*out = (struct segment_head){ 0 };
 	if (payload.len < 3 || payload.at[0] != SEGMENT_VERSION)
 		return why_set(why, ERR_INVALID, "a segment of an unknown version");
-	int flags = payload.at[1];
+	int flags = (unsigned char)payload.at[1];
 	size_t buf_len = (unsigned char)payload.at[2];
 	if (flags & ~(FLAG_HISTORY | FLAG_OFFSET | FLAG_ARRIVAL))
 		return why_set(why, ERR_INVALID, "a segment with unknown flags");

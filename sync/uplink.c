@@ -133,7 +133,7 @@ static void bury(struct uplink *u, int64_t seq, enum err e)
 static enum err next_of(struct uplink *u, enum letter_class class, struct letter *out)
 {
 	int64_t *live = &u->live_at[class], *back = &u->back_at[class];
-	int64_t *at = live;
+	int64_t *at;
 	enum err e;
 	do {
 		e = store_next(u->outbox->store, class, *live, SEQ_MAX, out);

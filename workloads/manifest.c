@@ -208,7 +208,7 @@ static enum err read_pod(struct reader *r, const struct json *j)
 		{ "status", field_ignored },        { 0 },
 	};
 	struct pod *p = r->pod;
-	p->grace_ms = GRACE_DEFAULT_S * 1000;
+	p->grace_ms = INT64_C(1000) * GRACE_DEFAULT_S;
 	enum err e = field_object(r, j, fields, p);
 	if (e)
 		return e;

@@ -87,7 +87,7 @@ static enum err read_probe(struct reader *r, const struct json *j, struct probe_
 	*p = (struct probe_spec){
 		.host = "127.0.0.1",
 		.path = "/",
-		.period_ms = PERIOD_DEFAULT_S * 1000,
+		.period_ms = INT64_C(1000) * PERIOD_DEFAULT_S,
 		.timeout_ms = 1000,
 		.success = 1,
 		.failure = 3,

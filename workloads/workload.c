@@ -404,7 +404,7 @@ static bool same_pod_is_there(const struct workload *w, const char *folder)
 	snprintf(path, sizeof path, "%s/launch", folder);
 	if (file_read(path, LAUNCH_MAX, &text, &len, NULL))
 		return false;
-	arena_init(&arena, 2 * LAUNCH_MAX);
+	arena_init(&arena, (size_t)2 * LAUNCH_MAX);
 	struct launch *l = arena_take(&arena, sizeof *l);
 	bool same = l && launch_read((struct bytes){ text, len }, &arena, l, NULL) == OK &&
 		    l->spec && strcmp(l->spec, w->pod->digest) == 0;

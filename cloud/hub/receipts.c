@@ -27,22 +27,27 @@ static void join(struct receipts *r, struct receipt *grown)
 	}
 }
 
+/* Is `one` in `have`, or next to it? Then `have` covers both. */
+static bool absorb(struct receipts *r, struct receipt *have, const struct receipt *one)
+{
+	if (one->from >= have->from && one->to <= have->to)
+		return true; /* it came twice */
+	if (one->from != have->to + 1 && one->to + 1 != have->from)
+		return false;
+	if (one->from < have->from)
+		have->from = one->from;
+	else
+		have->to = one->to;
+	join(r, have);
+	return true;
+}
+
 bool receipts_add(struct receipts *r, const struct receipt *one)
 {
 	for (size_t i = r->count; i-- > 0 && !one->bad[0];) {
 		struct receipt *have = &r->list[i];
-		if (have->bad[0] || !is_same_outbox(have, one))
-			continue;
-		if (one->from >= have->from && one->to <= have->to)
-			return true; /* it came twice */
-		if (one->from == have->to + 1 || one->to + 1 == have->from) {
-			if (one->from < have->from)
-				have->from = one->from;
-			else
-				have->to = one->to;
-			join(r, have);
+		if (!have->bad[0] && is_same_outbox(have, one) && absorb(r, have, one))
 			return true;
-		}
 	}
 	if (r->count == RECEIPTS_MAX)
 		return false;

@@ -235,7 +235,7 @@ static enum err take_blob(const char *layout, const char *digest, const struct b
 			  int64_t *bytes, struct why *why)
 {
 	char path[PATH_LIMIT], found[DIGEST_SIZE];
-	int64_t size;
+	int64_t size = 0;
 	if (!digest || !label_is_digest(bytes_of(digest)))
 		return why_set(why, ERR_INVALID, "%s: a descriptor without a digest", layout);
 	snprintf(path, sizeof path, "%s/blobs/sha256/%s", layout, digest + 7);

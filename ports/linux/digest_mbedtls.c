@@ -46,7 +46,7 @@ void digest_end(struct digest *d, char out[DIGEST_SIZE])
 {
 	unsigned char sum[SHA256_BYTES];
 	must(mbedtls_sha256_finish(&d->context, sum));
-	memcpy(out, "sha256:", 7);
+	strcpy(out, "sha256:");
 	text_hex(out + 7, sum, sizeof sum);
 	digest_drop(d);
 }

@@ -180,13 +180,20 @@ static bool read_entry(struct launch *l, const char *key, const char *value)
 	return read_member(l, key, value);
 }
 
+static const char *missing_part(const struct launch *l)
+{
+	if (!l->argv[0])
+		return "a command";
+	if (!l->workload)
+		return "a name";
+	if (!l->root)
+		return "a root";
+	return l->hostname ? NULL : "a host name";
+}
+
 static enum err check(const struct launch *l, struct why *why)
 {
-	const char *missing = !l->argv[0]    ? "a command"
-			      : !l->workload ? "a name"
-			      : !l->root     ? "a root"
-			      : !l->hostname ? "a host name"
-					     : NULL;
+	const char *missing = missing_part(l);
 	if (missing)
 		return why_set(why, ERR_INVALID, "the launch file lacks %s", missing);
 	if (l->uid <= 0 || l->gid <= 0)

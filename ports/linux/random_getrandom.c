@@ -9,12 +9,10 @@ void random_bytes(void *out, size_t len)
 	unsigned char *at = out;
 	while (len) {
 		ssize_t n = getrandom(at, len, 0);
-		if (n < 0) {
-			assert(errno == EINTR);
-			continue;
-		}
-		at += n;
-		len -= (size_t)n;
+		assert(n >= 0 || errno == EINTR);
+		const size_t got = n > 0 ? (size_t)n : 0;
+		at += got;
+		len -= got;
 	}
 }
 

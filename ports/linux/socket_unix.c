@@ -118,24 +118,29 @@ union control {
 	struct cmsghdr align;
 };
 
+/* Only the last descriptor is wanted; none may stay open. */
+static void take_descriptors(const struct cmsghdr *c, int *out_fd)
+{
+	int fd;
+	for (size_t n = 0; n < (c->cmsg_len - CMSG_LEN(0)) / sizeof fd; n++) {
+		memcpy(&fd, CMSG_DATA(c) + n * sizeof fd, sizeof fd);
+		close_quietly(*out_fd);
+		*out_fd = fd;
+	}
+}
+
 static void read_control(struct msghdr *m, struct socket_peer *peer, int *out_fd)
 {
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
 		struct ucred who;
-		int fd;
 		if (c->cmsg_level != SOL_SOCKET)
 			continue;
 		if (c->cmsg_type == SCM_CREDENTIALS) {
 			memcpy(&who, CMSG_DATA(c), sizeof who);
 			*peer = (struct socket_peer){ who.pid, who.uid };
 		}
-		if (c->cmsg_type == SCM_RIGHTS) {
-			for (size_t n = 0; n < (c->cmsg_len - CMSG_LEN(0)) / sizeof fd; n++) {
-				memcpy(&fd, CMSG_DATA(c) + n * sizeof fd, sizeof fd);
-				close_quietly(*out_fd);
-				*out_fd = fd;
-			}
-		}
+		if (c->cmsg_type == SCM_RIGHTS)
+			take_descriptors(c, out_fd);
 	}
 }
 
