@@ -1,0 +1,127 @@
+"""A full disk, a broker that says nothing, a clock that was never set."""
+import json
+import os
+import shutil
+import socket
+import time
+import unittest
+
+from skerry_test import World, WorldTest, main, pod, wait_until
+
+STEADY = pod("steady", "/bin/sh", "-c", "echo up; exec sleep 1000")
+
+
+class FullDisk(WorldTest):
+    """The state folder is a file system of 4 MiB, seen through the agent's mount name space."""
+
+    def setUp(self):
+        self.world = World()
+        self.addCleanup(self.world.close)
+        self.world.start_broker().start_hub()
+        self.device = self.world.device()
+        os.makedirs(self.device.state_dir)
+        mount = f'mount -t tmpfs -o size=4m,mode=700 state "{self.device.state_dir}" && exec "$@"'
+        self.device.start(wrap=("unshare", "-m", "--propagation", "private",
+                                "sh", "-c", mount, "sh")).wait_up()
+        self.generation = 0
+
+    def filler(self):
+        return f"/proc/{self.device.part.pid}/root{self.device.state_dir}/filler"
+
+    def fill(self):
+        with open(self.filler(), "wb", buffering=0) as f:
+            try:
+                while f.write(bytes(4096)):
+                    pass
+            except OSError:
+                pass
+
+    def send(self, text):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
+            fd = os.open(self.device.run_dir, os.O_PATH | os.O_DIRECTORY)
+            try:
+                s.sendto(text.encode(), f"/proc/self/fd/{fd}/telemetry.sock")
+            finally:
+                os.close(fd)
+
+    def test_nothing_new_is_accepted_what_runs_goes_on_and_points_wait_for_room(self):
+        self.deploy(STEADY)
+        pid = self.device.pid("steady/main")
+        self.world.stop_broker()
+        self.fill()
+        sent = 0
+
+        def no_room():
+            # The log that is kept at its size takes some before the disk matters.
+            nonlocal sent
+            self.send("\n".join(f'full n={sent + i}i,s="{os.urandom(90).hex()}"'
+                                for i in range(100)))
+            sent += 100
+            return "not stored" in self.device.part.log()
+        wait_until("the agent says that it cannot store", 30, no_room)
+        began = time.monotonic()
+        self.assertEqual(self.device.pid("steady/main"), pid)
+        self.assertLess(time.monotonic() - began, 1)
+        self.world.start_broker()
+        self.device.wait_up()
+        large = pod("large", "/bin/sh", "-c", "sleep 1000; # " + "x" * 50000)
+        self.deploy(large, phase=None)
+        refused = wait_until("it is refused", 20, lambda: self.device.condition("Rejected"))
+        self.assertEqual(refused["generation"], 2)
+        self.assertRegex(refused["message"], "full|space")
+        self.assertEqual(self.device.pid("steady/main"), pid)
+
+        os.unlink(self.filler())
+        wait_until("it stores again", 20, lambda: "stored again" in self.device.part.log())
+        self.send("room v=1")
+        wait_until("points come again", 40, lambda: self.world.rows("room") == 1)
+        self.assertTrue(self.device.part.is_alive())
+        source = self.device.status()["buffer"]["sources"]["host"]
+        wait_until("what was taken has arrived", 40, lambda: (
+            self.world.rows("full") + self.world.rows("room") >= source["points"]))
+        self.assertEqual(source["points"] + source["dropped"], sent + 1)
+
+
+class Silence(unittest.TestCase):
+    def test_a_broker_that_accepts_and_says_nothing_holds_nothing_up(self):
+        world = World()
+        self.addCleanup(world.close)
+        with socket.create_server(("127.0.0.1", world.port)) as silent:
+            device = world.device()
+            device.start().wait_ready()
+            silent.settimeout(10)
+            connection, _ = silent.accept()
+            with connection:
+                connection.settimeout(10)
+                self.assertEqual(connection.recv(1), b"\x10")  # CONNECT came; no CONNACK
+                for _ in range(20):
+                    began = time.monotonic()
+                    status = device.status()
+                    self.assertLess(time.monotonic() - began, 1)
+                    self.assertFalse(status["link"]["up"])
+            self.assertEqual(device.stop(), 0)
+
+
+@unittest.skipUnless(shutil.which("faketime"), "needs faketime (Debian: faketime)")
+class Clock(WorldTest):
+    def setUp(self):
+        self.world = World()
+        self.addCleanup(self.world.close)
+        self.world.start_broker().start_hub()
+        self.device = self.world.device()
+        self.device.start(wrap=("faketime", "-f", "@1970-01-01 00:01:00")).wait_up()
+        self.generation = 0
+
+    def test_a_board_in_1970_works_and_the_hub_knows_when_it_was(self):
+        self.deploy(STEADY)
+        wait_until("events have come", 20, lambda: self.world.db(
+            "SELECT count(*) FROM event WHERE reason = 'Available'")[0][0] == 1)
+        now = time.time() * 1000
+        for (t,) in self.world.db("SELECT ts_ms FROM event"):
+            self.assertLess(abs(t - now), 120_000)
+        state = json.dumps(self.device.status())
+        self.assertIn('"clock"', state)
+
+
+if __name__ == "__main__":
+    main()
