@@ -1,12 +1,11 @@
 """A full disk, a broker that says nothing, a clock that was never set."""
-import json
 import os
 import shutil
 import socket
 import time
 import unittest
 
-from skerry_test import World, WorldTest, main, pod, wait_until
+from skerry_test import SANITIZED, World, WorldTest, main, pod, wait_until
 
 STEADY = pod("steady", "/bin/sh", "-c", "echo up; exec sleep 1000")
 
@@ -103,6 +102,7 @@ class Silence(unittest.TestCase):
 
 
 @unittest.skipUnless(shutil.which("faketime"), "needs faketime (Debian: faketime)")
+@unittest.skipIf(SANITIZED, "faketime's preload does not go with AddressSanitizer")
 class Clock(WorldTest):
     def setUp(self):
         self.world = World()
@@ -119,8 +119,7 @@ class Clock(WorldTest):
         now = time.time() * 1000
         for (t,) in self.world.db("SELECT ts_ms FROM event"):
             self.assertLess(abs(t - now), 120_000)
-        state = json.dumps(self.device.status())
-        self.assertIn('"clock"', state)
+        self.assertEqual(self.device.status()["clock"], "unset")
 
 
 if __name__ == "__main__":
