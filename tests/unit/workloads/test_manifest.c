@@ -1,0 +1,206 @@
+#include "workloads/manifest.h"
+
+#include "base/text.h"
+#include "tests/check.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define DIGEST "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+/* A pod whose only container has `more` beside what it needs; `spec` comes beside containers. */
+static const char *pod_with(const char *more, const char *spec)
+{
+	static char text[8192];
+	snprintf(text, sizeof text,
+		 "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":\"p\"},"
+		 "\"spec\":{%s\"containers\":[{\"name\":\"c\",\"image\":\"x@" DIGEST "\"%s}]}}",
+		 spec, more);
+	return text;
+}
+
+static enum err read(const char *text, enum manifest_use use, struct pod **out, struct why *why)
+{
+	struct json *j;
+	assert_ok(json_parse(bytes_of(text), &j, why));
+	enum err e = manifest_read(j, use, out, why);
+	json_free(j);
+	return e;
+}
+
+static struct pod *pod_of(const char *text)
+{
+	struct why why = { "" };
+	struct pod *p = NULL;
+	if (read(text, MANIFEST_BOARD, &p, &why))
+		fail_msg("%s", why.text);
+	return p;
+}
+
+static void assert_refused(const char *text, const char *reason)
+{
+	struct why why = { "" };
+	struct pod *p = NULL;
+	enum err e = read(text, MANIFEST_BOARD, &p, &why);
+	if (!e)
+		pod_free(p);
+	assert_err(ERR_INVALID, e);
+	if (!text_starts(why.text, reason))
+		fail_msg("\"%s\" does not begin with \"%s\"", why.text, reason);
+}
+
+static void defaults_are_kubernetes(void **state)
+{
+	struct pod *p = pod_of(pod_with(",\"readinessProbe\":{\"tcpSocket\":{\"port\":80}}", ""));
+	const struct container_spec *c = &p->containers[0];
+	const struct probe_spec *probe = &c->probes[PROBE_READINESS];
+	(void)state;
+	assert_string_equal(p->name, "p");
+	assert_int_equal(p->restart, RESTART_ALWAYS);
+	assert_int_equal(p->grace_ms, 30000);
+	assert_string_equal(c->image_digest, DIGEST);
+	assert_null(c->command[0]);
+	assert_int_equal(c->limits.memory_bytes, 0);
+	assert_int_equal(c->limits.pids, PIDS_PER_WORKLOAD);
+	assert_int_equal(probe->period_ms, 10000);
+	assert_int_equal(probe->timeout_ms, 1000);
+	assert_int_equal(probe->success, 1);
+	assert_int_equal(probe->failure, 3);
+	assert_int_equal(c->probes[PROBE_LIVENESS].kind, PROBE_NONE);
+	pod_free(p);
+}
+
+static void requests_default_to_limits(void **state)
+{
+	struct pod *p = pod_of(
+		pod_with(",\"resources\":{\"limits\":{\"cpu\":\"200m\",\"memory\":\"16Mi\"}}", ""));
+	(void)state;
+	assert_int_equal(p->containers[0].limits.cpu_milli, 200);
+	assert_int_equal(p->containers[0].limits.cpu_request_milli, 200);
+	assert_int_equal(p->containers[0].limits.memory_bytes, 16 << 20);
+	assert_int_equal(p->containers[0].memory_request, 16 << 20);
+	pod_free(p);
+}
+
+static void a_number_is_a_quantity_too(void **state)
+{
+	struct pod *p = pod_of(
+		pod_with(",\"resources\":{\"limits\":{\"cpu\":0.5,\"memory\":1048576}}", ""));
+	(void)state;
+	assert_int_equal(p->containers[0].limits.cpu_milli, 500);
+	assert_int_equal(p->containers[0].limits.memory_bytes, 1 << 20);
+	pod_free(p);
+}
+
+static void what_is_wrong_is_refused_with_its_path(void **state)
+{
+	static const struct {
+		const char *more, *spec, *reason;
+	} bad[] = {
+		{ ",\"livenesProbe\":{}", "", "spec.containers[0].livenesProbe: " },
+		{ "", "\"nodeName\":\"n\",", "spec.nodeName: " },
+		{ "", "\"restartPolicy\":\"always\",", "spec.restartPolicy: " },
+		{ "", "\"terminationGracePeriodSeconds\":-1,",
+		  "spec.terminationGracePeriodSeconds: " },
+		{ "", "\"terminationGracePeriodSeconds\":\"5\",",
+		  "spec.terminationGracePeriodSeconds: " },
+		{ "", "\"hostNetwork\":false,", "spec.hostNetwork: " },
+		{ ",\"command\":\"/bin/sh\"", "", "spec.containers[0].command: " },
+		{ ",\"command\":[\"a\",1]", "", "spec.containers[0].command[1]: " },
+		{ ",\"workingDir\":\"relative\"", "", "spec.containers[0].workingDir: " },
+		{ ",\"workingDir\":\"/a/../b\"", "", "spec.containers[0].workingDir: " },
+		{ ",\"env\":[{\"name\":\"A=B\",\"value\":\"\"}]", "",
+		  "spec.containers[0].env[0].name: " },
+		{ ",\"env\":[{\"value\":\"x\"}]", "", "spec.containers[0].env[0]: " },
+		{ ",\"env\":[{\"name\":\"A\",\"valueFrom\":{}}]", "",
+		  "spec.containers[0].env[0].valueFrom: " },
+		{ ",\"resources\":{\"limits\":{\"memory\":\"64mb\"}}", "",
+		  "spec.containers[0].resources.limits.memory: " },
+		{ ",\"resources\":{\"limits\":{\"memory\":\"192\"}}", "",
+		  "spec.containers[0].resources.limits.memory: " },
+		{ ",\"resources\":{\"limits\":{\"memory\":\"1Mi\"},"
+		  "\"requests\":{\"memory\":\"2Mi\"}}",
+		  "", "spec.containers[0].resources: " },
+		{ ",\"resources\":{\"limits\":{\"nvidia.com/gpu\":\"1\"}}", "",
+		  "spec.containers[0].resources.limits.nvidia.com/gpu: " },
+		{ ",\"volumeMounts\":[{\"name\":\"v\",\"mountPath\":\"/v\"}]", "",
+		  "spec.containers[0].volumeMounts[0].name: " },
+		{ ",\"volumeMounts\":[{\"name\":\"v\",\"mountPath\":\"/proc/self\"}]",
+		  "\"volumes\":[{\"name\":\"v\",\"emptyDir\":{}}],",
+		  "spec.containers[0].volumeMounts[0].mountPath: " },
+		{ ",\"livenessProbe\":{\"tcpSocket\":{\"port\":0}}", "",
+		  "spec.containers[0].livenessProbe.tcpSocket.port: " },
+		{ ",\"livenessProbe\":{\"tcpSocket\":{\"port\":1},\"exec\":{\"command\":[\"a\"]}}",
+		  "", "spec.containers[0].livenessProbe.exec: " },
+		{ ",\"livenessProbe\":{\"tcpSocket\":{\"port\":1},\"successThreshold\":2}", "",
+		  "spec.containers[0].livenessProbe" },
+		{ ",\"startupProbe\":{\"httpGet\":{\"port\":1,\"path\":\"/ HTTP/1.0\\r\\n\"}}", "",
+		  "spec.containers[0].startupProbe.httpGet: " },
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+		assert_refused(pod_with(bad[i].more, bad[i].spec), bad[i].reason);
+}
+
+static void names_are_labels(void **state)
+{
+	static const char *const bad[] = { "", "A", "a_b", "-a", "a-", "a.b", "../a", "a/b" };
+	char text[512];
+	(void)state;
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		snprintf(text, sizeof text,
+			 "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":\"%s\"},"
+			 "\"spec\":{\"containers\":[{\"name\":\"c\",\"image\":\"" DIGEST "\"}]}}",
+			 bad[i]);
+		assert_refused(text, "metadata.name: ");
+	}
+}
+
+static void only_a_desk_knows_folders(void **state)
+{
+	static const char folder[] =
+		"{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":\"p\"},"
+		"\"spec\":{\"containers\":[{\"name\":\"c\",\"image\":\"./folder\"}]}}";
+	struct pod *p = NULL;
+	(void)state;
+	assert_ok(read(folder, MANIFEST_DESK, &p, NULL));
+	pod_free(p);
+	assert_refused(folder, "spec.containers[0].image: ");
+}
+
+static void what_is_ignored_is_told_by_its_path(void **state)
+{
+	struct pod *p = pod_of(pod_with(",\"imagePullPolicy\":\"Always\",\"ports\":[]", ""));
+	(void)state;
+	assert_int_equal(p->ignored_count, 2);
+	assert_string_equal(p->ignored[0], "spec.containers[0].imagePullPolicy");
+	assert_string_equal(p->ignored[1], "spec.containers[0].ports");
+	pod_free(p);
+}
+
+static void equal_manifests_have_equal_digests(void **state)
+{
+	struct pod *a = pod_of(pod_with("", "")), *b = pod_of(pod_with("", "")),
+		   *c = pod_of(pod_with(",\"args\":[\"x\"]", ""));
+	(void)state;
+	assert_string_equal(a->digest, b->digest);
+	assert_string_not_equal(a->digest, c->digest);
+	pod_free(a);
+	pod_free(b);
+	pod_free(c);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(defaults_are_kubernetes),
+		cmocka_unit_test(requests_default_to_limits),
+		cmocka_unit_test(a_number_is_a_quantity_too),
+		cmocka_unit_test(what_is_wrong_is_refused_with_its_path),
+		cmocka_unit_test(names_are_labels),
+		cmocka_unit_test(only_a_desk_knows_folders),
+		cmocka_unit_test(what_is_ignored_is_told_by_its_path),
+		cmocka_unit_test(equal_manifests_have_equal_digests),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
