@@ -41,7 +41,6 @@ static void take_point(struct ingest_source *s, struct point *p, struct letter_c
 {
 	struct ingest *g = s->ingest;
 	struct why why;
-	bool was_empty = ingest_is_empty(g);
 	if (!may_pass(s, clock_now_ms())) {
 		s->dropped++;
 		return;
@@ -67,7 +66,7 @@ static void take_point(struct ingest_source *s, struct point *p, struct letter_c
 		return;
 	}
 	s->points++;
-	if (was_empty)
+	if (g->gather.points == 1)
 		g->on_points(g->owner);
 }
 

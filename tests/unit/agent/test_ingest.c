@@ -322,6 +322,7 @@ static void where_room_is_made_nothing_is_dropped(void **state)
 	assert_int_equal(f->full, 1);
 	assert_int_equal(source(f, "cam/main")->dropped, 0);
 	assert_int_equal(f->ingest.gather.points, 1);
+	assert_int_equal(f->told, 2); /* or it would lie there until the next flush */
 }
 
 static void a_flood_of_datagrams_is_dropped_and_counted(void **state)
