@@ -161,14 +161,14 @@ static void add_features(struct json *j, struct agent *a)
 	json_set(j, "features", f);
 }
 
-static void add_buffer(struct json *j, const struct agent *a)
+static void add_buffer(struct json *j, struct agent *a)
 {
 	static const char *const names[] = {
 		[LETTER_EVENT] = "event", [LETTER_LOG] = "log", [LETTER_TELEMETRY] = "tele"
 	};
 	struct json *b = json_new_object(), *dropped = json_new_object();
 	struct store_total t;
-	outbox_total(&a->outbox, &t);
+	outbox_waiting(&a->outbox, &t);
 	json_set_string(b, "buf", a->outbox.buf);
 	json_set_integer(b, "batches", t.letters);
 	json_set_integer(b, "bytes", t.bytes);

@@ -5,8 +5,7 @@
  * opened: cgroup v2, v1, or v1 for limits with v2 beside it for killing. Each
  * workload is one leaf; inner groups hold no process.
  *
- * Implementation: ports/linux/cgroup_linux.c with cgroup_probe.c. Fake:
- * tests/fakes/cgroup_fake.c.
+ * Implementation: ports/linux/cgroup_linux.c with cgroup_probe.c.
  */
 #pragma once
 

@@ -2,7 +2,7 @@
  * clock - the time that passes and the time on the wall.
  *
  * Everything that waits uses the first; the second only stands in messages.
- * Implementations: ports/linux/clock_linux.c, tests/fakes/clock_fake.c.
+ * Implementations: ports/linux/clock_linux.c, tests/unit/sync/clock_fake.c.
  */
 #pragma once
 

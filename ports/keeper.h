@@ -7,7 +7,7 @@
  * opens the folder later finds the workload, or how it ended.
  *
  * Implementation: ports/linux/keeper_socket.c; the program itself is
- * workloads/keeper. Fake: tests/fakes/keeper_fake.c.
+ * workloads/keeper.
  */
 #pragma once
 

@@ -9,7 +9,7 @@
  * published again by the caller.
  *
  * Implementation: ports/linux/mqtt_mosquitto.c, the only file that sees
- * libmosquitto. Fake: tests/fakes/mqtt_fake.c.
+ * libmosquitto. Fake: tests/unit/sync/mqtt_fake.c.
  */
 #pragma once
 

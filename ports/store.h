@@ -6,8 +6,7 @@
  * promised is on the medium when it returns, or when the store_commit() that
  * follows store_begin() returns: whole or not at all.
  *
- * Implementations: ports/linux/store_sql.c, tests/fakes/store_memory.c. Both
- * pass tests/contract/test_store.c.
+ * Implementation: ports/linux/store_sql.c.
  */
 #pragma once
 
@@ -24,6 +23,9 @@ enum {
 	STORE_KEY_MAX = 160,
 	DEAD_LETTERS_MAX = 64, /* refused by the hub, kept to be looked at */
 };
+
+/* No letter has a higher one. */
+static const int64_t STORE_SEQ_MAX = ((int64_t)1 << 48) - 1;
 
 struct letter {
 	int64_t seq; /* rises with every append, never used again */
@@ -69,6 +71,10 @@ enum err store_drop(struct store *s, int64_t from, int64_t to, int64_t *out_drop
 
 /* Move a letter to the bounded table of those that the hub refused. */
 enum err store_bury(struct store *s, int64_t seq, const char *reason, struct why *why);
+
+/* Letters and bytes of every class with a seq in [from, to]; oldest_ms stays 0. */
+enum err store_sum(struct store *s, int64_t from, int64_t to, struct store_total *out,
+		   struct why *why);
 
 /* Without reading the medium. */
 void store_total(const struct store *s, enum letter_class class, struct store_total *out);

@@ -54,5 +54,5 @@ enum err outbox_settle(struct outbox *o, struct why *why);
 /* The hub refuses a letter for good. */
 enum err outbox_refuse(struct outbox *o, int64_t seq, const char *reason, struct why *why);
 
-/* Letters and bytes in all. */
-void outbox_total(const struct outbox *o, struct store_total *out);
+/* What the cloud does not have yet: without what is acknowledged and still lies there. */
+void outbox_waiting(struct outbox *o, struct store_total *out);

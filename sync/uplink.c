@@ -13,8 +13,6 @@
 
 enum { PLACES = UPLINK_WINDOW + UPLINK_WINDOW_EVENTS, BOOT_SHIFT = 8 };
 
-static const int64_t SEQ_MAX = (int64_t)1 << 47;
-
 uint32_t uplink_boot_flags(void)
 {
 	char boot[BOOT_ID_SIZE];
@@ -136,7 +134,7 @@ static enum err next_of(struct uplink *u, enum letter_class class, struct letter
 	int64_t *at;
 	enum err e;
 	do {
-		e = store_next(u->outbox->store, class, *live, SEQ_MAX, out);
+		e = store_next(u->outbox->store, class, *live, STORE_SEQ_MAX, out);
 		at = live;
 		if (e == ERR_NOT_FOUND) {
 			e = store_next(u->outbox->store, class, *back, u->live_from, out);

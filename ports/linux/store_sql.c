@@ -48,7 +48,7 @@ static int64_t id_of(enum letter_class class, int64_t seq)
 
 static int64_t seq_of(int64_t id)
 {
-	return id & (((int64_t)1 << CLASS_SHIFT) - 1);
+	return id & STORE_SEQ_MAX;
 }
 
 static enum err prepare_all(struct store *s, struct why *why)
@@ -428,6 +428,23 @@ enum err store_bury(struct store *s, int64_t seq, const char *reason, struct why
 	e = store_commit(s, why);
 	if (!e && s->buried < DEAD_LETTERS_MAX)
 		s->buried++;
+	return e;
+}
+
+enum err store_sum(struct store *s, int64_t from, int64_t to, struct store_total *out,
+		   struct why *why)
+{
+	*out = (struct store_total){ 0 };
+	if (to >= s->next_seq)
+		to = s->next_seq - 1;
+	enum err e = OK;
+	for (enum letter_class c = 0; !e && from <= to && c < LETTER_CLASSES; c++) {
+		struct store_total one = { 0 };
+		if (s->totals[c].letters)
+			e = sum_range(s, id_of(c, from), id_of(c, to), &one, why);
+		out->letters += one.letters;
+		out->bytes += one.bytes;
+	}
 	return e;
 }
 

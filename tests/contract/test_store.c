@@ -232,6 +232,28 @@ static void dropping_is_for_every_class(void **state)
 	assert_string_equal(bodies(f, LETTER_TELEMETRY), "a d");
 }
 
+static void assert_sum(struct fixture *f, int64_t from, int64_t to, int64_t letters, int64_t bytes)
+{
+	struct store_total t;
+	assert_ok(store_sum(f->store, from, to, &t, NULL));
+	assert_int_equal(t.letters, letters);
+	assert_int_equal(t.bytes, bytes);
+	assert_int_equal(t.oldest_ms, 0);
+}
+
+static void a_sum_is_of_every_class(void **state)
+{
+	struct fixture *f = *state;
+	append(f, LETTER_TELEMETRY, "a");
+	append(f, LETTER_EVENT, "bc");
+	append(f, LETTER_LOG, "def");
+	assert_sum(f, 1, 3, 3, 6);
+	assert_sum(f, 2, 2, 1, 2);
+	assert_sum(f, 3, INT64_MAX, 1, 3);
+	assert_sum(f, 4, 9, 0, 0);
+	assert_sum(f, 3, 1, 0, 0);
+}
+
 static void dropping_what_is_not_there_drops_nothing(void **state)
 {
 	struct fixture *f = *state;
@@ -517,6 +539,7 @@ int main(void)
 		STORE_TEST(a_class_is_read_oldest_first),
 		STORE_TEST(a_range_has_its_end_and_not_its_beginning),
 		STORE_TEST(dropping_is_for_every_class),
+		STORE_TEST(a_sum_is_of_every_class),
 		STORE_TEST(dropping_what_is_not_there_drops_nothing),
 		STORE_TEST(a_range_may_reach_past_all_letters),
 		STORE_TEST(totals_follow_everything),

@@ -155,20 +155,38 @@ static void nobody_needs_to_listen(void **state)
 	assert_counts(f, 0, 1, 0);
 }
 
-static void totals_are_of_all_classes(void **state)
+static void assert_waiting(struct fixture *f, int64_t letters, int64_t oldest_ms)
+{
+	struct store_total t;
+	outbox_waiting(&f->outbox, &t);
+	assert_int_equal(t.letters, letters);
+	assert_int_equal(t.bytes, letters * BODY);
+	assert_int_equal(t.oldest_ms, oldest_ms);
+}
+
+static void letters_of_all_classes_wait(void **state)
 {
 	struct fixture *f = *state;
-	struct store_total t;
-	outbox_total(&f->outbox, &t);
-	assert_int_equal(t.letters, 0);
-	assert_int_equal(t.oldest_ms, 0);
+	assert_waiting(f, 0, 0);
 	add(f, LETTER_TELEMETRY);
 	add(f, LETTER_EVENT);
 	add(f, LETTER_LOG);
-	outbox_total(&f->outbox, &t);
-	assert_int_equal(t.letters, 3);
-	assert_int_equal(t.bytes, 3 * BODY);
-	assert_int_equal(t.oldest_ms, 7);
+	assert_waiting(f, 3, 7);
+}
+
+static void what_is_acknowledged_waits_no_more(void **state)
+{
+	struct fixture *f = *state;
+	add_many(f, LETTER_TELEMETRY, 5);
+	add(f, LETTER_EVENT);
+	outbox_acknowledge(&f->outbox, 2, 4);
+	assert_waiting(f, 3, 7);
+	outbox_acknowledge(&f->outbox, 4, 4); /* told twice, taken once */
+	outbox_acknowledge(&f->outbox, 1, 3);
+	assert_waiting(f, 2, 7);
+	outbox_acknowledge(&f->outbox, 5, 1000);
+	assert_waiting(f, 0, 0);
+	assert_counts(f, 1, 0, 5);
 }
 
 static void the_quota_is_filled_to_the_last_byte(void **state)
@@ -336,6 +354,21 @@ static void neighbouring_ranges_become_one(void **state)
 	assert_false(outbox_is_acknowledged(&f->outbox, 6));
 }
 
+static void ranges_that_overlap_become_one(void **state)
+{
+	struct fixture *f = *state;
+	outbox_acknowledge(&f->outbox, 10, 12);
+	outbox_acknowledge(&f->outbox, 20, 22);
+	outbox_acknowledge(&f->outbox, 30, 32);
+	assert_int_equal(f->outbox.ack_count, 3);
+	outbox_acknowledge(&f->outbox, 12, 29);
+	assert_int_equal(f->outbox.ack_count, 1);
+	assert_false(outbox_is_acknowledged(&f->outbox, 9));
+	assert_true(outbox_is_acknowledged(&f->outbox, 10));
+	assert_true(outbox_is_acknowledged(&f->outbox, 32));
+	assert_false(outbox_is_acknowledged(&f->outbox, 33));
+}
+
 static void what_was_never_sent_may_be_acknowledged_without_harm(void **state)
 {
 	struct fixture *f = *state;
@@ -435,7 +468,9 @@ int main(void)
 		OUTBOX_TEST(what_was_added_is_on_flash),
 		OUTBOX_TEST(each_addition_is_told),
 		OUTBOX_TEST(nobody_needs_to_listen),
-		OUTBOX_TEST(totals_are_of_all_classes),
+		OUTBOX_TEST(letters_of_all_classes_wait),
+		OUTBOX_TEST(what_is_acknowledged_waits_no_more),
+		OUTBOX_TEST(ranges_that_overlap_become_one),
 		OUTBOX_TEST(the_quota_is_filled_to_the_last_byte),
 		OUTBOX_TEST(the_oldest_telemetry_gives_way_to_new),
 		OUTBOX_TEST(telemetry_gives_way_before_logs),
