@@ -145,6 +145,9 @@ class Bounds(WorldTest):
     def test_a_full_outbox_gives_up_the_oldest_telemetry_and_says_how_much(self):
         image = self.push_actor()
         self.deploy(actor_pod("sampler", "sample", 0, 30000, image=image))
+        # What the hub has without the board knowing it would be counted twice below.
+        wait_until("the samples are sent", 30, lambda: self.world.rows("made") == 30000)
+        self.world.wait_drained(self.device)
         self.world.stop_broker()
         # Incompressible strings fill 256 KiB quickly.
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
