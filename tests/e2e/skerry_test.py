@@ -480,7 +480,7 @@ class WorldTest(unittest.TestCase):
 
 
 def skip(reason):
-    print(f"SKIPPED: {reason}")
+    print(f"skipped: {reason}")
     sys.exit(SKIPPED)
 
 
