@@ -420,7 +420,7 @@ class World:
             d.clean()
         for part in (self.hub, self.broker):
             if part and part.is_alive():
-                part.kill()
+                part.end()
         if self.relay:
             self.relay.close()
         complaints = []
