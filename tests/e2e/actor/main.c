@@ -102,7 +102,7 @@ static int talk(long count)
 {
 	for (long i = 1; i <= count; i++)
 		printf("line %ld\n", i);
-	fprintf(stderr, "all said\n");
+	printf("all said\n"); /* one stream: between two there is no order */
 	while (!stopping)
 		pause_ms(50);
 	return 0;
