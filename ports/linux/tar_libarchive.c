@@ -125,12 +125,11 @@ enum err tar_add(struct tar_writer *w, const struct tar_entry *v, struct why *wh
 	};
 	if (v->kind > ENTRY_SYMLINK)
 		return why_set(why, ERR_INVALID, "%s: neither file, folder nor link", v->path);
-	archive_entry_clear(w->entry);
+	archive_entry_clear(w->entry); /* and no time: the same content, the same digest */
 	archive_entry_set_pathname(w->entry, v->path);
 	archive_entry_set_filetype(w->entry, types[v->kind]);
 	archive_entry_set_perm(w->entry, (__LA_MODE_T)v->mode);
 	archive_entry_set_size(w->entry, v->kind == ENTRY_FILE ? v->size : 0);
-	archive_entry_set_mtime(w->entry, 0, 0);
 	archive_entry_set_uid(w->entry, 0);
 	archive_entry_set_gid(w->entry, 0);
 	if (v->kind == ENTRY_SYMLINK)
