@@ -1,5 +1,6 @@
 #include "workloads/image.h"
 
+#include "base/architecture.h"
 #include "base/scoped.h"
 #include "base/text.h"
 #include "ports/file.h"
@@ -7,7 +8,6 @@
 
 #include <fcntl.h>
 #include <stdio.h>
-#include <sys/utsname.h>
 
 enum { IMAGE_PATH_MAX = 160 + 96 };
 
@@ -93,20 +93,6 @@ static enum err check_manifest(const struct json *m, struct why *why)
 	return check_layers(json_member(m, "layers"), why);
 }
 
-static const char *our_architecture(void)
-{
-	static const char *const names[][2] = {
-		{ "x86_64", "amd64" }, { "aarch64", "arm64" },   { "armv7l", "arm" },
-		{ "armv6l", "arm" },   { "riscv64", "riscv64" },
-	};
-	struct utsname u;
-	uname(&u);
-	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-		if (strcmp(u.machine, names[i][0]) == 0)
-			return names[i][1];
-	return "unknown";
-}
-
 static enum err check_config(const struct images *i, const char *digest, struct why *why)
 {
 	struct json *config;
@@ -114,9 +100,9 @@ static enum err check_config(const struct images *i, const char *digest, struct 
 	if (e)
 		return e;
 	const char *architecture = json_string(json_member(config, "architecture"));
-	if (architecture && strcmp(architecture, our_architecture()) != 0)
+	if (architecture && strcmp(architecture, architecture_ours()) != 0)
 		e = why_set(why, ERR_INVALID, "image: it is for %.20s, this board is %s",
-			    architecture, our_architecture());
+			    architecture, architecture_ours());
 	json_free(config);
 	return e;
 }

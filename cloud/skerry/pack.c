@@ -1,7 +1,9 @@
 #include "cloud/skerry/pack.h"
 
+#include "base/architecture.h"
 #include "base/limits.h"
 #include "base/scoped.h"
+#include "base/text.h"
 #include "ports/digest.h"
 #include "ports/file.h"
 #include "ports/json.h"
@@ -12,7 +14,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
-#include <sys/utsname.h>
 
 enum { DEPTH_MAX = 48 };
 
@@ -28,28 +29,55 @@ static enum err fail(struct why *why, const char *verb, const char *path)
 
 /* --- the layer --- */
 
-static enum err add_file_content(struct tar_writer *w, const char *path, struct why *why)
+/* A layer that is being written, and which machine its programs are for. */
+struct packing {
+	struct tar_writer *tar;
+	const char *architecture; /* NULL: no program yet */
+	char program[PATH_LIMIT]; /* that said so */
+};
+
+static enum err note_program(struct packing *p, const char *path, struct bytes head,
+			     struct why *why)
+{
+	const char *architecture = architecture_of_elf(head);
+	if (!architecture)
+		return OK;
+	if (p->architecture && strcmp(p->architecture, architecture) != 0)
+		return why_set(why, ERR_INVALID,
+			       "%s is for %s, but %s for %s: an image is for one architecture;"
+			       " chmod -x what is not run",
+			       path, architecture, p->program, p->architecture);
+	p->architecture = architecture;
+	text_copy(p->program, sizeof p->program, bytes_of(path));
+	return OK;
+}
+
+static enum err add_file_content(struct packing *p, const char *path, bool is_program,
+				 struct why *why)
 {
 	static char block[64 * 1024];
 	SCOPED_FD fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return fail(why, "open", path);
-	for (;;) {
+	for (bool is_head = true;; is_head = false) {
 		ssize_t n = read(fd, block, sizeof block);
 		if (n < 0)
 			return fail(why, "read", path);
 		if (n == 0)
 			return OK;
-		enum err e = tar_add_content(w, (struct bytes){ block, (size_t)n }, why);
+		const struct bytes part = { block, (size_t)n };
+		enum err e = is_head && is_program ? note_program(p, path, part, why) : OK;
+		if (!e)
+			e = tar_add_content(p->tar, part, why);
 		if (e)
 			return e;
 	}
 }
 
-static enum err add_folder(struct tar_writer *w, const char *path, const char *name, int depth,
+static enum err add_folder(struct packing *p, const char *path, const char *name, int depth,
 			   struct why *why);
 
-static enum err add_entry(struct tar_writer *w, const char *path, const char *name, int depth,
+static enum err add_entry(struct packing *p, const char *path, const char *name, int depth,
 			  struct why *why) // NOLINT(misc-no-recursion)
 {
 	char link[PATH_LIMIT];
@@ -64,22 +92,22 @@ static enum err add_entry(struct tar_writer *w, const char *path, const char *na
 		link[n] = '\0';
 		entry.kind = ENTRY_SYMLINK;
 		entry.link = link;
-		return tar_add(w, &entry, why);
+		return tar_add(p->tar, &entry, why);
 	}
 	if (S_ISDIR(st.st_mode)) {
 		entry.kind = ENTRY_FOLDER;
-		enum err e = tar_add(w, &entry, why);
-		return e ? e : add_folder(w, path, name, depth + 1, why);
+		enum err e = tar_add(p->tar, &entry, why);
+		return e ? e : add_folder(p, path, name, depth + 1, why);
 	}
 	if (!S_ISREG(st.st_mode))
 		return why_set(why, ERR_INVALID, "%s is neither file, folder nor link", path);
 	entry.kind = ENTRY_FILE;
 	entry.size = st.st_size;
-	enum err e = tar_add(w, &entry, why);
-	return e ? e : add_file_content(w, path, why);
+	enum err e = tar_add(p->tar, &entry, why);
+	return e ? e : add_file_content(p, path, st.st_mode & 0111u, why);
 }
 
-static enum err add_folder(struct tar_writer *w, const char *path, const char *name, int depth,
+static enum err add_folder(struct packing *p, const char *path, const char *name, int depth,
 			   struct why *why) // NOLINT(misc-no-recursion)
 {
 	struct dirent **entries;
@@ -97,7 +125,7 @@ static enum err add_folder(struct tar_writer *w, const char *path, const char *n
 			snprintf(inner, sizeof inner, "%s/%s", path, entry);
 			snprintf(inner_name, sizeof inner_name, "%s%s%s", name, *name ? "/" : "",
 				 entry);
-			e = add_entry(w, inner, inner_name, depth, why);
+			e = add_entry(p, inner, inner_name, depth, why);
 		}
 		free(entries[i]);
 	}
@@ -150,23 +178,10 @@ static enum err put_document(const struct blobs *b, struct json *j, char digest[
 	return blobs_put(b, bytes_of(text), digest, why);
 }
 
-static const char *architecture(void)
-{
-	static struct utsname u;
-	uname(&u);
-	if (strcmp(u.machine, "x86_64") == 0)
-		return "amd64";
-	if (strcmp(u.machine, "aarch64") == 0)
-		return "arm64";
-	return strncmp(u.machine, "arm", 3) == 0 ? "arm" : u.machine;
-}
-
-/* Which machine is it for? What the first ELF file in it says would be better;
- * a folder that was made here is taken for here. */
-static struct json *make_config(const char *layer_digest)
+static struct json *make_config(const char *architecture, const char *layer_digest)
 {
 	struct json *j = json_new_object(), *rootfs = json_new_object(), *ids = json_new_array();
-	json_set_string(j, "architecture", architecture());
+	json_set_string(j, "architecture", architecture);
 	json_set_string(j, "os", "linux");
 	json_set(j, "config", json_new_object());
 	json_push(ids, json_new_string(layer_digest));
@@ -176,22 +191,25 @@ static struct json *make_config(const char *layer_digest)
 	return j;
 }
 
-static enum err pack_layer(const char *folder, const char *scratch, struct why *why)
+/* A folder of scripts alone is taken to be for the machine that it was made on. */
+static enum err pack_layer(const char *folder, const char *scratch, const char **out_architecture,
+			   struct why *why)
 {
-	struct tar_writer *w;
-	enum err e = tar_write(scratch, &w, why);
+	struct packing p = { 0 };
+	enum err e = tar_write(scratch, &p.tar, why);
 	if (e)
 		return e;
-	e = add_folder(w, folder, "", 0, why);
-	enum err ended = tar_finish(w, e ? NULL : why);
+	e = add_folder(&p, folder, "", 0, why);
+	*out_architecture = p.architecture ? p.architecture : architecture_ours();
+	enum err ended = tar_finish(p.tar, e ? NULL : why);
 	return e ? e : ended;
 }
 
-static enum err finish_image(const struct blobs *b, const char *diff_id, int64_t layer_size,
+static enum err finish_image(const struct blobs *b, struct json *config, int64_t layer_size,
 			     struct packed *out, struct why *why)
 {
 	int64_t config_size, manifest_size;
-	enum err e = put_document(b, make_config(diff_id), out->config, &config_size, why);
+	enum err e = put_document(b, config, out->config, &config_size, why);
 	if (e)
 		return e;
 	struct json *m = json_new_object(), *layers = json_new_array();
@@ -209,16 +227,17 @@ static enum err pack_plain(const char *folder, const struct blobs *b, struct pac
 			   struct why *why)
 {
 	char scratch[PATH_LIMIT], diff_id[DIGEST_SIZE];
+	const char *architecture;
 	int64_t size;
 	snprintf(scratch, sizeof scratch, "%s/layer.tmp", b->path);
-	enum err e = pack_layer(folder, scratch, why);
+	enum err e = pack_layer(folder, scratch, &architecture, why);
 	if (!e)
 		e = tar_digest(scratch, diff_id, why);
 	if (!e)
 		e = put_file(b, scratch, out->layers[0], &size, why);
 	unlink(scratch);
 	out->layer_count = 1;
-	return e ? e : finish_image(b, diff_id, size, out, why);
+	return e ? e : finish_image(b, make_config(architecture, diff_id), size, out, why);
 }
 
 /* --- OCI image layouts --- */

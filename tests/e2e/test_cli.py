@@ -209,6 +209,27 @@ class Files(Alone):
         done = self.run_it(0, "validate", "-f", "pod.yaml", "-o", "json")
         jsonschema.validate(json.loads(done.stdout), schema("validate"))
 
+    def test_pack_says_for_which_machine(self):
+        for name, machine in (("one", 183), ("two", 40)):
+            path = os.path.join(self.world.folder, "image", name)
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with open(path, "wb") as f:
+                f.write(b"\177ELF\2\1\1" + bytes(11) + machine.to_bytes(2, "little"))
+            os.chmod(path, 0o755)
+        done = self.run_it(2, "pack", "image", says="an image is for one architecture")
+        self.assertIn("two is for arm, but image/one for arm64", done.stderr)
+        os.chmod(path, 0o644)
+        self.run_it(0, "pack", "image", "-o", "layout")
+
+        def blob(descriptor):
+            name = descriptor["digest"].replace(":", "/")
+            with open(os.path.join(self.world.folder, "layout/blobs", name)) as f:
+                return json.load(f)
+
+        with open(os.path.join(self.world.folder, "layout/index.json")) as f:
+            manifest = blob(json.load(f)["manifests"][0])
+        self.assertEqual(blob(manifest["config"])["architecture"], "arm64")
+
     def test_pack_answers_a_digest_that_depends_on_the_content_alone(self):
         self.world.write("image/hello", "hello\n")
         first = self.run_it(0, "pack", "image").stdout
