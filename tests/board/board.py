@@ -42,18 +42,20 @@ def make_disk(path, mib, folder=None):
     return path
 
 
-def make_program_disk(path, arch):
-    """The static build of `arch`, stripped: bin/ on the board's first disk."""
+def make_program_disk(path, arch, tests=False):
+    """The static build of `arch`, stripped: bin/, examples/ and, if wanted, tests/."""
     build = os.path.join(ROOT, "build", f"static-{arch}")
     strip = {"amd64": "x86_64-linux-gnu", "arm64": "aarch64-linux-gnu",
              "armhf": "arm-linux-gnueabihf"}[arch] + "-strip"
+    programs = glob.glob(f"{build}/bin/skerry*") + (
+        glob.glob(f"{build}/tests/contract.*") + glob.glob(f"{build}/tests/fault.*") if tests else [])
     with tempfile.TemporaryDirectory() as folder:
-        os.mkdir(os.path.join(folder, "bin"))
-        for program in glob.glob(os.path.join(build, "bin", "skerry*")):
-            to = os.path.join(folder, "bin", os.path.basename(program))
+        for program in programs:
+            to = os.path.join(folder, os.path.relpath(program, build))
+            os.makedirs(os.path.dirname(to), exist_ok=True)
             subprocess.run([strip, "-o", to, program], check=True)
         shutil.copytree(os.path.join(build, "examples"), os.path.join(folder, "examples"))
-        return make_disk(path, 16, folder)
+        return make_disk(path, 64 if tests else 16, folder)
 
 
 class Board:

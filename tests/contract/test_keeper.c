@@ -146,7 +146,9 @@ static int tear_down(void **state)
 static void start_limited(struct fixture *f, const char *script, int64_t memory_bytes)
 {
 	const struct cgroup_limits limits = { .memory_bytes = memory_bytes, .pids = 64 };
-	const struct keeper_options o = { KEEPER_PROGRAM, f->folder, f->telemetry_fd };
+	const char *elsewhere = getenv("SKERRY_KEEPER"); /* on a board it lies somewhere else */
+	const struct keeper_options o = { elsewhere ? elsewhere : KEEPER_PROGRAM, f->folder,
+					  f->telemetry_fd };
 	const struct keeper_hooks hooks = hooks_of(f);
 	assert_ok(cgroup_make(f->tree, LEAF, &limits, &f->launch.join, &f->why));
 	if (!f->launch.argv[0]) {

@@ -366,11 +366,11 @@ static void send_descriptors(int fd, size_t n)
 	struct msghdr m = { .msg_iov = &part,
 			    .msg_iovlen = 1,
 			    .msg_control = control,
-			    .msg_controllen = CMSG_SPACE(n * sizeof(int)) };
+			    .msg_controllen = (socklen_t)CMSG_SPACE(n * sizeof(int)) };
 	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
 	c->cmsg_level = SOL_SOCKET;
 	c->cmsg_type = SCM_RIGHTS;
-	c->cmsg_len = CMSG_LEN(n * sizeof(int));
+	c->cmsg_len = (socklen_t)CMSG_LEN(n * sizeof(int));
 	for (size_t i = 0; i < n; i++)
 		memcpy(CMSG_DATA(c) + i * sizeof(int), &fd, sizeof fd);
 	assert_int_equal(sendmsg(fd, &m, 0), 5);
