@@ -1,0 +1,110 @@
+"""What the tests of boards share: the cloud on this machine, a board beside it.
+
+The broker and the hub are real programs on loopback, as in tests/e2e; the board
+reaches them through QEMU's network. A BoardDevice is asked through the control port.
+"""
+import json
+import os
+import shlex
+import sys
+import tempfile
+import unittest
+
+from board import PATIENCE, ROOT, Board, facts_of, make_disk, make_program_disk
+
+sys.path.insert(0, os.path.join(ROOT, "tests/e2e"))
+os.environ.setdefault("SKERRY_BIN", os.path.join(ROOT, "build/release/bin"))
+
+import skerry_test  # noqa: E402
+from skerry_test import World, actor_pod, pod, wait_until  # noqa: E402, F401
+
+skerry_test.SLOW = PATIENCE
+HOST = "10.0.2.2"  # this machine, as QEMU's network shows it
+
+
+class BoardDevice(skerry_test.Device):
+    """skerryd on a board. What Device asks its socket, this asks the board's `skerry`."""
+
+    def __init__(self, world, board, settings):
+        self.world, self.board, self.name = world, board, "board-1"
+        self.settings = {"device": self.name, "broker": f"mqtt://{HOST}:{world.port}",
+                         "state_dir": "/data/skerry", "run_dir": "/run/skerry",
+                         "allow_host_image": "true", "telemetry_flush": "1s", **settings}
+
+    def start(self):
+        config = "".join(f"{k} = {v}\n" for k, v in self.settings.items())
+        self.board.check(f"cat >/run/skerryd.conf <<'X'\n{config}X\n"
+                         "skerryd --config /run/skerryd.conf >>/run/skerryd.log 2>&1 &\n"
+                         "echo $! >/run/skerryd.pid")
+        return self
+
+    def kill(self):
+        self.board.check("kill -9 $(cat /run/skerryd.pid); sleep 0.1")
+
+    def stop(self):
+        self.board.check("p=$(cat /run/skerryd.pid); kill $p; while [ -d /proc/$p ]; do sleep 0.1; done")
+
+    def log(self):
+        return self.board.check("cat /run/skerryd.log")
+
+    def ask(self, request, seconds=5):
+        argv = ["status"] if request["verb"] == "status" else ["logs", request["workload"]]
+        code, output = self.board.run(
+            "skerry --run-dir /run/skerry -o json " + shlex.join(argv) + " 2>/dev/null")
+        if code:
+            raise OSError(output)
+        return json.loads(output)
+
+    def clean(self):
+        pass
+
+
+class BoardTest(unittest.TestCase):
+    """`board` is the folder below boards/; options are those of Board."""
+
+    board_name = "qemu-arm64"
+    options = {}
+    settings = {}
+    flash_mib = 64
+
+    def setUp(self):
+        self.world = World()
+        self.addCleanup(self.world.close)
+        self.world.start_broker().start_hub()
+        self.arch = facts_of(self.board_name)["architecture"]
+        self.programs = make_program_disk(os.path.join(self.world.folder, "programs"), self.arch)
+        self.flash = make_disk(os.path.join(self.world.folder, "flash"), self.flash_mib)
+        self.board = None
+        self.generation = 0
+        self.power_on()
+
+    def power_on(self, **more):
+        """Boot with what is on the flash, and start the agent."""
+        if self.board:
+            self.board.close()
+        self.board = Board(self.board_name, self.world.folder, programs=self.programs,
+                           flash=self.flash, **{**self.options, **more})
+        self.addCleanup(self.board.close)
+        self.board.power_on()
+        self.board.check("mount -o ro /dev/vda /skerry && mount /dev/vdb /data")
+        self.device = BoardDevice(self.world, self.board, self.settings)
+        self.world.devices = [self.device]
+        self.device.start().wait_ready()
+
+    def push_actor(self):
+        folder = os.path.join(ROOT, "build", f"static-{self.arch}", "tests/actor-image")
+        return "actor@" + self.world.cli("push", folder, check=0).stdout.strip()
+
+    def deploy(self, *pods, phase="Available", seconds=30, **more):
+        self.generation += 1
+        self.world.send_desired(self.device, self.generation, list(pods), **more)
+        if phase:
+            self.device.wait_phase(phase, self.generation, seconds)
+
+
+def main():
+    tempfile.tempdir = os.path.join(ROOT, "build")  # disks want a real file system
+    for program in ("qemu-system-aarch64", "mosquitto_pub"):
+        if not skerry_test.shutil.which(program):
+            skerry_test.skip(f"needs {program}; boards/generic/install boards")
+    unittest.main(verbosity=2)
