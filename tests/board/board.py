@@ -48,7 +48,8 @@ def make_program_disk(path, arch, tests=False):
     strip = {"amd64": "x86_64-linux-gnu", "arm64": "aarch64-linux-gnu",
              "armhf": "arm-linux-gnueabihf"}[arch] + "-strip"
     programs = glob.glob(f"{build}/bin/skerry*") + (
-        glob.glob(f"{build}/tests/contract.*") + glob.glob(f"{build}/tests/fault.*") if tests else [])
+        [f for kind in ("contract", "fault", "board")
+         for f in glob.glob(f"{build}/tests/{kind}.*")] if tests else [])
     with tempfile.TemporaryDirectory() as folder:
         for program in programs:
             to = os.path.join(folder, os.path.relpath(program, build))

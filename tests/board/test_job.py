@@ -31,7 +31,7 @@ class Job(BoardTest):
 
 class JobWithCgroupV1(Job):
     options = {"cgroup": "v1"}
-    cgroup = "v1: memory cpu pids freezer"
+    cgroup = "v1: memory cpu pids"
 
 
 class JobWithBoth(Job):
@@ -41,7 +41,7 @@ class JobWithBoth(Job):
 
 class JobOnAnOldKernel(Job):
     options = {"kernel": "5.10"}
-    cgroup = "v2: memory cpu pids"
+    cgroup = "v2: memory cpu pids kill"
 
 
 class JobOnANewKernel(Job):
