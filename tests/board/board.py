@@ -12,6 +12,7 @@ import select
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -57,6 +58,29 @@ def make_program_disk(path, arch, tests=False):
             subprocess.run([strip, "-o", to, program], check=True)
         shutil.copytree(os.path.join(build, "examples"), os.path.join(folder, "examples"))
         return make_disk(path, 64 if tests else 16, folder)
+
+
+class Card:
+    """A file behind tests/board/card.py, which says what `cut` means. One for each boot."""
+
+    def __init__(self, image, cut, seed):
+        path = f"{image}.sock"
+        self.url = f"nbd:unix:{path}"
+        self.process = subprocess.Popen([sys.executable, os.path.join(ROOT, "tests/board/card.py"),
+                                         path, image, cut, str(seed)])
+        end = time.monotonic() + 10 * PATIENCE
+        while not os.path.exists(path):
+            if self.process.poll() is not None or time.monotonic() > end:
+                raise BoardError("the card does not listen")
+            time.sleep(0.01)
+
+    def wait(self):
+        """Until what the cut left of its cache is on the card."""
+        self.process.wait(10 * PATIENCE)
+
+    def close(self):
+        self.process.kill()
+        self.process.wait()
 
 
 class Board:

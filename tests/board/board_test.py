@@ -10,7 +10,7 @@ import sys
 import tempfile
 import unittest
 
-from board import PATIENCE, ROOT, Board, facts_of, make_disk, make_program_disk
+from board import PATIENCE, ROOT, Board, Card, facts_of, make_disk, make_program_disk
 
 sys.path.insert(0, os.path.join(ROOT, "tests/e2e"))
 os.environ.setdefault("SKERRY_BIN", os.path.join(ROOT, "build/release/bin"))
@@ -66,6 +66,7 @@ class BoardTest(unittest.TestCase):
     options = {}
     settings = {}
     flash_mib = 64
+    card = None  # or what a power cut does: tests/board/card.py
 
     def setUp(self):
         self.world = World()
@@ -82,8 +83,13 @@ class BoardTest(unittest.TestCase):
         """Boot with what is on the flash, and start the agent."""
         if self.board:
             self.board.close()
+        flash = self.flash
+        if self.card:
+            card = Card(self.flash, self.card, seed=1)
+            self.addCleanup(card.close)
+            flash = card.url
         self.board = Board(self.board_name, self.world.folder, programs=self.programs,
-                           flash=self.flash, **{**self.options, **more})
+                           flash=flash, **{**self.options, **more})
         self.addCleanup(self.board.close)
         self.board.power_on()
         self.board.check("mount -o ro /dev/vda /skerry && mount /dev/vdb /data")

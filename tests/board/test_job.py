@@ -1,4 +1,6 @@
 """The main job on an emulated board: deploy, sample, lose the network and the agent, lose nothing."""
+import time
+
 from board_test import BoardTest, actor_pod, main, pod, wait_until
 
 
@@ -51,6 +53,74 @@ class JobOnANewKernel(Job):
 class JobOnArmv7(Job):
     board_name = "qemu-armv7"
     options = {"memory": 64}
+
+
+class PowerCut(BoardTest):
+    card = "drop"
+
+    def test_the_last_good_state_runs_again_without_network_and_nothing_flushed_is_lost(self):
+        self.device.wait_up()
+        self.deploy(actor_pod("sampler", "sample", 20, 0, image=self.push_actor()))
+        self.board.pull_cable()
+        wait_until("samples wait on the flash", 30,
+                   lambda: self.device.status()["buffer"]["batches"] >= 4)
+        waiting = self.device.status()["buffer"]["batches"]
+        self.board.cut_power()
+
+        self.power_on(network=False)
+        self.device.wait_state("sampler/main", "running")
+        s = self.device.status()
+        self.assertEqual((s["phase"], s["applied"]), ("Available", 1))
+        self.assertGreaterEqual(s["buffer"]["batches"], waiting)
+        wait_until("new samples are on the flash too", 30, lambda:
+                   self.device.status()["buffer"]["batches"] >= s["buffer"]["batches"] + 3)
+        self.board.cut_power()
+
+        self.power_on()
+        self.device.wait_up()
+        runs = wait_until("all three runs are there", 60, lambda: (
+            lambda found: found if len(found) == 3 else None)(self.world.db(
+                "SELECT json_extract(tags, '$.run'), max(json_extract(fields, '$.n')), count(*)"
+                " FROM point WHERE measurement = 'made' GROUP BY 1")))
+        for _, newest, rows in runs:
+            self.assertEqual(newest, rows)  # from the first to the last flushed, each once
+
+
+class BareBoards(BoardTest):
+    """What a kernel does not have is said, with the remedy."""
+
+    def expect(self, state, note):
+        self.device.wait_up()
+        self.deploy(actor_pod("sampler", "sample", 20, 20, image=self.push_actor()), phase=None)
+        self.device.wait_state("sampler/main", state)
+        self.assertIn(note, self.device.workload("sampler/main")["trouble"])
+
+
+class WithoutMemoryController(BareBoards):
+    options = {"append": "cgroup_disable=memory"}
+
+    def test_a_limit_that_cannot_be_kept_is_refused(self):
+        self.expect("waiting", "this kernel has no memory controller")
+
+
+class CgroupV1OnANewKernel(BareBoards):
+    options = {"kernel": "6.12", "cgroup": "v1"}
+
+    def test_a_limit_that_cannot_be_kept_is_refused(self):
+        self.expect("waiting", "this kernel has no memory controller")
+
+
+class ClockOf1970(BoardTest):
+    options = {"rtc": "1970-01-01T00:00:30"}
+
+    def test_the_hub_knows_when_it_was(self):
+        self.device.wait_up()
+        self.assertEqual(self.device.status()["clock"], "unset")
+        self.deploy(actor_pod("sampler", "sample", 20, 20, image=self.push_actor()))
+        wait_until("samples are there", 30, lambda: self.world.rows("made") == 20)
+        now = time.time() * 1000
+        for (t,) in self.world.db("SELECT ts_ms FROM point UNION SELECT ts_ms FROM event"):
+            self.assertLess(abs(t - now), 120_000)
 
 
 class OutOfMemory(BoardTest):

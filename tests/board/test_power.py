@@ -5,12 +5,10 @@ tests/board/card.py loses what was not flushed; that it does is shown too.
 """
 import os
 import random
-import subprocess
-import sys
 import time
 import unittest
 
-from board import PATIENCE, ROOT, Board, facts_of, make_disk, make_program_disk
+from board import PATIENCE, Board, Card, facts_of, make_disk, make_program_disk
 from board_test import main
 from skerry_test import World
 
@@ -32,28 +30,19 @@ class Power(unittest.TestCase):
         self.state = None
         self.card = None
 
-    def insert_card(self, cut):
-        path = os.path.join(self.folder, "card.sock")
-        self.card = subprocess.Popen([sys.executable, os.path.join(ROOT, "tests/board/card.py"),
-                                      path, self.flash, cut, str(self.chance.getrandbits(30))])
-        self.addCleanup(self.card.kill)
-        end = time.monotonic() + 10 * PATIENCE
-        while not os.path.exists(path):
-            self.assertLess(time.monotonic(), end, "the card does not listen")
-            time.sleep(0.01)
-        return f"nbd:unix:{path}"
-
     def power_on(self, cut):
         """A board that is up and has mounted nothing; saved the first time, restored then."""
-        board = Board("qemu-arm64", self.folder, programs=self.programs,
-                      flash=self.insert_card(cut), network=False)
+        self.card = Card(self.flash, cut, self.chance.getrandbits(30))
+        self.addCleanup(self.card.close)
+        board = Board("qemu-arm64", self.folder, programs=self.programs, flash=self.card.url,
+                      network=False)
         self.addCleanup(board.close)
         if self.state:
             return board.power_on(restore=self.state)
         board.power_on()
         self.state = os.path.join(self.folder, "state")
         board.save(self.state)
-        self.card.wait(10 * PATIENCE)
+        self.card.wait()
         return self.power_on(cut)
 
     def verify(self, board, acked):
@@ -74,7 +63,7 @@ class Power(unittest.TestCase):
                 acked = int(line[4:])
                 end = end or time.monotonic() + self.chance.uniform(0.05, 1.2)
         board.cut_power()
-        self.card.wait(10 * PATIENCE)
+        self.card.wait()
         return acked
 
     def cut_often(self, cut, times):
