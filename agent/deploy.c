@@ -341,11 +341,22 @@ static void switch_over(struct deploy *d)
 
 static void obtain(struct deploy *d);
 
+/* Who shows the same document again gets no second answer: it would be shown again. */
+static void answer(struct deploy *d, struct deploy_answer *a, const struct desired_id *id,
+		   const char *reason, const char *message)
+{
+	if (a->epoch == id->epoch && a->generation == id->generation &&
+	    strcmp(a->why.text, message) == 0)
+		return;
+	*a = (struct deploy_answer){ id->epoch, id->generation, clock_wall_ms(), { "" } };
+	(void)why_set(&a->why, OK, "%s", message);
+	tell(d, true, reason, id->generation, message);
+	d->o.on_change(d->o.owner);
+}
+
 static void reject(struct deploy *d, const struct desired_id *id, const struct why *why)
 {
-	d->rejected = (struct deploy_answer){ id->epoch, id->generation, clock_wall_ms(), *why };
-	tell(d, true, "Rejected", id->generation, why->text);
-	d->o.on_change(d->o.owner);
+	answer(d, &d->rejected, id, "Rejected", why->text);
 }
 
 /* An image turned out to be unusable: the state is refused after all. */
@@ -457,17 +468,6 @@ static void become_unmanaged(struct deploy *d)
 	d->unmanaged_asked = true;
 	event_add(d->o.events, false, "Unmanaged", "device",
 		  "the desired state is empty: what runs goes on", NULL);
-	d->o.on_change(d->o.owner);
-}
-
-static void answer(struct deploy *d, struct deploy_answer *a, const struct desired_id *id,
-		   const char *reason, const char *message)
-{
-	a->epoch = id->epoch;
-	a->generation = id->generation;
-	a->since_ms = clock_wall_ms();
-	(void)why_set(&a->why, OK, "%s", message);
-	tell(d, true, reason, id->generation, message);
 	d->o.on_change(d->o.owner);
 }
 

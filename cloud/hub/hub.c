@@ -143,19 +143,47 @@ static void on_presence(struct hub *h, const struct topic *t, const struct json 
 	commit_soon(h);
 }
 
+/* What a state says of the device's place: on which connection, and how far it is. */
+struct standing {
+	int64_t session, epoch, observed;
+};
+
+static bool read_standing(const struct json *state, struct standing *out)
+{
+	*out = (struct standing){ 0 };
+	json_integer(json_member(state, "session"), &out->session);
+	json_integer(json_member(state, "epoch"), &out->epoch);
+	return json_integer(json_member(state, "observed"), &out->observed);
+}
+
+/* Where the device stood before; all zeroes: it is new. */
+static struct standing standing_before(struct hub *h, const struct ledger_source *from)
+{
+	struct standing before = { 0 };
+	struct bytes text;
+	struct json *j;
+	if (ledger_get_state(&h->ledger, from, &text) || json_parse(text, &j, NULL))
+		return before;
+	read_standing(j, &before);
+	json_free(j);
+	return before;
+}
+
 static void on_state(struct hub *h, const struct topic *t, const struct json *j,
 		     struct bytes payload)
 {
 	const struct ledger_source from = { t->fleet, t->device };
-	int64_t epoch = 0, observed = 0;
+	const struct standing before = standing_before(h, &from);
+	struct standing now;
 	struct why why;
 	if (ledger_begin(&h->ledger, &why) ||
 	    ledger_set_state(&h->ledger, &from, payload, clock_wall_ms(), &why))
 		log_err("state not kept device=%s/%s why=\"%s\"", t->fleet, t->device, why.text);
 	commit_soon(h);
-	json_integer(json_member(j, "epoch"), &epoch);
-	if (json_integer(json_member(j, "observed"), &observed))
-		show_desired(h, &from, epoch, observed);
+	/* Once for each connection: a device that refuses it would be shown it for ever. */
+	if (read_standing(j, &now) && (now.session != before.session || now.epoch != before.epoch ||
+				       now.observed != before.observed))
+		show_desired(h, &from, now.epoch, now.observed);
 }
 
 static void on_desired(struct hub *h, const struct topic *t, struct bytes payload)

@@ -85,6 +85,8 @@ static enum err prepare_all(struct ledger *l, struct why *why)
 		  " OR (?4 = desired_epoch AND ?5 > desired_generation)" },
 		{ &l->get_desired, "SELECT desired, desired_epoch, desired_generation FROM device"
 				   " WHERE fleet = ?1 AND device = ?2 AND desired IS NOT NULL" },
+		{ &l->get_state, "SELECT state FROM device"
+				 " WHERE fleet = ?1 AND device = ?2 AND state IS NOT NULL" },
 		{ &l->forget_desired, "UPDATE device SET desired = NULL WHERE fleet = ?1"
 				      " AND device = ?2" },
 		{ &l->mark_seen, "UPDATE device SET desired_seen = 1 WHERE fleet = ?1"
@@ -116,9 +118,10 @@ enum err ledger_open(struct ledger *l, const char *path, struct why *why)
 
 void ledger_close(struct ledger *l)
 {
-	struct sql_query *all[] = { l->batch,     l->point,          l->event,   l->log,
-				    l->presence,  l->state,          l->desired, l->get_desired,
-				    l->mark_seen, l->forget_desired, l->online,  l->unseen };
+	struct sql_query *all[] = { l->batch,     l->point,     l->event,          l->log,
+				    l->presence,  l->state,     l->desired,        l->get_desired,
+				    l->get_state, l->mark_seen, l->forget_desired, l->online,
+				    l->unseen };
 	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
 		sql_finish(all[i]);
 	sql_close(l->sql);
@@ -311,6 +314,19 @@ enum err ledger_set_state(struct ledger *l, const struct ledger_source *s, struc
 	sql_bind_text(l->state, 3, document);
 	sql_bind_integer(l->state, 4, received_ms);
 	return sql_execute(l->state, why);
+}
+
+enum err ledger_get_state(struct ledger *l, const struct ledger_source *s, struct bytes *document)
+{
+	sql_rewind(l->get_state);
+	bind_source(l->get_state, s);
+	enum err e = sql_step(l->get_state, NULL);
+	if (e) {
+		sql_rewind(l->get_state);
+		return e;
+	}
+	*document = sql_bytes(l->get_state, 0);
+	return OK;
 }
 
 enum err ledger_set_desired(struct ledger *l, const struct ledger_source *s, struct bytes document,

@@ -18,7 +18,7 @@
 struct ledger {
 	struct sql *sql;
 	struct sql_query *batch, *point, *event, *log, *presence, *state, *desired, *get_desired,
-		*forget_desired, *mark_seen, *online, *unseen;
+		*get_state, *forget_desired, *mark_seen, *online, *unseen;
 	bool in_transaction;
 };
 
@@ -86,6 +86,9 @@ enum err ledger_set_state(struct ledger *l, const struct ledger_source *s, struc
 enum err ledger_set_desired(struct ledger *l, const struct ledger_source *s, struct bytes document,
 			    int64_t epoch, int64_t generation, struct why *why);
 enum err ledger_forget_desired(struct ledger *l, const struct ledger_source *s, struct why *why);
+
+/* The state reported last; borrowed until the next call. ERR_NOT_FOUND. */
+enum err ledger_get_state(struct ledger *l, const struct ledger_source *s, struct bytes *document);
 
 /* Kept document and its order; borrowed until the next call. ERR_NOT_FOUND. */
 enum err ledger_get_desired(struct ledger *l, const struct ledger_source *s, struct bytes *document,

@@ -1,6 +1,7 @@
 """Desired states: order, defects, and what a board does about each."""
 import copy
 import json
+import time
 
 from skerry_test import WorldTest, main, pod, wait_until
 
@@ -138,6 +139,19 @@ class Defects(WorldTest):
         c = wait_until("Rejected", 10, lambda: self.device.condition("Rejected"))
         self.assertIn("allow_host_image", c["message"])
         self.assertEqual(self.device.status()["observed"], 0)
+
+
+    def test_what_is_refused_is_answered_once_and_not_shown_for_ever(self):
+        big = pod("big", "/bin/sleep", "1000", container_extra={
+            "resources": {"limits": {"memory": "64Ti"}}})
+        self.world.send_desired(self.device, 1, [big])
+        wait_until("Rejected", 10, lambda: self.device.condition("Rejected"))
+        wait_until("the hub has the answer", 20, lambda: self.world.db(
+            "SELECT 1 FROM event WHERE reason = 'Rejected'"))
+        time.sleep(4)  # nothing must happen: there is nothing to wait for
+        self.assertEqual(self.world.db("SELECT count(*) FROM event WHERE reason = 'Rejected'"),
+                         [(1,)])
+        self.assertLessEqual(self.world.hub.log().count("shown again"), 1)
 
 
 class KeptOnFlash(WorldTest):

@@ -1,0 +1,81 @@
+"""What the agent costs, measured on the board, and the bounds that a change must not pass.
+
+Memory is the kernel's own account of a process whose programs lie on a disk: the
+same on every run to a few KiB. Sizes are of stripped static programs. The bounds are
+the project's aims. Private means dirty: the text of a static program that runs once
+is "private" to the kernel too, but can be dropped and read again.
+"""
+from board_test import BoardTest, actor_pod, main
+
+IDLE_S = 60
+# A keep-alive falls into it, and this processor is emulated: 10 to 30 times slower.
+IDLE_TICKS = 1
+
+
+class Cost(BoardTest):
+    settings = {"telemetry_flush": "5s"}
+    # KiB: of skerryd stripped; of it idle and connected; of one keeper.
+    size, pss, private, keeper, with_8_pss = 1300, 1700, 700, 100, 1900
+
+    def memory_of(self, pid):
+        """PSS and private, in KiB."""
+        lines = self.board.check(f"cat /proc/{pid}/smaps_rollup").splitlines()
+        kib = {w[0]: int(w[1]) for w in (line.split() for line in lines[1:])}
+        return kib["Pss:"], kib["Private_Dirty:"]
+
+    def agent(self):
+        return self.board.check("cat /run/skerryd.pid")
+
+    def bound(self, name, value, limit):
+        print(f"{self.arch} {name} {value} KiB of {limit}")
+        self.assertLessEqual(value, limit, name)
+
+    def idle_costs(self):
+        """CPU ticks and bytes towards the flash of a while in which nothing happens."""
+        script = (f"cut -d' ' -f14,15 /proc/{self.agent()}/stat; "
+                  f"sed -n 's/^write_bytes: //p' /proc/{self.agent()}/io")
+        before = self.board.check(script).split()
+        self.board.check(f"sleep {IDLE_S}", IDLE_S + 30)
+        return [int(b) - int(a) for a, b in zip(before, self.board.check(script).split())]
+
+    def test_sizes(self):
+        for program, limit in (("skerryd", self.size), ("skerry-keeper", 140), ("skerry-unpack", 220),
+                               ("skerry", self.size)):
+            self.bound(f"size of {program}",
+                       int(self.board.check(f"stat -c %s /skerry/bin/{program}")) // 1024, limit)
+
+    def test_memory(self):
+        self.device.wait_up()
+        pss, private = self.memory_of(self.agent())
+        self.bound("skerryd idle, PSS", pss, self.pss)
+        self.bound("skerryd idle, private", private, self.private)
+        image = self.push_actor()
+        self.deploy(*[actor_pod(f"w{i}", "wait", image=image) for i in range(8)], seconds=60)
+        pss, private = self.memory_of(self.agent())
+        self.bound("skerryd with 8 workloads, PSS", pss, self.with_8_pss)
+        self.bound("skerryd with 8 workloads, private", private, self.private)
+        keepers = self.board.check("pidof skerry-keeper").split()
+        self.assertGreaterEqual(len(keepers), 8)
+        for pid in keepers:
+            parent = self.board.check(f"sed -n 's/^PPid:.//p' /proc/{pid}/status")
+            if parent in keepers:
+                continue  # the init of a name space, forked from the keeper
+            self.bound(f"keeper {pid}, PSS", self.memory_of(pid)[0], self.keeper)
+
+    def test_idle(self):
+        self.device.wait_up()
+        self.board.check("sleep 3")
+        user, system, written = self.idle_costs()
+        print(f"{self.arch} idle for {IDLE_S} s: {user + system} ticks, {written} bytes written")
+        self.assertLessEqual(user + system, IDLE_TICKS)
+        self.assertEqual(written, 0)
+
+
+class CostOnArmv7(Cost):
+    board_name = "qemu-armv7"
+    options = {"memory": 64}
+    size, pss, private, with_8_pss = 900, 1300, 700, 1500
+
+
+if __name__ == "__main__":
+    main()
