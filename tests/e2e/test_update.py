@@ -73,6 +73,7 @@ class Update(WorldTest):
         self.deploy(self.good)
         self.deploy(actor_pod("app", "wait", image=self.image), phase="Progressing",
                     healthyFor="4s")
+        self.device.wait_state("app/main", "running")
         pid = self.device.pid("app/main")
         self.device.kill()
         self.device.start().wait_ready()
