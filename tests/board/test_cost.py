@@ -50,7 +50,8 @@ class Cost(BoardTest):
         self.bound("skerryd idle, PSS", pss, self.pss)
         self.bound("skerryd idle, private", private, self.private)
         image = self.push_actor()
-        self.deploy(*[actor_pod(f"w{i}", "wait", image=image) for i in range(8)], seconds=60)
+        self.deploy(*[actor_pod(f"w{i}", "wait", image=image, container_extra={
+                "resources": {"limits": {"memory": "4Mi"}}}) for i in range(8)], seconds=60)
         pss, private = self.memory_of(self.agent())
         self.bound("skerryd with 8 workloads, PSS", pss, self.with_8_pss)
         self.bound("skerryd with 8 workloads, private", private, self.private)
