@@ -339,8 +339,10 @@ enum err agent_open(struct agent *a, const struct config *config, struct why *wh
 		e = open_link(a, why);
 	if (!e)
 		e = control_open(&a->control, a, why);
-	/* Last: it starts workloads, and their news finds everything in place. */
-	return e ? e : open_deploy(a, why);
+	/* It starts workloads, and their news finds everything in place. */
+	if (!e)
+		e = open_deploy(a, why);
+	return e ? e : pulse_open(&a->pulse, a->loop, a->config.watchdog, why);
 }
 
 /* --- running --- */
@@ -390,6 +392,7 @@ void agent_close(struct agent *a)
 		(void)collect_flush(&a->collect);
 		(void)!outbox_settle(&a->outbox, NULL);
 	}
+	pulse_close(&a->pulse);
 	control_close(&a->control);
 	deploy_close(&a->deploy);
 	supervisor_deinit(&a->supervisor);

@@ -15,6 +15,7 @@
 #include "agent/deploy.h"
 #include "agent/event.h"
 #include "agent/ingest.h"
+#include "agent/pulse.h"
 #include "agent/report.h"
 #include "sync/link.h"
 #include "sync/uplink.h"
@@ -40,6 +41,7 @@ struct agent {
 	struct report report;
 	struct command command;
 	struct control control;
+	struct pulse pulse;
 	int lock_fd;
 	int64_t started_ms;
 	struct timer goodbye; /* leave without the broker's answer */

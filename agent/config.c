@@ -21,7 +21,7 @@ static enum err read_label(struct config *c, struct bytes value, void *into, str
 	return OK;
 }
 
-static enum err read_folder(struct config *c, struct bytes value, void *into, struct why *why)
+static enum err read_path(struct config *c, struct bytes value, void *into, struct why *why)
 {
 	(void)c;
 	if (!value.len || value.at[0] != '/' || !text_copy(into, sizeof c->state_dir, value))
@@ -149,13 +149,14 @@ static const struct key {
 	{ "device", read_label, offsetof(struct config, device) },
 	{ "fleet", read_label, offsetof(struct config, fleet) },
 	{ "broker", read_broker, offsetof(struct config, broker) },
-	{ "state_dir", read_folder, offsetof(struct config, state_dir) },
-	{ "run_dir", read_folder, offsetof(struct config, run_dir) },
+	{ "state_dir", read_path, offsetof(struct config, state_dir) },
+	{ "run_dir", read_path, offsetof(struct config, run_dir) },
 	{ "allow_host_image", read_switch, offsetof(struct config, allow_host_image) },
 	{ "allow_host_path", read_paths, 0 },
 	{ "telemetry_flush", read_flush, offsetof(struct config, flush_ms) },
 	{ "outbox_quota", read_quota, offsetof(struct config, quota_bytes) },
 	{ "labels", read_labels, 0 },
+	{ "watchdog", read_path, offsetof(struct config, watchdog) },
 	{ "tls_ca", refuse_later, 0 },
 	{ "tls_cert", refuse_later, 0 },
 	{ "tls_key", refuse_later, 0 },

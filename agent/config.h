@@ -24,7 +24,7 @@ struct config {
 	char device[LABEL_SIZE], fleet[LABEL_SIZE];
 	bool has_broker;
 	struct url broker;
-	char state_dir[128], run_dir[128];
+	char state_dir[128], run_dir[128], watchdog[128];
 	bool allow_host_image;
 	char path_text[1024]; /* what host_paths points into */
 	const char *host_paths[CONFIG_PATHS_MAX + 1];

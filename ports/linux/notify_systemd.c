@@ -23,3 +23,14 @@ void notify_send(const char *state)
 	if (fd >= 0)
 		(void)!sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&to, len);
 }
+
+int64_t notify_watchdog_ms(void)
+{
+	const char *us_text = getenv("WATCHDOG_USEC"), *pid_text = getenv("WATCHDOG_PID");
+	long long us, pid;
+	if (!us_text || text_number(bytes_of(us_text), 1, INT64_MAX, &us))
+		return 0;
+	if (pid_text && (text_number(bytes_of(pid_text), 1, INT32_MAX, &pid) || pid != getpid()))
+		return 0;
+	return us / 1000;
+}

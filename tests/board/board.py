@@ -252,6 +252,13 @@ class Board:
         self.process.wait()
         self.port.close()
 
+    def wait_off(self, seconds):
+        """Until it is off by itself: the emulator ends where a board would reset."""
+        try:
+            self.process.wait(seconds * PATIENCE)
+        except subprocess.TimeoutExpired:
+            raise BoardError(f"still on after {seconds * PATIENCE} s: {self.console()}") from None
+
     def save(self, path):
         """Its state into a file; the board is gone afterwards. Disks must not be mounted."""
         self.check("sync; echo 3 >/proc/sys/vm/drop_caches")

@@ -3,6 +3,8 @@ import time
 
 from board_test import BoardTest, actor_pod, main, pod, wait_until
 
+WATCHDOG_S = 30  # WATCHDOG_TIMEOUT_S of ports/watchdog.h
+
 
 class Job(BoardTest):
     """cgroup v2 on arm64; the others below differ in one thing each."""
@@ -121,6 +123,20 @@ class ClockOf1970(BoardTest):
         now = time.time() * 1000
         for (t,) in self.world.db("SELECT ts_ms FROM point UNION SELECT ts_ms FROM event"):
             self.assertLess(abs(t - now), 120_000)
+
+
+class Watchdog(BoardTest):
+    settings = {"watchdog": "/dev/watchdog0"}
+
+    def test_a_board_whose_agent_hangs_is_reset(self):
+        time.sleep(WATCHDOG_S + 10)
+        self.board.check("true")  # fed: it lives
+        self.board.check("kill -STOP $(cat /run/skerryd.pid)")
+        self.board.wait_off(WATCHDOG_S + 10)
+
+    def test_a_board_whose_agent_was_stopped_is_not(self):
+        self.device.stop()
+        self.assertEqual(self.board.check("cat /sys/class/watchdog/watchdog0/state"), "inactive")
 
 
 class OutOfMemory(BoardTest):

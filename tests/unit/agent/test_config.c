@@ -81,7 +81,9 @@ static void every_key_is_read(void **state)
 			  "allow_host_path = /dev/video0, /srv/\n"
 			  "telemetry_flush = 1m\n"
 			  "outbox_quota = 1Mi\n"
-			  "labels = site=north, role=camera\n"));
+			  "labels = site=north, role=camera\n"
+			  "watchdog = /dev/watchdog0\n"));
+	assert_string_equal(c->watchdog, "/dev/watchdog0");
 	assert_string_equal(c->device, "drone-07");
 	assert_string_equal(c->fleet, "field");
 	assert_true(c->has_broker);
