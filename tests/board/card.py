@@ -6,8 +6,10 @@ When the client vanishes, power is gone, and CUT says what becomes of the cache:
   drop    nothing of it reaches the card
   subset  a random half does, in random order, and the last write is torn at a sector
 With CUT=lie a flush is acknowledged and does nothing: no software survives that.
+While a file IMAGE.worn exists, writes and flushes fail, as on a card at its end.
 Serves one client, and ends with it. Protocol: NBD's fixed newstyle handshake.
 """
+import errno
 import os
 import random
 import socket
@@ -25,6 +27,7 @@ ACK, INFO_REPLY, UNSUPPORTED = 1, 3, 0x80000001
 class Card:
     def __init__(self, image, cut, seed):
         self.fd = os.open(image, os.O_RDWR)
+        self.worn = f"{image}.worn"
         self.size = os.fstat(self.fd).st_size
         self.cut, self.chance = cut, random.Random(seed)
         self.cache = []   # (offset, bytes), oldest first
@@ -103,18 +106,21 @@ def greet(s, card):
 def serve(s, card):
     while True:
         _, flags, kind, handle, offset, length = struct.unpack(">IHHQQI", receive(s, 28))
-        answer = b""
-        if kind == READ:
+        answer, error = b"", 0
+        data = receive(s, length) if kind == WRITE else b""
+        if kind in (WRITE, FLUSH) and os.path.exists(card.worn):
+            error = errno.EIO
+        elif kind == READ:
             answer = card.read(offset, length)
         elif kind == WRITE:
-            card.write(offset, receive(s, length))
+            card.write(offset, data)
             if flags & FUA_FLAG:
                 card.flush()
         elif kind == FLUSH:
             card.flush()
         elif kind == LEAVE:
             return
-        s.sendall(struct.pack(">IIQ", 0x67446698, 0, handle) + answer)
+        s.sendall(struct.pack(">IIQ", 0x67446698, error, handle) + answer)
 
 
 def main():

@@ -125,6 +125,23 @@ class ClockOf1970(BoardTest):
             self.assertLess(abs(t - now), 120_000)
 
 
+class WornCard(BoardTest):
+    card = "drop"
+
+    def test_the_agent_goes_on_and_says_so(self):
+        self.device.wait_up()
+        self.deploy(actor_pod("sampler", "sample", 20, 0, image=self.push_actor()))
+        pid = self.device.pid("sampler/main")
+        with open(self.flash + ".worn", "w"):
+            pass
+        wait_until("it says so", 30, lambda: self.device.status()["buffer"].get("trouble"))
+        wait_until("the cloud hears of it", 30, lambda: (
+            self.world.state(self.device) or {}).get("buffer", {}).get("trouble"))
+        status = self.device.status()
+        self.assertTrue(status["link"]["up"])
+        self.assertEqual(self.device.pid("sampler/main"), pid)
+
+
 class Watchdog(BoardTest):
     settings = {"watchdog": "/dev/watchdog0"}
 
