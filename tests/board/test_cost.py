@@ -2,7 +2,8 @@
 
 Memory is the kernel's own account of a process whose programs lie on a disk: the
 same on every run to a few KiB. Sizes are of stripped static programs. The bounds are
-the project's aims. Private means dirty: the text of a static program that runs once
+the project's aims for skerryd and the keeper's memory; for the sizes of the other
+programs, what is reached with a tenth of room. Private means dirty: the text of a static program that runs once
 is "private" to the kernel too, but can be dropped and read again.
 """
 from board_test import BoardTest, actor_pod, main
