@@ -174,25 +174,6 @@ static enum err open_folders(struct agent *a, struct why *why)
 	return e;
 }
 
-/* Programs lie beside us, or where a package puts what nobody types. */
-static enum err find_program(const char *name, char out[192], struct why *why)
-{
-	char self[128];
-	ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-	if (n > 0) {
-		self[n] = '\0';
-		char *slash = strrchr(self, '/');
-		snprintf(out, 192, "%.*s/%s", (int)(slash - self), self, name);
-		if (file_exists(out))
-			return OK;
-	}
-	snprintf(out, 192, "/usr/libexec/skerry/%s", name);
-	if (file_exists(out))
-		return OK;
-	return why_set(why, ERR_NOT_FOUND,
-		       "%s is neither beside skerryd nor in /usr/libexec/skerry", name);
-}
-
 static enum err open_store(struct agent *a, struct why *why)
 {
 	char path[STATE_PATH_MAX];
@@ -215,9 +196,9 @@ static enum err open_store(struct agent *a, struct why *why)
 static enum err open_images(struct agent *a, struct why *why)
 {
 	char path[STATE_PATH_MAX];
-	enum err e = find_program("skerry-keeper", a->keeper_program, why);
+	enum err e = program_find("skerry-keeper", a->keeper_program, why);
 	if (!e)
-		e = find_program("skerry-unpack", a->unpack_program, why);
+		e = program_find("skerry-unpack", a->unpack_program, why);
 	snprintf(path, sizeof path, "%s/blobs", a->config.state_dir);
 	if (!e)
 		e = blobs_open(&a->blobs, path, why);
@@ -227,16 +208,18 @@ static enum err open_images(struct agent *a, struct why *why)
 
 static enum err open_cgroups(struct agent *a, struct why *why)
 {
-	char name[LABEL_SIZE + 8], found[96];
+	char name[LABEL_SIZE + 8], text[192];
 	snprintf(name, sizeof name, "skerry-%s", a->config.device);
 	enum err e = cgroup_open(name, &a->cgroups, why);
 	if (e)
 		return e;
-	cgroup_describe(a->cgroups, found, sizeof found);
-	log_info("cgroups found: %s", found);
-	if (!(cgroup_controllers(a->cgroups) & CGROUP_MEMORY))
-		log_warn("no memory controller: workloads with a memory limit will be refused; "
-			 "on a Raspberry Pi add cgroup_enable=memory to cmdline.txt");
+	cgroup_describe(a->cgroups, text, sizeof text);
+	log_info("cgroups found: %s", text);
+	if (!(cgroup_controllers(a->cgroups) & CGROUP_MEMORY)) {
+		cgroup_remedy(a->cgroups, CGROUP_MEMORY, text, sizeof text);
+		log_warn("workloads with a memory limit will be refused: no memory controller; %s",
+			 text);
+	}
 	return OK;
 }
 

@@ -15,6 +15,7 @@
 #include "agent/deploy.h"
 #include "agent/event.h"
 #include "agent/ingest.h"
+#include "agent/program.h"
 #include "agent/pulse.h"
 #include "agent/report.h"
 #include "sync/link.h"
@@ -29,7 +30,7 @@ struct agent {
 	struct cgroup_tree *cgroups;
 	struct blobs blobs;
 	struct images images;
-	char keeper_program[192], unpack_program[192];
+	char keeper_program[PROGRAM_PATH_MAX], unpack_program[PROGRAM_PATH_MAX];
 	struct supervisor supervisor;
 	struct outbox outbox;
 	struct events events;

@@ -78,7 +78,7 @@ int main(int argc, char **argv)
 	if (!e)
 		e = agent_run(&agent, &why);
 	if (e)
-		log_err("%s", why.text);
+		log_err("%s; `skerry doctor` says what is wrong with a board", why.text);
 	agent_close(&agent);
 	return e ? EXIT_FAILED : 0;
 }

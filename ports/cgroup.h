@@ -5,7 +5,7 @@
  * opened: cgroup v2, v1, or v1 for limits with v2 beside it for killing. Each
  * workload is one leaf; inner groups hold no process.
  *
- * Implementation: ports/linux/cgroup_linux.c with cgroup_probe.c.
+ * Implementation: ports/linux/cgroup_linux.c with cgroup_probe.c and cgroup_remedy.c.
  */
 #pragma once
 
@@ -60,6 +60,10 @@ unsigned cgroup_controllers(const struct cgroup_tree *t);
 
 /* "v1: memory cpu pids, v2: kill" for logs and reports. */
 void cgroup_describe(const struct cgroup_tree *t, char *out, size_t cap);
+
+/* What makes `controller` (one of CGROUP_MEMORY ...) work on this board: the word
+ * for the kernel's command line, the mount, or the kernel's option. */
+void cgroup_remedy(const struct cgroup_tree *t, unsigned controller, char *out, size_t cap);
 
 /* Make or re-use a leaf and set its limits. ERR_DENIED: a limit was asked for
  * whose controller is missing here. */

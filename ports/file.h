@@ -31,4 +31,17 @@ enum err dir_each(const char *path, void (*on_name)(void *owner, const char *nam
 /* Bytes free and in all on the file system under `path`. */
 enum err dir_space(const char *path, int64_t *out_free, int64_t *out_total, struct why *why);
 
+enum medium {
+	MEDIUM_STORAGE, /* survives a power cut, as far as we know */
+	MEDIUM_MEMORY,
+	MEDIUM_OVERLAY, /* what is written lies somewhere else, often in memory */
+};
+
+/* What the file system under `path` keeps things on. Storage if it cannot be told. */
+enum medium dir_medium(const char *path);
+
+/* Write and flush a small file below `path`, and remove it. ERR_DENIED: not
+ * allowed, or read-only; ERR_FULL; ERR_NOT_FOUND; ERR_SYSTEM, such as a worn card. */
+enum err dir_try(const char *path, struct why *why);
+
 bool file_exists(const char *path);

@@ -1,8 +1,12 @@
 /* random - unpredictable bytes from the system; they cannot run out. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+/* False: the kernel has not gathered enough yet since boot, and random_bytes() waits. */
+bool random_is_ready(void);
 
 void random_bytes(void *out, size_t len);
 

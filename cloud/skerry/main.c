@@ -26,6 +26,8 @@ static const struct verb {
 	{ "telemetry", verb_telemetry, false, "[MEASUREMENT] [--since 1h] [--sql QUERY]",
 	  "points, from the hub's database" },
 	{ "status", verb_status, false, "[--run-dir DIR]", "this board, without any network" },
+	{ "doctor", verb_doctor, false, "[BOARD.json] [--config FILE]",
+	  "what is wrong with this board, and what to do about it (as root)" },
 	{ "validate", verb_validate, false, "-f FILE", "check manifests; needs no broker" },
 	{ "pack", verb_pack, false, "FOLDER [-o LAYOUT]", "a folder as an OCI image; its digest" },
 	{ "push", verb_push, false, "FOLDER", "pack a folder and hand it to the hub" },

@@ -74,6 +74,7 @@ static const struct option {
 	{ "--fleet", "-F", set_text, offsetof(struct options, fleet) },
 	{ "--db", NULL, set_text, offsetof(struct options, database) },
 	{ "--run-dir", NULL, set_text, offsetof(struct options, run_dir) },
+	{ "--config", NULL, set_text, offsetof(struct options, config) },
 	{ "--output", "-o", set_output, 0 },
 	{ "--file", "-f", add_file, 0 },
 	{ "--device", "-d", add_device, 0 },

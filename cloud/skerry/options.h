@@ -19,6 +19,7 @@ struct options {
 	const char *fleet;    /* $SKERRY_FLEET, "main" */
 	const char *database; /* $SKERRY_DB; NULL: not given */
 	const char *run_dir;  /* of an agent on this board */
+	const char *config;   /* of that agent; NULL: not given */
 
 	bool json;          /* -o json */
 	const char *output; /* -o anything else: pack's folder */

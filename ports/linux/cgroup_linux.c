@@ -141,11 +141,13 @@ static enum err limit_cpu(const struct hierarchy *h, const char *leaf,
 	return cgroup_write(path, "cpu.max", max, why);
 }
 
-static enum err refuse(struct why *why, const char *limit, const char *remedy)
+static enum err refuse(const struct cgroup_tree *t, unsigned controller, const char *limit,
+		       struct why *why)
 {
-	return why_set(why, ERR_DENIED,
-		       "a %s limit is asked for, but this kernel has no %s controller; %s", limit,
-		       limit, remedy);
+	char remedy[192];
+	cgroup_remedy(t, controller, remedy, sizeof remedy);
+	return why_set(why, ERR_DENIED, "a %s limit, but no %s controller here: %s", limit, limit,
+		       remedy);
 }
 
 static enum err set_limits(struct cgroup_tree *t, const char *leaf,
@@ -153,12 +155,11 @@ static enum err set_limits(struct cgroup_tree *t, const char *leaf,
 {
 	enum err e = OK;
 	if (limits->memory_bytes && !t->memory)
-		return refuse(why, "memory",
-			      "on a Raspberry Pi add cgroup_enable=memory to cmdline.txt");
+		return refuse(t, CGROUP_MEMORY, "memory", why);
 	if (limits->cpu_milli && !t->cpu)
-		return refuse(why, "cpu", "enable CONFIG_CFS_BANDWIDTH");
+		return refuse(t, CGROUP_CPU, "cpu", why);
 	if (limits->pids && !t->pids)
-		return refuse(why, "pids", "enable CONFIG_CGROUP_PIDS");
+		return refuse(t, CGROUP_PIDS, "pids", why);
 
 	if (t->memory)
 		e = limit_memory(t->memory, leaf, limits->memory_bytes, why);

@@ -6,8 +6,10 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/statvfs.h>
 
 enum { TREE_DEPTH_MAX = 64 };
@@ -189,6 +191,35 @@ enum err dir_space(const char *path, int64_t *out_free, int64_t *out_total, stru
 	*out_free = (int64_t)v.f_bavail * (int64_t)v.f_frsize;
 	*out_total = (int64_t)v.f_blocks * (int64_t)v.f_frsize;
 	return OK;
+}
+
+enum medium dir_medium(const char *path)
+{
+	struct statfs s;
+	if (statfs(path, &s))
+		return MEDIUM_STORAGE;
+	const unsigned long type = (unsigned long)s.f_type;
+	if (type == TMPFS_MAGIC || type == RAMFS_MAGIC)
+		return MEDIUM_MEMORY;
+	return type == OVERLAYFS_SUPER_MAGIC ? MEDIUM_OVERLAY : MEDIUM_STORAGE;
+}
+
+enum err dir_try(const char *path, struct why *why)
+{
+	enum { PAGE = 4096 };
+	static const char page[PAGE];
+	char file[PATH_LIMIT];
+	snprintf(file, sizeof file, "%.1000s/.try-XXXXXX", path);
+	SCOPED_FD fd = mkostemp(file, O_CLOEXEC);
+	if (fd < 0 && (errno == EROFS || errno == EACCES || errno == EPERM))
+		return why_set(why, ERR_DENIED, "%s: %s", path, strerror(errno));
+	if (fd < 0)
+		return fail(why, "write in", path);
+	enum err e = OK;
+	if (write_all(fd, (struct bytes){ page, PAGE }) || fsync(fd))
+		e = fail(why, "write in", path);
+	unlink(file);
+	return e;
 }
 
 bool file_exists(const char *path)

@@ -4,6 +4,12 @@
 #include <errno.h>
 #include <sys/random.h>
 
+bool random_is_ready(void)
+{
+	char byte;
+	return getrandom(&byte, sizeof byte, GRND_NONBLOCK) == sizeof byte;
+}
+
 void random_bytes(void *out, size_t len)
 {
 	unsigned char *at = out;

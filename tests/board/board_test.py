@@ -97,6 +97,15 @@ class BoardTest(unittest.TestCase):
         self.world.devices = [self.device]
         self.device.start().wait_ready()
 
+    def doctor(self, facts=None):
+        """skerry doctor's exit code, and its findings by name."""
+        with open(os.path.join(ROOT, "boards", self.board_name, "board.json")) as f:
+            facts = {**json.load(f), **(facts or {})}
+        code, output = self.board.run(
+            f"cat >/run/board.json <<'X'\n{json.dumps(facts)}\nX\n"
+            "skerry -o json doctor /run/board.json --config /run/skerryd.conf")
+        return code, {c["check"]: c for c in json.loads(output)["checks"]}
+
     def push_actor(self):
         folder = os.path.join(ROOT, "build", f"static-{self.arch}", "tests/actor-image")
         return "actor@" + self.world.cli("push", folder, check=0).stdout.strip()
