@@ -299,7 +299,8 @@ static enum err open_deploy(struct agent *a, struct why *why)
 
 enum err agent_open(struct agent *a, const struct config *config, struct why *why)
 {
-	*a = (struct agent){ .config = *config, .lock_fd = -1, .started_ms = clock_now_ms() };
+	*a = (struct agent){ .lock_fd = -1, .started_ms = clock_now_ms() };
+	a->config = *config;
 	config_rebase(&a->config, config);
 	board_read(&a->board);
 	report_init(&a->report, a);

@@ -2,8 +2,9 @@
  * control - the technician's door: run_dir/control.sock.
  *
  * One request and one answer a connection, both one JSON object and a newline:
- * {"verb":"status"} or {"verb":"logs","workload":"a/b","n":50}. Only root and
- * the agent's own user are let in. Works without any network.
+ * {"verb":"status"} or {"verb":"logs","workload":"a/b","n":50}. The
+ * socket's mode lets in root, the agent's own user and the group CONTROL_GROUP,
+ * where the system has one. Works without any network.
  */
 #pragma once
 
@@ -11,6 +12,8 @@
 #include "ports/loop.h"
 
 struct agent;
+
+#define CONTROL_GROUP "skerry" /* the package makes it */
 
 enum {
 	CONTROL_GUESTS_MAX = 8,

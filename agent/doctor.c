@@ -20,7 +20,7 @@ enum {
 	KERNELS_SHARE = 4, /* it and its initramfs keep up to a quarter of a small memory */
 };
 
-static const int64_t ROOM_MIN = 1024 * 1024; /* bytes: the database and its log at least */
+static const int64_t ROOM_MIN = 1LL << 20; /* bytes: the database and its log at least */
 
 /* Something is not as it should be, and this helps. */
 static PRINTF_LIKE(3, 4) void prescribe(struct finding *f, enum grade grade, const char *fmt, ...)
@@ -112,19 +112,21 @@ static void examine_command_line(const struct doctor *d, struct finding *f)
 		prescribe(f, GRADE_WARN, "mount -t proc proc /proc");
 		return;
 	}
-	text_copy(wanted, sizeof wanted, bytes_of(d->facts ? d->facts->command_line : ""));
+	if (!d->facts) {
+		text_add(&missing, "not compared: no facts");
+		return;
+	}
+	text_copy(wanted, sizeof wanted, bytes_of(d->facts->command_line));
 	for (char *rest = wanted, *word; (word = strsep(&rest, " "));)
 		if (*word && !has_word(line, word, strlen(word)))
 			text_add(&missing, "%s%s", missing.len ? " " : "without ", word);
-	if (!missing.len) {
-		text_add(&missing, "%s",
-			 d->facts ? "all that the facts name" : "not compared: no facts");
-		return;
-	}
-	prescribe(f, GRADE_FAIL, "add %s to %s, in its one line, and boot again",
-		  f->found + strlen("without "),
-		  d->facts->command_line_file[0] ? d->facts->command_line_file
-						 : "the kernel's command line");
+	if (missing.len)
+		prescribe(f, GRADE_FAIL, "add %s to %s, in its one line, and boot again",
+			  f->found + strlen("without "),
+			  d->facts->command_line_file[0] ? d->facts->command_line_file
+							 : "the kernel's command line");
+	else
+		text_add(&missing, "all that the facts name");
 }
 
 /* --- the kernel's services --- */

@@ -5,7 +5,7 @@
 #include "ports/file.h"
 #include "ports/json.h"
 
-static const int64_t MIB = 1024 * 1024;
+static const int64_t MIB = 1LL << 20;
 
 static enum err read_text(const struct json *from, const char *key, char *out, size_t cap,
 			  struct why *why)

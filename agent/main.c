@@ -1,7 +1,7 @@
 /*
- * skerryd --config FILE [--set key=value ...]
+ * skerryd --config FILE [--set key=value ...] [--check]
  *
- * Exit codes: 0 ended by a signal, 1 failed, 2 usage or configuration.
+ * Exit codes: 0 ended by a signal or checked, 1 failed, 2 usage or configuration.
  */
 #include "agent/agent.h"
 
@@ -16,20 +16,22 @@
 enum { EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
 static const char usage[] =
-	"usage: skerryd --config FILE [--set KEY=VALUE ...] [--debug]\n"
+	"usage: skerryd --config FILE [--set KEY=VALUE ...] [--check|--debug]\n"
 	"\n"
 	"Runs the workloads that the cloud asks for, keeps their telemetry while the\n"
 	"network is away, and stays in the foreground, logging to stderr.\n"
 	"\n"
 	"  --config FILE     lines of `key = value`; see docs/configuration.md\n"
 	"  --set KEY=VALUE   instead of what the file says\n"
+	"  --check           read the configuration, say what is wrong with it, and leave\n"
 	"  --debug           log more\n"
 	"  --version, --help\n"
 	"\n"
 	"A file needs two lines:  device = drone-07\n"
 	"                         broker = mqtt://192.0.2.1:1883\n";
 
-static enum err read_arguments(int argc, char **argv, struct config *c, struct why *why)
+static enum err read_arguments(int argc, char **argv, struct config *c, bool *out_check,
+			       struct why *why)
 {
 	const char *file = NULL;
 	enum err e = OK;
@@ -44,6 +46,8 @@ static enum err read_arguments(int argc, char **argv, struct config *c, struct w
 			i++;
 		else if (strcmp(argv[i], "--set") == 0 && i + 1 < argc)
 			e = config_set(c, argv[++i], why);
+		else if (strcmp(argv[i], "--check") == 0)
+			*out_check = true;
 		else if (strcmp(argv[i], "--debug") == 0)
 			log_set_level(LOG_DEBUG);
 		else
@@ -57,6 +61,7 @@ int main(int argc, char **argv)
 	static struct config config;
 	static struct agent agent;
 	struct why why = { "" };
+	bool check = false;
 	if (net_is_resolver(argc, argv))
 		return 0;
 	if (argc == 2 && strcmp(argv[1], "--help") == 0) {
@@ -70,10 +75,12 @@ int main(int argc, char **argv)
 
 	umask(077);
 	config_init(&config);
-	if (read_arguments(argc, argv, &config, &why)) {
+	if (read_arguments(argc, argv, &config, &check, &why)) {
 		fprintf(stderr, "skerryd: %s\nTry: skerryd --help\n", why.text);
 		return EXIT_USAGE;
 	}
+	if (check)
+		return 0;
 	enum err e = agent_open(&agent, &config, &why);
 	if (!e)
 		e = agent_run(&agent, &why);

@@ -44,4 +44,7 @@ enum medium dir_medium(const char *path);
  * allowed, or read-only; ERR_FULL; ERR_NOT_FOUND; ERR_SYSTEM, such as a worn card. */
 enum err dir_try(const char *path, struct why *why);
 
+/* Let the members of a group of this system in as well. ERR_NOT_FOUND: no such group. */
+enum err file_share(const char *path, const char *group, unsigned mode, struct why *why);
+
 bool file_exists(const char *path);

@@ -206,15 +206,15 @@ enum err cgroup_make(struct cgroup_tree *t, const char *leaf, const struct cgrou
 /* Kernels before 5.14, or v1 alone: kill what is there until nothing is. */
 static enum err kill_one_by_one(const char *group, struct why *why)
 {
-	char procs[8192];
+	char procs[2048];
 	for (int round = 0; round < KILL_ROUNDS; round++) {
 		if (!cgroup_get(group, "cgroup.procs", procs, sizeof procs) || !procs[0])
 			return OK;
-		for (char *p = procs; *p;) {
-			long pid = strtol(p, &p, 10);
+		/* Whole lines only: a number that was cut is somebody else's. */
+		for (char *p = procs, *end; (end = strchr(p, '\n')); p = end + 1) {
+			long pid = strtol(p, NULL, 10);
 			if (pid > 1)
 				kill((pid_t)pid, SIGKILL);
-			p += *p == '\n';
 		}
 		usleep(1000);
 	}

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
-enum { PROC_FILE_MAX = 64 * 1024, KNOB_MAX = 4096 };
+enum { PROC_FILE_MAX = 64 * 1024 };
 
 enum err cgroup_write(const char *group, const char *knob, const char *value, struct why *why)
 {
@@ -78,7 +78,7 @@ static struct hierarchy *add_hierarchy(struct cgroup_tree *t, const char *mount,
  * it: then everything happens below it, with us in the leaf `agent`. */
 static bool take_own_group(const char *mount, const char *own, char *out, size_t cap)
 {
-	char procs[KNOB_MAX], self[16], agent[TREE_PATH_MAX + 16];
+	char procs[32], self[16], agent[TREE_PATH_MAX + 16];
 	snprintf(out, cap, "%s%s", mount, own);
 	snprintf(self, sizeof self, "%d\n", getpid());
 	snprintf(agent, sizeof agent, "%s/agent", out);

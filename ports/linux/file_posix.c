@@ -6,6 +6,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <linux/magic.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -220,6 +221,16 @@ enum err dir_try(const char *path, struct why *why)
 		e = fail(why, "write in", path);
 	unlink(file);
 	return e;
+}
+
+enum err file_share(const char *path, const char *group, unsigned mode, struct why *why)
+{
+	const struct group *g = getgrnam(group);
+	if (!g)
+		return why_set(why, ERR_NOT_FOUND, "no group %s", group);
+	if (chown(path, (uid_t)-1, g->gr_gid) || chmod(path, (mode_t)mode))
+		return fail(why, "share", path);
+	return OK;
 }
 
 bool file_exists(const char *path)
