@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 enum {
 	CGROUP_MEMORY = 1,
@@ -25,6 +26,8 @@ enum {
 	CGROUP_PATH_MAX = 256,
 	CGROUP_JOINS_MAX = 4,
 };
+
+#define CGROUP_KEEPERS "keepers" /* a workload's leaf has a dot in its name */
 
 struct cgroup_tree;
 
@@ -69,6 +72,10 @@ void cgroup_remedy(const struct cgroup_tree *t, unsigned controller, char *out, 
  * whose controller is missing here. */
 enum err cgroup_make(struct cgroup_tree *t, const char *leaf, const struct cgroup_limits *limits,
 		     struct cgroup_join *out, struct why *why);
+
+/* Move a process into the leaf CGROUP_KEEPERS, which has no limits: what looks after
+ * workloads belongs neither to one of them nor to the agent that started it. */
+enum err cgroup_keep(struct cgroup_tree *t, pid_t pid, struct why *why);
 
 /* SIGKILL everything in a leaf. */
 enum err cgroup_kill(struct cgroup_tree *t, const char *leaf, struct why *why);

@@ -12,6 +12,7 @@
 #pragma once
 
 #include "base/err.h"
+#include "ports/cgroup.h"
 #include "ports/launch.h"
 #include "ports/loop.h"
 
@@ -49,9 +50,10 @@ struct keeper_hooks {
 
 /* Where the keeper program is, and what it must not be given. */
 struct keeper_options {
-	const char *program; /* path of skerry-keeper */
-	const char *folder;  /* 0700, one for each workload */
-	int telemetry_fd;    /* held by the keeper so that nothing sent is lost; -1: none */
+	const char *program;         /* path of skerry-keeper */
+	const char *folder;          /* 0700, one for each workload */
+	struct cgroup_tree *cgroups; /* where keepers go; NULL: they stay with the agent */
+	int telemetry_fd;            /* held by the keeper so that nothing sent is lost; -1: none */
 };
 
 /* Start a workload. What fails later arrives as an exit with failed_start. */

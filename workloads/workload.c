@@ -299,6 +299,7 @@ static enum err launch(struct workload *w, struct why *why)
 	const struct keeper_options options = {
 		.program = w->site->keeper_program,
 		.folder = folder,
+		.cgroups = w->site->cgroups,
 		.telemetry_fd = w->telemetry_fd,
 	};
 	const struct keeper_hooks hooks = hooks_of(w);

@@ -37,12 +37,21 @@ enum err cgroup_open(const char *name, struct cgroup_tree **out, struct why *why
 	return OK;
 }
 
+static void leaf_path(const struct hierarchy *h, const char *leaf, char out[LEAF_MAX])
+{
+	snprintf(out, LEAF_MAX, "%s/%s", h->base, leaf);
+}
+
 void cgroup_close(struct cgroup_tree *t, bool remove)
 {
 	if (!t)
 		return;
-	for (size_t i = 0; remove && i < t->count; i++)
+	for (size_t i = 0; remove && i < t->count; i++) {
+		char keepers[LEAF_MAX];
+		leaf_path(&t->hierarchies[i], CGROUP_KEEPERS, keepers);
+		rmdir(keepers);
 		rmdir(t->hierarchies[i].base);
+	}
 	free(t);
 }
 
@@ -74,11 +83,6 @@ void cgroup_describe(const struct cgroup_tree *t, char *out, size_t cap)
 	struct text text = text_in(out, cap);
 	describe_version(t, false, &text);
 	describe_version(t, true, &text);
-}
-
-static void leaf_path(const struct hierarchy *h, const char *leaf, char out[LEAF_MAX])
-{
-	snprintf(out, LEAF_MAX, "%s/%s", h->base, leaf);
 }
 
 static enum err set(const struct hierarchy *h, const char *leaf, const char *knob, int64_t value,
@@ -201,6 +205,21 @@ enum err cgroup_make(struct cgroup_tree *t, const char *leaf, const struct cgrou
 	}
 	describe_join(t, leaf, out);
 	return set_limits(t, leaf, limits, why);
+}
+
+enum err cgroup_keep(struct cgroup_tree *t, pid_t pid, struct why *why)
+{
+	char path[LEAF_MAX], text[16];
+	enum err e = OK;
+	snprintf(text, sizeof text, "%d", pid);
+	for (size_t i = 0; i < t->count && !e; i++) {
+		leaf_path(&t->hierarchies[i], CGROUP_KEEPERS, path);
+		if (mkdir(path, 0755) && errno != EEXIST)
+			return why_set(why, ERR_SYSTEM, "make cgroup %s: %s", path,
+				       strerror(errno));
+		e = cgroup_write(path, "cgroup.procs", text, why);
+	}
+	return e;
 }
 
 /* Kernels before 5.14, or v1 alone: kill what is there until nothing is. */

@@ -74,51 +74,12 @@ static struct hierarchy *add_hierarchy(struct cgroup_tree *t, const char *mount,
 	return h;
 }
 
-/* Our own group, when the service manager gave us one and nobody else is in
- * it: then everything happens below it, with us in the leaf `agent`. */
-static bool take_own_group(const char *mount, const char *own, char *out, size_t cap)
-{
-	char procs[32], self[16], agent[TREE_PATH_MAX + 16];
-	snprintf(out, cap, "%s%s", mount, own);
-	snprintf(self, sizeof self, "%d\n", getpid());
-	snprintf(agent, sizeof agent, "%s/agent", out);
-	if (strcmp(own, "/") == 0)
-		return false;
-
-	/* Restarted by a service manager we stand in our group; started again by
-	 * hand inside the leaf, the group is the one above. */
-	size_t len = strlen(out);
-	if (len > 6 && strcmp(out + len - 6, "/agent") == 0) {
-		out[len - 6] = '\0';
-		return true;
-	}
-	if (!cgroup_get(out, "cgroup.procs", procs, sizeof procs) || strcmp(procs, self) != 0)
-		return false;
-	return make_group(agent) && cgroup_write(agent, "cgroup.procs", "0", NULL) == OK;
-}
-
-static void own_v2_group(char *out, size_t cap)
-{
-	SCOPED_MEMORY char *text = NULL;
-	size_t len;
-	snprintf(out, cap, "/");
-	if (file_read("/proc/self/cgroup", PROC_FILE_MAX, &text, &len, NULL))
-		return;
-	const char *line = text_starts(text, "0::") ? text : strstr(text, "\n0::");
-	if (!line)
-		return;
-	line += *line == '\n' ? 4 : 3;
-	snprintf(out, cap, "%.*s", (int)strcspn(line, "\n"), line);
-}
-
+/* At the top, as Kubernetes' cgroupfs driver does: below our own group of a service
+ * manager, running workloads would keep the next agent out of it. */
 static void add_v2(struct cgroup_tree *t, const char *mount, const char *name)
 {
-	char own[TREE_PATH_MAX], parent[TREE_PATH_MAX + 32];
-	own_v2_group(own, sizeof own);
-	if (!take_own_group(mount, own, parent, sizeof parent))
-		snprintf(parent, sizeof parent, "%s", mount);
-	enable(parent);
-	struct hierarchy *h = add_hierarchy(t, parent, name, true);
+	enable(mount);
+	struct hierarchy *h = add_hierarchy(t, mount, name, true);
 	if (!h)
 		return;
 	enable(h->base);

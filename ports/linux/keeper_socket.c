@@ -190,6 +190,9 @@ static enum err spawn(struct keeper *k, const struct keeper_options *o, struct w
 		.fd_count = o->telemetry_fd < 0 ? 1 : 2,
 	};
 	enum err e = process_start(k->loop, &options, &k->process, why);
+	/* Where that cannot be, the workload is none the worse for it. */
+	if (!e && o->cgroups)
+		(void)!cgroup_keep(o->cgroups, k->process.pid, NULL);
 	return e ? e : loop_watch(k->loop, &k->watch, why);
 }
 

@@ -85,7 +85,8 @@ class Card:
 
 class Board:
     """Options: kernel ("6.1"), cgroup (v2, v1, hybrid, none), memory (MiB), append (to the
-    command line), rtc (QEMU's -rtc base), flash (a file, or "nbd:unix:PATH"), network."""
+    command line), rtc (QEMU's -rtc base), flash (a file, or "nbd:unix:PATH"), network, root (a
+    disk with another user land, which stays as it is; /dev/vdc)."""
 
     def __init__(self, name, folder, **options):
         self.facts = facts_of(name)
@@ -107,7 +108,8 @@ class Board:
         o = self.options
         kernel, initramfs = self._kernel()
         line = " ".join([self.facts["commandLine"], "rdinit=/init panic=-1 quiet loglevel=3",
-                         f"board.cgroup={o.get('cgroup', 'v2')}", o.get("append", "")])
+                         f"board.cgroup={o.get('cgroup', 'v2')}",
+                         "board.root=/dev/vdc" if "root" in o else "", o.get("append", "")])
         argv = [*self.facts["emulator"], "-m", str(o.get("memory", self.facts["memoryMiB"])),
                 "-smp", "1", "-nographic", "-nodefaults", "-no-user-config", "-no-reboot",
                 "-kernel", kernel, "-initrd", initramfs, "-append", line,
@@ -118,7 +120,8 @@ class Board:
                 "-device", "virtserialport,chardev=control,name=skerry.control"]
         if o.get("network", True):
             argv += ["-netdev", "user,id=net0", "-device", "virtio-net-pci,netdev=net0,romfile=,id=nic0"]
-        for i, (disk, more) in enumerate(((o.get("programs"), ",readonly=on"), (o.get("flash"), ""))):
+        for i, (disk, more) in enumerate(((o.get("programs"), ",readonly=on"), (o.get("flash"), ""),
+                                          (o.get("root"), ",snapshot=on"))):
             if disk:
                 argv += ["-drive", f"if=none,id=disk{i},file={disk},format=raw,cache=writeback{more}",
                          "-device", f"virtio-blk-pci,drive=disk{i}"]

@@ -4,6 +4,7 @@
 #include "base/scoped.h"
 #include "base/text.h"
 #include "ports/clock.h"
+#include "ports/file.h"
 #include "tests/check.h"
 
 #include <fcntl.h>
@@ -201,6 +202,37 @@ static void each_leaf_is_told(void **state)
 	assert_non_null(strstr(at, "pod.main "));
 	assert_non_null(strstr(at, "other "));
 	assert_int_equal(strlen(at), strlen("pod.main other "));
+}
+
+/* In which of our groups a process is; "" for none of them. */
+static void group_of(const struct fixture *f, pid_t pid, char out[64])
+{
+	SCOPED_MEMORY char *text = NULL;
+	char path[32];
+	size_t len;
+	snprintf(path, sizeof path, "/proc/%d/cgroup", pid);
+	assert_ok(file_read(path, 64 * 1024, &text, &len, NULL));
+	const char *at = strstr(text, f->name);
+	at = at ? at + strlen(f->name) : "";
+	snprintf(out, 64, "%.*s", (int)strcspn(at, "\n"), at);
+}
+
+static void keepers_are_beside_the_leaves(void **state)
+{
+	struct fixture *f = *state;
+	char group[64];
+	pid_t pid = fork();
+	if (!pid) {
+		pause();
+		_exit(0);
+	}
+	assert_ok(cgroup_keep(f->tree, pid, &f->why));
+	group_of(f, pid, group);
+	assert_string_equal(group, "/" CGROUP_KEEPERS);
+	group_of(f, getpid(), group);
+	assert_string_equal(group, "");
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
 }
 
 static void closing_removes_what_is_empty(void **state)
@@ -472,6 +504,7 @@ int main(void)
 		CGROUP_TEST(a_leaf_can_be_made_again),
 		CGROUP_TEST(a_leaf_that_is_not_there_is_told),
 		CGROUP_TEST(each_leaf_is_told),
+		CGROUP_TEST(keepers_are_beside_the_leaves),
 		CGROUP_TEST(closing_removes_what_is_empty),
 		CGROUP_TEST(a_process_that_joined_is_counted),
 		CGROUP_TEST(killing_spares_nobody),

@@ -148,7 +148,7 @@ static void start_limited(struct fixture *f, const char *script, int64_t memory_
 	const struct cgroup_limits limits = { .memory_bytes = memory_bytes, .pids = 64 };
 	const char *elsewhere = getenv("SKERRY_KEEPER"); /* on a board it lies somewhere else */
 	const struct keeper_options o = { elsewhere ? elsewhere : KEEPER_PROGRAM, f->folder,
-					  f->telemetry_fd };
+					  f->tree, f->telemetry_fd };
 	const struct keeper_hooks hooks = hooks_of(f);
 	assert_ok(cgroup_make(f->tree, LEAF, &limits, &f->launch.join, &f->why));
 	if (!f->launch.argv[0]) {
@@ -329,7 +329,7 @@ static void a_working_folder_that_is_not_there_says_so(void **state)
 static void a_keeper_that_is_not_there_fails_at_once(void **state)
 {
 	struct fixture *f = *state;
-	const struct keeper_options o = { "/no/such/keeper", f->folder, -1 };
+	const struct keeper_options o = { "/no/such/keeper", f->folder, f->tree, -1 };
 	const struct keeper_hooks hooks = hooks_of(f);
 	f->launch.argv[0] = "/bin/true";
 	assert_err(ERR_NOT_FOUND,
