@@ -25,7 +25,7 @@ struct socket_peer {
 enum err socket_listen(const char *path, enum socket_kind kind, unsigned mode, int *out_fd,
 		       struct why *why);
 
-/* ERR_NOT_FOUND: nobody listens there. */
+/* ERR_NOT_FOUND: nobody listens there. ERR_DENIED: its mode, or its folder's, keeps us out. */
 enum err socket_connect(const char *path, enum socket_kind kind, int *out_fd, struct why *why);
 
 /* ERR_AGAIN: nobody waits. */

@@ -49,8 +49,10 @@ enum err local_ask(const char *run_dir, const struct json *request, struct json 
 	enum err e = socket_connect(path, SOCKET_STREAM, &connected, why);
 	SCOPED_FD fd = connected;
 	if (e == ERR_NOT_FOUND)
+		return why_set(why, e, "no agent listens at %s; is skerryd running?", path);
+	if (e == ERR_DENIED)
 		return why_set(why, e,
-			       "no agent listens at %s; is skerryd running, and are you root?",
+			       "%s lets in root and the group skerry: try sudo, or join the group",
 			       path);
 	if (!e)
 		e = send_request(fd, request, why);

@@ -4,6 +4,6 @@
 #include "ports/json.h"
 
 /* ERR_NOT_FOUND: no agent listens below run_dir, or it does not know what was
- * asked for. The caller frees *out. */
+ * asked for. ERR_DENIED: it does not listen to this user. The caller frees *out. */
 enum err local_ask(const char *run_dir, const struct json *request, struct json **out,
 		   struct why *why);

@@ -17,6 +17,20 @@ static int type_of(enum socket_kind kind)
 	return types[kind] | SOCK_CLOEXEC | SOCK_NONBLOCK;
 }
 
+static enum err class_of(int error)
+{
+	switch (error) {
+	case ENOENT:
+	case ECONNREFUSED:
+		return ERR_NOT_FOUND;
+	case EACCES:
+	case EPERM:
+		return ERR_DENIED;
+	default:
+		return ERR_SYSTEM;
+	}
+}
+
 /* The folder is opened and named through /proc/self/fd: sun_path takes only
  * 107 bytes, and folders of boards and tests are longer. */
 static enum err address_of(const char *path, int *out_folder, struct sockaddr_un *out,
@@ -32,8 +46,7 @@ static enum err address_of(const char *path, int *out_folder, struct sockaddr_un
 
 	*out_folder = open(slash ? folder : ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (*out_folder < 0)
-		return why_set(why, errno == ENOENT ? ERR_NOT_FOUND : ERR_SYSTEM, "open %s: %s",
-			       folder, strerror(errno));
+		return why_set(why, class_of(errno), "open %s: %s", folder, strerror(errno));
 
 	*out = (struct sockaddr_un){ .sun_family = AF_UNIX };
 	struct text t = text_in(out->sun_path, sizeof out->sun_path);
@@ -88,11 +101,8 @@ enum err socket_connect(const char *path, enum socket_kind kind, int *out_fd, st
 	SCOPED_FD fd = socket(AF_UNIX, type_of(kind), 0);
 	if (fd < 0)
 		return why_set(why, ERR_SYSTEM, "socket: %s", strerror(errno));
-	if (connect(fd, (struct sockaddr *)&address, sizeof address)) {
-		bool nobody = errno == ENOENT || errno == ECONNREFUSED;
-		return why_set(why, nobody ? ERR_NOT_FOUND : ERR_SYSTEM, "connect to %s: %s", path,
-			       strerror(errno));
-	}
+	if (connect(fd, (struct sockaddr *)&address, sizeof address))
+		return why_set(why, class_of(errno), "connect to %s: %s", path, strerror(errno));
 	*out_fd = take_fd(&fd);
 	return OK;
 }
