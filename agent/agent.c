@@ -115,6 +115,27 @@ static void on_delivered(void *owner, int ticket)
 	(void)ticket;
 }
 
+/* --- safe mode --- */
+
+static void start_again(struct agent *a, const char *why)
+{
+	log_info("safe mode ends, starting again why=\"%s\"", why);
+	a->stopping = a->starting_again = true;
+	loop_stop(a->loop);
+}
+
+static void on_try_again(void *owner)
+{
+	start_again(owner, "an hour has passed");
+}
+
+static void on_deploy_accepted(void *owner)
+{
+	struct agent *a = owner;
+	crashes_forgive(&a->crashes);
+	start_again(a, "a new state has come");
+}
+
 /* --- deploying --- */
 
 static void on_deploy_change(void *owner)
@@ -172,6 +193,18 @@ static enum err open_folders(struct agent *a, struct why *why)
 	if (!e)
 		e = clear_old_run(a, why);
 	return e;
+}
+
+static void open_crashes(struct agent *a)
+{
+	a->crashes.owner = a;
+	a->crashes.on_try_again = on_try_again;
+	crashes_open(&a->crashes, a->loop, a->config.state_dir);
+	if (a->crashes.is_safe_mode)
+		log_err("safe mode: this agent has crashed %d times in a row; workloads are left "
+			"as "
+			"they are until a new state comes or an hour has passed",
+			CRASHES_MAX);
 }
 
 static enum err open_store(struct agent *a, struct why *why)
@@ -290,8 +323,10 @@ static enum err open_deploy(struct agent *a, struct why *why)
 		.device = a->config.device,
 		.memory_bytes = a->board.memory_bytes,
 		.cpu_milli = a->board.cpu_milli,
+		.is_safe_mode = a->crashes.is_safe_mode,
 		.owner = a,
 		.on_change = on_deploy_change,
+		.on_safe_accepted = on_deploy_accepted,
 		.ask_blob = ask_blob,
 	};
 	return deploy_open(&a->deploy, &options, why);
@@ -310,6 +345,8 @@ enum err agent_open(struct agent *a, const struct config *config, struct why *wh
 	if (!e)
 		e = loop_open(&a->loop, why);
 	if (!e)
+		open_crashes(a);
+	if (!e)
 		e = open_store(a, why);
 	if (!e)
 		e = open_images(a, why);
@@ -318,7 +355,8 @@ enum err agent_open(struct agent *a, const struct config *config, struct why *wh
 	if (e)
 		return e;
 	open_supervisor(a);
-	e = open_collecting(a, why);
+	if (!a->crashes.is_safe_mode)
+		e = open_collecting(a, why);
 	if (!e)
 		e = open_link(a, why);
 	if (!e)
@@ -367,7 +405,8 @@ enum err agent_run(struct agent *a, struct why *why)
 		 a->config.fleet);
 	notify_send("READY=1");
 	link_start(&a->link);
-	return loop_run(a->loop, why);
+	e = loop_run(a->loop, why);
+	return !e && a->starting_again ? why_set(why, ERR_AGAIN, "safe mode is over") : e;
 }
 
 void agent_close(struct agent *a)
@@ -376,6 +415,7 @@ void agent_close(struct agent *a)
 		(void)collect_flush(&a->collect);
 		(void)!outbox_settle(&a->outbox, NULL);
 	}
+	crashes_close(&a->crashes);
 	pulse_close(&a->pulse);
 	control_close(&a->control);
 	deploy_close(&a->deploy);

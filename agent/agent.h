@@ -3,7 +3,8 @@
  *
  * Letters come in through the link and go to the one that they are for; news
  * of workloads goes to events, to the report and to deploy; what is collected
- * goes to the outbox, and the uplink sends it.
+ * goes to the outbox, and the uplink sends it. In safe mode there is only the
+ * link, the report and the way back: workloads are left as they are.
  */
 #pragma once
 
@@ -12,6 +13,7 @@
 #include "agent/command.h"
 #include "agent/config.h"
 #include "agent/control.h"
+#include "agent/crashes.h"
 #include "agent/deploy.h"
 #include "agent/event.h"
 #include "agent/ingest.h"
@@ -43,10 +45,12 @@ struct agent {
 	struct command command;
 	struct control control;
 	struct pulse pulse;
+	struct crashes crashes;
 	int lock_fd;
 	int64_t started_ms;
 	struct timer goodbye; /* leave without the broker's answer */
 	bool stopping;
+	bool starting_again; /* safe mode is over: it ends as after a failure */
 };
 
 /* Bring everything up; workloads run when it returns. agent_close() also after

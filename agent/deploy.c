@@ -483,6 +483,13 @@ static void accept(struct deploy *d, struct desired *document, struct bytes text
 		desired_free(document);
 		return;
 	}
+	if (d->o.is_safe_mode) {
+		for (size_t i = 0; i < count; i++)
+			pod_free(pods[i]);
+		desired_free(document);
+		d->o.on_safe_accepted(d->o.owner);
+		return;
+	}
 	drop_next(d);
 	d->next = *document;
 	d->newest = document->id;
@@ -578,6 +585,27 @@ static void resume_next(struct deploy *d)
 	obtain(d);
 }
 
+/* Nothing runs by us. A state on its way may be what makes us crash: the next start
+ * finds it given up, and the good one. */
+static void rest_in_safe_mode(struct deploy *d)
+{
+	static const char reason[] = "the agent kept crashing while this state was on its way";
+	struct desired newest;
+	struct why why;
+	const bool on_its_way = d->shelf.step == SHELF_FETCHING || d->shelf.step == SHELF_TRYING;
+	if (on_its_way && shelf_fail(&d->shelf, reason, &why))
+		log_err("the failure is not on flash why=\"%s\"", why.text);
+	const enum shelf_slot slot = d->shelf.step == SHELF_NONE ? SHELF_GOOD : SHELF_NEXT;
+	if (read_slot(d, slot, &newest, &why) == OK) {
+		d->newest = newest.id;
+		desired_free(&newest);
+	}
+	d->failure = d->shelf.reason;
+	set_phase(d, d->shelf.step == SHELF_FAILED ? DEPLOY_ROLLED_BACK
+		     : d->newest.digest[0]         ? DEPLOY_AVAILABLE
+						   : DEPLOY_UNMANAGED);
+}
+
 enum err deploy_open(struct deploy *d, const struct deploy_options *options, struct why *why)
 {
 	const struct fetch_hooks hooks = { d, ask_blob, on_fetched, on_fetch_trouble };
@@ -588,6 +616,10 @@ enum err deploy_open(struct deploy *d, const struct deploy_options *options, str
 	enum err e = shelf_open(&d->shelf, d->o.store, why);
 	if (e)
 		return e;
+	if (d->o.is_safe_mode) {
+		rest_in_safe_mode(d);
+		return OK;
+	}
 
 	/* While next is on trial, good must not be started in between. */
 	bool on_trial = d->shelf.step == SHELF_TRYING;

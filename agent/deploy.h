@@ -43,8 +43,10 @@ struct deploy_options {
 	struct events *events;
 	const char *fleet, *device;
 	int64_t memory_bytes, cpu_milli; /* of the board, for admission */
+	bool is_safe_mode; /* run nothing: give up what is on trial, and accept what is newer */
 	void *owner;
 	void (*on_change)(void *owner);
+	void (*on_safe_accepted)(void *owner); /* in safe mode: a newer state is on flash */
 	enum err (*ask_blob)(void *owner, struct bytes request);
 };
 

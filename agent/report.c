@@ -118,6 +118,12 @@ static struct json *print_conditions(const struct agent *a)
 	add_answer(list, "Rejected", &d->rejected);
 	add_answer(list, "Conflict", &d->conflict);
 	add_answer(list, "Stale", &d->stale);
+	if (a->crashes.is_safe_mode)
+		json_push(list,
+			  print_condition("SafeMode", true, "Crashes",
+					  "the agent kept crashing: workloads are left as they "
+					  "are, a newer state or an hour ends this",
+					  a->deploy.phase_since_ms));
 	if (a->link.refused.text[0])
 		json_push(list, print_condition("LinkRefused", true, "Subscribe",
 						a->link.refused.text, clock_wall_ms()));

@@ -1,8 +1,11 @@
 """Workloads outlive the agent, and the agent hears of everything that happened."""
 import os
 import signal
+import unittest
 
-from skerry_test import WorldTest, actor_pod, is_running, keepers_of, main, wait_until
+from skerry_test import SANITIZED, WorldTest, actor_pod, is_running, keepers_of, main, wait_until
+
+CRASHES_MAX = 5  # of agent/crashes.h
 
 
 class Survival(WorldTest):
@@ -131,6 +134,69 @@ class Survival(WorldTest):
                    for p in keepers_of(os.path.join(self.device.run_dir, "w", leaf))]
         # Each has a keeper and a first process inside, which shares its command line.
         self.assertEqual(len(running), 6)
+
+
+@unittest.skipIf(SANITIZED, "AddressSanitizer has the fatal signals")
+class SafeMode(WorldTest):
+    def setUp(self):
+        super().setUp()
+        self.image = self.push_actor()
+        self.deploy(actor_pod("calm", "wait", image=self.image))
+        self.calm = self.device.pid("calm/main")
+
+    def crash(self, times):
+        for _ in range(times):
+            self.device.part.process.send_signal(signal.SIGABRT)
+            self.device.part.process.wait(10)
+            self.device.start().wait_ready()
+
+    def send(self, generation, *pods):
+        self.world.send_desired(self.device, generation, list(pods))
+
+    def test_an_agent_that_keeps_crashing_leaves_workloads_alone_until_a_new_state_comes(self):
+        self.send(2, actor_pod("calm", "wait", image=self.image), actor_pod("new", "wait", image=self.image))
+        self.device.wait_state("new/main", "running")
+        self.crash(CRASHES_MAX - 1)
+        self.assertIsNone(self.device.condition("SafeMode"))
+        self.crash(1)
+        self.assertTrue(self.device.condition("SafeMode")["status"])
+        self.assertTrue(is_running(self.calm))
+        self.device.wait_up()
+        wait_until("the cloud knows", 10, lambda: "SafeMode" in [
+            c["type"] for c in (self.world.state(self.device) or {}).get("conditions", [])])
+
+        # Goodbye and start again: with the new state, as on any other day.
+        self.send(3, actor_pod("calm", "wait", image=self.image), actor_pod("third", "wait", image=self.image))
+        self.assertEqual(self.device.part.process.wait(10), 1)
+        self.device.start().wait_phase("Available", 3)
+        self.assertIsNone(self.device.condition("SafeMode"))
+        self.assertEqual(self.device.pid("calm/main"), self.calm)
+        self.device.wait_state("third/main", "running")
+
+    def test_what_was_on_its_way_is_given_up(self):
+        pods = [actor_pod("calm", "wait", image=self.image), actor_pod("bad", "wait", image=self.image)]
+        self.world.send_desired(self.device, 2, pods, healthyFor="1h")
+        self.device.wait_state("bad/main", "running")
+        self.crash(CRASHES_MAX)
+        status = self.device.status()
+        self.assertEqual((status["phase"], status["observed"]), ("RolledBack", 2))
+        self.assertIn("kept crashing", self.device.condition("Available")["message"])
+
+        # Whoever clears the count gets a normal start: with the state before.
+        for name in os.listdir(self.device.state_dir):
+            if name.startswith("crashes-"):
+                os.unlink(os.path.join(self.device.state_dir, name))
+        self.device.stop()
+        self.device.start().wait_phase("RolledBack", 2)
+        self.device.wait_state("calm/main", "running")
+        wait_until("the bad one is gone", 20, lambda: not self.device.workload("bad/main"))
+        self.assertEqual(self.device.pid("calm/main"), self.calm)
+
+    def test_kills_from_outside_are_no_fault(self):
+        for _ in range(CRASHES_MAX + 1):
+            self.device.kill()
+            self.device.start().wait_ready()
+        self.assertIsNone(self.device.condition("SafeMode"))
 
 
 if __name__ == "__main__":
