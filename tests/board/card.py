@@ -7,6 +7,7 @@ When the client vanishes, power is gone, and CUT says what becomes of the cache:
   subset  a random half does, in random order, and the last write is torn at a sector
 With CUT=lie a flush is acknowledged and does nothing: no software survives that.
 While a file IMAGE.worn exists, writes and flushes fail, as on a card at its end.
+While a file IMAGE.slow exists, each takes as many milliseconds longer as it says.
 Serves one client, and ends with it. Protocol: NBD's fixed newstyle handshake.
 """
 import errno
@@ -15,6 +16,7 @@ import random
 import socket
 import struct
 import sys
+import time
 
 SECTOR = 512
 HAS_FLAGS, SEND_FLUSH, SEND_FUA = 1, 4, 8
@@ -27,7 +29,7 @@ ACK, INFO_REPLY, UNSUPPORTED = 1, 3, 0x80000001
 class Card:
     def __init__(self, image, cut, seed):
         self.fd = os.open(image, os.O_RDWR)
-        self.worn = f"{image}.worn"
+        self.worn, self.slow = f"{image}.worn", f"{image}.slow"
         self.size = os.fstat(self.fd).st_size
         self.cut, self.chance = cut, random.Random(seed)
         self.cache = []   # (offset, bytes), oldest first
@@ -108,6 +110,9 @@ def serve(s, card):
         _, flags, kind, handle, offset, length = struct.unpack(">IHHQQI", receive(s, 28))
         answer, error = b"", 0
         data = receive(s, length) if kind == WRITE else b""
+        if kind in (WRITE, FLUSH) and os.path.exists(card.slow):
+            with open(card.slow) as f:
+                time.sleep(int(f.read()) / 1000)
         if kind in (WRITE, FLUSH) and os.path.exists(card.worn):
             error = errno.EIO
         elif kind == READ:

@@ -17,6 +17,7 @@ class Cost(BoardTest):
     settings = {"telemetry_flush": "5s"}
     # KiB: of skerryd stripped; of it idle and connected; of one keeper.
     size, pss, private, keeper, with_8_pss = 1300, 1700, 700, 100, 1900
+    flash_programs = 2600  # skerryd and skerry have the size's bound, this is what they reach
 
     def memory_of(self, pid):
         """PSS and private, in KiB."""
@@ -64,6 +65,29 @@ class Cost(BoardTest):
                 continue  # the init of a name space, forked from the keeper
             self.bound(f"keeper {pid}, PSS", self.memory_of(pid)[0], self.keeper)
 
+    def test_flash(self):
+        """The four programs, and what the agent keeps when it has just begun."""
+        self.device.wait_up()
+        programs = int(self.board.check("cd /skerry/bin; stat -c %s skerryd skerry skerry-keeper skerry-unpack | "
+                                        "awk '{n += $1} END {print int(n / 1024)}'"))
+        state = int(self.board.check("sync; du -sk /data/skerry").split()[0])
+        self.bound("flash of the programs", programs, self.flash_programs)
+        self.bound("flash of the state", state, 640)
+
+    def test_boot_to_first_workload(self):
+        """Told, not judged: this processor is emulated."""
+        self.device.wait_up()
+        self.deploy(actor_pod("first", "wait", image=self.push_actor()))
+        self.board.check("sync")
+        self.board.cut_power()
+        self.power_on(network=False)
+        self.device.wait_state("first/main", "running")
+        w, agent_up = self.device.workload("first/main"), self.device.status()["agentUpMs"]
+        uptime = float(self.board.check("cat /proc/uptime").split()[0]) * 1000
+        print(f"{self.arch} the workload runs {(uptime - w['upMs']) / 1000:.1f} s after the kernel began, "
+              f"{(agent_up - w['upMs']) / 1000:.2f} s after the agent did")
+        self.assertGreaterEqual(agent_up, w["upMs"])
+
     def test_idle(self):
         self.device.wait_up()
         self.board.check("sleep 3")
@@ -77,6 +101,7 @@ class CostOnArmv7(Cost):
     board_name = "qemu-armv7"
     options = {"memory": 64}
     size, pss, private, with_8_pss = 900, 1300, 700, 1500
+    flash_programs = 1700
 
 
 if __name__ == "__main__":

@@ -130,6 +130,21 @@ class WithoutClock(BoardTest):
             self.assertLess(abs(t - now), 120_000)
 
 
+class SlowCard(BoardTest):
+    """50 ms for each write and flush: 5-10 commits a second, as on a card that is nearly full."""
+
+    card = "drop"
+
+    def test_the_main_job(self):
+        self.device.wait_up()
+        image = self.push_actor()
+        with open(self.flash + ".slow", "w") as f:
+            f.write("50")
+        self.deploy(actor_pod("sampler", "sample", 50, 500, image=image), seconds=60)
+        wait_until("all samples are there", 60, lambda: self.world.rows("made") == 500)
+        self.assertEqual(self.device.status()["buffer"]["dropped"]["tele"], 0)
+
+
 class WornCard(BoardTest):
     card = "drop"
 
