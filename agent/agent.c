@@ -307,7 +307,9 @@ static enum err open_link(struct agent *a, struct why *why)
 	};
 	const struct link_hooks hooks = { a, on_link_up, on_link_down, on_letter, on_delivered };
 	enum err e = link_open(&a->link, a->loop, a->store, &options, &hooks, why);
-	return e ? e : uplink_open(&a->uplink, a->loop, &a->link, &a->outbox, why);
+	return e ? e
+		 : uplink_open(&a->uplink, a->loop, &a->link, &a->outbox, a->config.link_rate,
+			       a->config.link_daily, why);
 }
 
 static enum err open_deploy(struct agent *a, struct why *why)

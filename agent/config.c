@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
-enum { FLUSH_MIN_MS = 100, FLUSH_MAX_MS = 3600 * 1000, QUOTA_MIN = 256 * 1024 };
+enum { FLUSH_MIN_MS = 100, FLUSH_MAX_MS = 3600 * 1000, QUOTA_MIN = 256 * 1024, BUDGET_MIN = 100 };
 
 static enum err read_label(struct config *c, struct bytes value, void *into, struct why *why)
 {
@@ -69,6 +69,16 @@ static enum err read_quota(struct config *c, struct bytes value, void *into, str
 	enum err e = quantity_units(value, bytes, why);
 	if (!e && *bytes < QUOTA_MIN)
 		e = why_set(why, ERR_INVALID, "at least 256Ki is expected");
+	return e;
+}
+
+static enum err read_budget(struct config *c, struct bytes value, void *into, struct why *why)
+{
+	int64_t *bytes = into;
+	(void)c;
+	enum err e = quantity_units(value, bytes, why);
+	if (!e && *bytes < BUDGET_MIN)
+		e = why_set(why, ERR_INVALID, "at least %d bytes are expected", BUDGET_MIN);
 	return e;
 }
 
@@ -155,6 +165,8 @@ static const struct key {
 	{ "allow_host_path", read_paths, 0 },
 	{ "telemetry_flush", read_flush, offsetof(struct config, flush_ms) },
 	{ "outbox_quota", read_quota, offsetof(struct config, quota_bytes) },
+	{ "link_rate", read_budget, offsetof(struct config, link_rate) },
+	{ "link_daily", read_budget, offsetof(struct config, link_daily) },
 	{ "labels", read_labels, 0 },
 	{ "watchdog", read_path, offsetof(struct config, watchdog) },
 	{ "tls_ca", refuse_later, 0 },
@@ -162,8 +174,6 @@ static const struct key {
 	{ "tls_key", refuse_later, 0 },
 	{ "tls_crl", refuse_later, 0 },
 	{ "trust_anchor", refuse_later, 0 },
-	{ "link_rate", refuse_later, 0 },
-	{ "link_daily", refuse_later, 0 },
 };
 
 void config_init(struct config *c)

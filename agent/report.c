@@ -187,6 +187,12 @@ static void add_buffer(struct json *j, struct agent *a)
 		json_set_integer(dropped, names[c], a->outbox.dropped[c]);
 	json_set(b, "dropped", dropped);
 	json_set_integer(b, "dead", store_buried(a->store));
+	if (a->config.link_rate)
+		json_set_integer(b, "rate", a->config.link_rate);
+	if (a->config.link_daily) {
+		json_set_integer(b, "daily", a->config.link_daily);
+		json_set_integer(b, "spent", a->uplink.budget.spent);
+	}
 	json_set(b, "sources", ingest_report(&a->ingest));
 	if (a->collect.trouble.text[0])
 		json_set_string(b, "trouble", a->collect.trouble.text);

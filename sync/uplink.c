@@ -44,6 +44,60 @@ static void release(struct uplink *u, int64_t from, int64_t to)
 			u->window[i] = (struct under_way){ 0 };
 }
 
+/* --- the budget --- */
+
+static const char BUDGET_KEY[] = "uplink/budget";
+
+/* 0: the clock is not set. */
+static int64_t wall_now_ms(void)
+{
+	const int64_t wall = clock_wall_ms();
+	return clock_is_set(wall) ? wall : 0;
+}
+
+static void open_budget(struct uplink *u, int64_t rate, int64_t daily)
+{
+	struct bytes kept;
+	char text[48];
+	long long day, spent;
+	budget_init(&u->budget, rate, daily, clock_now_ms());
+	if (!daily || store_get(u->outbox->store, BUDGET_KEY, &kept))
+		return;
+	text_copy(text, sizeof text, kept);
+	if (sscanf(text, "%lld %lld", &day, &spent) != 2)
+		return;
+	u->budget.day = day;
+	u->budget.spent = u->saved = spent;
+}
+
+static void save_budget(struct uplink *u)
+{
+	char text[48];
+	snprintf(text, sizeof text, "%lld %lld", (long long)u->budget.day,
+		 (long long)u->budget.spent);
+	if (store_put(u->outbox->store, BUDGET_KEY, bytes_of(text), NULL))
+		log_debug("the budget is not on flash");
+	u->saved = u->budget.spent;
+}
+
+static void spend(struct uplink *u, size_t bytes, int64_t now_ms)
+{
+	budget_spend(&u->budget, (int64_t)bytes + BUDGET_OVERHEAD, now_ms, wall_now_ms());
+	const int64_t unsaved = u->budget.spent - u->saved;
+	if (u->budget.daily && (unsaved < 0 || unsaved > u->budget.daily / UPLINK_SAVES_A_DAY))
+		save_budget(u);
+}
+
+/* Must a letter of this class wait? */
+static bool is_held(struct uplink *u, enum letter_class class, int64_t now_ms)
+{
+	if (class == LETTER_EVENT)
+		return false;
+	const int64_t wait_ms = budget_wait_ms(&u->budget, now_ms, wall_now_ms());
+	u->held_ms = wait_ms ? now_ms + wait_ms : 0;
+	return wait_ms != 0;
+}
+
 /* --- putting a message together --- */
 
 /* Times since boot become times since 1970 as soon as that can be known. */
@@ -98,7 +152,7 @@ static enum err make_document(struct uplink *u, const struct letter *l,
 	return OK;
 }
 
-static enum err send(struct uplink *u, const struct letter *l)
+static enum err send(struct uplink *u, const struct letter *l, int64_t now_ms)
 {
 	char rest[TOPIC_MAX];
 	struct segment_head head = { .seq = l->seq };
@@ -114,7 +168,10 @@ static enum err send(struct uplink *u, const struct letter *l)
 	else
 		snprintf(rest, sizeof rest, "up/%s/%s", l->class == LETTER_LOG ? "log" : "telec",
 			 l->stream);
-	return link_publish(u->link, rest, payload, 1, false, NULL);
+	e = link_publish(u->link, rest, payload, 1, false, NULL);
+	if (!e)
+		spend(u, strlen(rest) + payload.len, now_ms);
+	return e;
 }
 
 /* A letter that cannot be read back must not stop the queue behind it. */
@@ -159,9 +216,13 @@ static bool send_next(struct uplink *u, enum letter_class class, int64_t now_ms)
 	struct under_way *place = find_place(u, class);
 	if (!place || next_of(u, class, &l))
 		return false;
+	if (is_held(u, class, now_ms)) {
+		step_back(u, &l);
+		return false;
+	}
 	const int64_t seq = l.seq;
 	const size_t bytes = l.body.len;
-	enum err e = send(u, &l);
+	enum err e = send(u, &l, now_ms);
 	if (e == ERR_OFFLINE) {
 		step_back(u, &l);
 		return false;
@@ -176,7 +237,7 @@ static bool send_next(struct uplink *u, enum letter_class class, int64_t now_ms)
 
 static void arm(struct uplink *u)
 {
-	int64_t due = INT64_MAX;
+	int64_t due = u->held_ms ? u->held_ms : INT64_MAX;
 	for (size_t i = 0; i < PLACES; i++)
 		if (u->window[i].seq && u->window[i].again_ms < due)
 			due = u->window[i].again_ms;
@@ -187,6 +248,7 @@ static void arm(struct uplink *u)
 
 static void fill_window(struct uplink *u, int64_t now_ms)
 {
+	u->held_ms = 0;
 	for (enum letter_class c = 0; c < LETTER_CLASSES; c++)
 		while (u->link->is_up && send_next(u, c, now_ms))
 			;
@@ -210,12 +272,16 @@ static void send_again(struct uplink *u, struct under_way *w, int64_t now_ms)
 		*w = (struct under_way){ 0 }; /* acknowledged, or given up for lack of room */
 		return;
 	}
+	if (is_held(u, l.class, now_ms)) {
+		w->again_ms = u->held_ms;
+		return;
+	}
 	int64_t pause = UPLINK_AGAIN_FIRST_MS;
 	for (unsigned i = 0; i < w->tries && pause < UPLINK_AGAIN_MAX_MS; i++)
 		pause *= 2;
 	w->again_ms = now_ms + (pause < UPLINK_AGAIN_MAX_MS ? pause : UPLINK_AGAIN_MAX_MS);
 	w->tries++;
-	if (send(u, &l))
+	if (send(u, &l, now_ms))
 		log_debug("letter %lld was not sent again", (long long)w->seq);
 }
 
@@ -303,12 +369,13 @@ void uplink_on_ack(struct uplink *u, struct bytes payload)
 }
 
 enum err uplink_open(struct uplink *u, struct loop *loop, struct link *link, struct outbox *outbox,
-		     struct why *why)
+		     int64_t rate, int64_t daily, struct why *why)
 {
 	*u = (struct uplink){ .loop = loop, .link = link, .outbox = outbox };
 	u->timer = (struct timer){ .owner = u, .on_due = on_due };
 	u->settling = (struct timer){ .owner = u, .on_due = on_settle };
 	u->boot = uplink_boot_flags();
+	open_budget(u, rate, daily);
 	u->scratch = malloc(MESSAGE_MAX + 1);
 	return u->scratch ? OK : why_set(why, ERR_SYSTEM, "uplink: no memory");
 }
@@ -319,6 +386,8 @@ void uplink_close(struct uplink *u)
 		return;
 	loop_disarm(u->loop, &u->timer);
 	loop_disarm(u->loop, &u->settling);
+	if (u->budget.spent != u->saved)
+		save_budget(u);
 	free(u->scratch);
 	*u = (struct uplink){ 0 };
 }

@@ -4,10 +4,12 @@
  * Events before logs before telemetry; what was made since the link came up
  * before the backlog. A window bounds what is under way. A letter is forgotten
  * only when the hub acknowledges it; one that it does not acknowledge goes
- * again after 30 s, doubling to 15 min.
+ * again after 30 s, doubling to 15 min. A budget of bytes makes logs and
+ * telemetry wait; events go, and count.
  */
 #pragma once
 
+#include "sync/budget.h"
 #include "sync/link.h"
 #include "sync/outbox.h"
 
@@ -17,6 +19,7 @@ enum {
 	UPLINK_WINDOW_BYTES = 256 * 1024, /* of bodies under way */
 	UPLINK_AGAIN_FIRST_MS = 30 * 1000,
 	UPLINK_AGAIN_MAX_MS = 15 * 60 * 1000,
+	UPLINK_SAVES_A_DAY = 64, /* of what the budget has spent: a crash forgets less than one */
 	UPLINK_SETTLE_MS = 10 * 1000, /* acknowledgements wait this long for a write to join */
 };
 
@@ -37,12 +40,16 @@ struct uplink {
 	int64_t live_from;               /* letters above it were made since the link is up */
 	int64_t live_at[LETTER_CLASSES]; /* sent up to here, of the live ones */
 	int64_t back_at[LETTER_CLASSES]; /* sent up to here, of the backlog */
-	uint32_t boot;                   /* of this boot, in letters without a wall clock */
-	char *scratch;                   /* MESSAGE_MAX bytes */
+	struct budget budget;
+	int64_t saved;   /* of budget.spent, on flash */
+	int64_t held_ms; /* something waits for the budget until then; 0: nothing does */
+	uint32_t boot;   /* of this boot, in letters without a wall clock */
+	char *scratch;   /* MESSAGE_MAX bytes */
 };
 
+/* `rate` in bytes a second, `daily` in bytes; 0: no limit. */
 enum err uplink_open(struct uplink *u, struct loop *loop, struct link *link, struct outbox *outbox,
-		     struct why *why);
+		     int64_t rate, int64_t daily, struct why *why);
 void uplink_close(struct uplink *u);
 
 /* The link came up: everything that is not acknowledged goes, in order. */

@@ -92,6 +92,14 @@ static void print_buffer(const struct json *s)
 	       (long long)number(b, "batches"), bytes, quota, oldest ? ", oldest " : "", age,
 	       (long long)number(d, "tele"), (long long)number(d, "log"),
 	       (long long)number(d, "event"));
+	if (json_member(b, "daily")) {
+		quantity_print(bytes, number(b, "spent"));
+		quantity_print(quota, number(b, "daily"));
+		printf("           %sB of %sB sent today%s\n", bytes, quota,
+		       number(b, "spent") < number(b, "daily")
+			       ? ""
+			       : ": only events go until tomorrow");
+	}
 	if (*string(b, "trouble"))
 		printf("           %s\n", string(b, "trouble"));
 }

@@ -219,6 +219,10 @@ enum err cgroup_keep(struct cgroup_tree *t, pid_t pid, struct why *why)
 				       strerror(errno));
 		e = cgroup_write(path, "cgroup.procs", text, why);
 	}
+	/* As light as a workload that asks for nothing: a heavier keeper would interrupt
+	 * one that floods its log at every single line. */
+	if (!e && t->cpu)
+		(void)limit_cpu(t->cpu, CGROUP_KEEPERS, &(struct cgroup_limits){ 0 }, NULL);
 	return e;
 }
 

@@ -43,17 +43,20 @@ def make_disk(path, mib, folder=None):
     return path
 
 
-def make_program_disk(path, arch, tests=False):
-    """The static build of `arch`, stripped: bin/, examples/ and, if wanted, tests/."""
+def make_program_disk(path, arch, tests=False, old=None):
+    """The static build of `arch`, stripped: bin/, examples/ and, if wanted, tests/; old/
+    from that folder."""
     build = os.path.join(ROOT, "build", f"static-{arch}")
     strip = {"amd64": "x86_64-linux-gnu", "arm64": "aarch64-linux-gnu",
              "armhf": "arm-linux-gnueabihf"}[arch] + "-strip"
     programs = glob.glob(f"{build}/bin/skerry*") + (
         [f for kind in ("contract", "fault", "board")
          for f in glob.glob(f"{build}/tests/{kind}.*")] if tests else [])
+    older = glob.glob(f"{old}/skerry*") if old else []
     with tempfile.TemporaryDirectory() as folder:
-        for program in programs:
-            to = os.path.join(folder, os.path.relpath(program, build))
+        for program in programs + older:
+            name = f"old/{os.path.basename(program)}" if program in older else os.path.relpath(program, build)
+            to = os.path.join(folder, name)
             os.makedirs(os.path.dirname(to), exist_ok=True)
             subprocess.run([strip, "-o", to, program], check=True)
         shutil.copytree(os.path.join(build, "examples"), os.path.join(folder, "examples"))

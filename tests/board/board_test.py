@@ -25,6 +25,8 @@ HOST = "10.0.2.2"  # this machine, as QEMU's network shows it
 class BoardDevice(skerry_test.Device):
     """skerryd on a board. What Device asks its socket, this asks the board's `skerry`."""
 
+    programs = "/skerry/bin"
+
     def __init__(self, world, board, settings):
         self.world, self.board, self.name = world, board, "board-1"
         self.settings = {"device": self.name, "broker": f"mqtt://{HOST}:{world.port}",
@@ -34,7 +36,7 @@ class BoardDevice(skerry_test.Device):
     def start(self):
         config = "".join(f"{k} = {v}\n" for k, v in self.settings.items())
         self.board.check(f"cat >/run/skerryd.conf <<'X'\n{config}X\n"
-                         "skerryd --config /run/skerryd.conf >>/run/skerryd.log 2>&1 &\n"
+                         f"{self.programs}/skerryd --config /run/skerryd.conf >>/run/skerryd.log 2>&1 &\n"
                          "echo $! >/run/skerryd.pid")
         return self
 
@@ -67,13 +69,16 @@ class BoardTest(unittest.TestCase):
     settings = {}
     flash_mib = 64
     card = None  # or what a power cut does: tests/board/card.py
+    old = None  # a folder of earlier programs
+    runs = "/skerry/bin"  # or /skerry/old
 
     def setUp(self):
         self.world = World()
         self.addCleanup(self.world.close)
         self.world.start_broker().start_hub()
         self.arch = facts_of(self.board_name)["architecture"]
-        self.programs = make_program_disk(os.path.join(self.world.folder, "programs"), self.arch)
+        self.programs = make_program_disk(os.path.join(self.world.folder, "programs"), self.arch,
+                                          old=self.old)
         self.flash = make_disk(os.path.join(self.world.folder, "flash"), self.flash_mib)
         self.board = None
         self.generation = 0
@@ -94,6 +99,7 @@ class BoardTest(unittest.TestCase):
         self.board.power_on()
         self.board.check("mount -o ro /dev/vda /skerry && mount /dev/vdb /data")
         self.device = BoardDevice(self.world, self.board, self.settings)
+        self.device.programs = self.runs
         self.world.devices = [self.device]
         self.device.start().wait_ready()
 

@@ -172,5 +172,35 @@ class Bounds(WorldTest):
         self.assertEqual(made + self.device.status()["buffer"]["dropped"]["tele"], 30400)
 
 
+class Budget(WorldTest):
+    """A metered link: what is over the day's bytes waits, events do not."""
+
+    settings = {"link_daily": "2Ki"}
+
+    def test_telemetry_waits_for_the_next_day_and_an_event_does_not(self):
+        image = self.push_actor()
+        self.deploy(actor_pod("sampler", "sample", 100, 3000, image=image))
+        wait_until("the day is spent", 30, lambda: (
+            lambda b: b["spent"] >= b["daily"])(self.device.status()["buffer"]))
+        wait_until("samples wait", 30, lambda: self.device.status()["buffer"]["batches"] >= 5)
+        self.assertLess(self.world.rows("made"), 3000)
+        board = self.world.cli("--run-dir", self.device.run_dir, "status", broker=False, check=0)
+        self.assertIn("only events go until tomorrow", board.stdout)
+
+        self.deploy(actor_pod("sampler", "sample", 100, 3000, image=image), actor_pod("other", "wait", image=image))
+        wait_until("the events arrive all the same", 10, lambda: self.world.db(
+            "SELECT 1 FROM event WHERE reason = 'Available' AND object = 'generation/2'"))
+        spent = self.device.status()["buffer"]["spent"]
+
+        # A restart forgets a 64th of a day at most; whoever lifts the limit gets everything.
+        self.device.kill()
+        self.device.start().wait_up()
+        self.assertGreaterEqual(self.device.status()["buffer"]["spent"], spent - 2048 / 64)
+        self.device.stop()
+        del self.device.settings["link_daily"]
+        self.device.start().wait_up()
+        wait_until("all samples are there", 60, lambda: self.world.rows("made") == 3000)
+
+
 if __name__ == "__main__":
     main()

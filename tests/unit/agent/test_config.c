@@ -152,10 +152,24 @@ static void a_line_without_a_sign_is_an_error(void **state)
 	assert_refused(f, "");
 }
 
+static void a_budget_is_in_bytes(void **state)
+{
+	struct fixture *f = *state;
+	assert_int_equal(f->config.link_rate, 0);
+	set(f, "link_rate=2Ki");
+	set(f, "link_daily = 20Mi");
+	assert_int_equal(f->config.link_rate, 2048);
+	assert_int_equal(f->config.link_daily, 20 << 20);
+	assert_refused(f, "link_rate=99");
+	assert_refused(f, "link_daily=-1");
+	assert_refused(f, "link_daily=much");
+	assert_int_equal(f->config.link_daily, 20 << 20);
+}
+
 static void keys_of_later_versions_are_refused_not_passed_over(void **state)
 {
-	static const char *const later[] = { "tls_ca",       "tls_cert",  "tls_key",   "tls_crl",
-					     "trust_anchor", "link_rate", "link_daily" };
+	static const char *const later[] = { "tls_ca", "tls_cert", "tls_key", "tls_crl",
+					     "trust_anchor" };
 	struct fixture *f = *state;
 	for (size_t i = 0; i < sizeof later / sizeof *later; i++) {
 		char assignment[64];
@@ -377,6 +391,7 @@ int main(void)
 		CONFIG_TEST(an_error_says_the_file_and_the_line),
 		CONFIG_TEST(an_unknown_key_is_an_error_with_its_line),
 		CONFIG_TEST(a_line_without_a_sign_is_an_error),
+		CONFIG_TEST(a_budget_is_in_bytes),
 		CONFIG_TEST(keys_of_later_versions_are_refused_not_passed_over),
 		CONFIG_TEST(tls_is_refused_until_it_is_there),
 		CONFIG_TEST(a_wrong_broker_is_refused),

@@ -72,7 +72,7 @@ static int set_up(void **state)
 	assert_ok(store_open(scratch_at(&f->scratch, "store.db"), &f->store, NULL));
 	assert_ok(outbox_open(&f->outbox, f->store, QUOTA, NULL));
 	assert_ok(link_open(&f->link, f->loop, f->store, &options, &hooks, NULL));
-	assert_ok(uplink_open(&f->uplink, f->loop, &f->link, &f->outbox, NULL));
+	assert_ok(uplink_open(&f->uplink, f->loop, &f->link, &f->outbox, 0, 0, NULL));
 	f->outbox.owner = f;
 	f->outbox.on_added = on_added;
 	*state = f;
@@ -638,6 +638,66 @@ static void a_letter_given_up_under_way_frees_its_place(void **state)
 			 UPLINK_WINDOW + 1);
 }
 
+/* --- the budget --- */
+
+static void reopen_with_budget(struct fixture *f, int64_t rate, int64_t daily)
+{
+	uplink_close(&f->uplink);
+	assert_ok(uplink_open(&f->uplink, f->loop, &f->link, &f->outbox, rate, daily, NULL));
+}
+
+static void telemetry_waits_for_its_rate_and_events_do_not(void **state)
+{
+	struct fixture *f = *state;
+	reopen_with_budget(f, 80, 0);
+	start(f);
+	add_many(f, LETTER_TELEMETRY, 10); /* each about 95 bytes with its topic and headers */
+	turn(f);
+	assert_string_equal(sent(), "1");
+	add(f, LETTER_EVENT);
+	turn(f);
+	assert_string_equal(sent(), "1 11");
+	for (int i = 0; i < 120; i++) {
+		pass(f, 100);
+		acknowledge(f, "[1,1]", "");
+	}
+	assert_in_range(count_sent(), 7, 11);
+	pass(f, 10 * 1000);
+	assert_int_equal(count_sent(), 11);
+}
+
+static void a_letter_that_is_due_again_waits_too(void **state)
+{
+	struct fixture *f = *state;
+	reopen_with_budget(f, 0, 150);
+	start(f);
+	add_many(f, LETTER_TELEMETRY, 2);
+	turn(f);
+	assert_string_equal(sent(), "1 2");
+	pass(f, UPLINK_AGAIN_FIRST_MS * 3);
+	assert_string_equal(sent(), "1 2");
+}
+
+static void a_day_that_is_spent_stays_spent_over_a_restart(void **state)
+{
+	struct fixture *f = *state;
+	reopen_with_budget(f, 0, 150);
+	start(f);
+	add_many(f, LETTER_TELEMETRY, 3);
+	turn(f);
+	assert_string_equal(sent(), "1 2");
+
+	reopen_with_budget(f, 0, 150);
+	cut_and_come_back(f);
+	assert_string_equal(sent(), "");
+	add(f, LETTER_EVENT);
+	turn(f);
+	assert_string_equal(sent(), "4");
+	clock_fake_set_wall(WALL_MS + 24LL * 3600 * 1000);
+	pass(f, 24LL * 3600 * 1000);
+	assert_string_equal(sent(), "4 4 1"); /* the event goes again, and counts */
+}
+
 static void one_that_was_never_opened_may_be_closed(void **state)
 {
 	struct uplink never = { 0 };
@@ -690,6 +750,9 @@ int main(void)
 		UPLINK_TEST(a_letter_that_does_not_read_back_stops_no_other),
 		UPLINK_TEST(a_letter_that_passes_a_message_stops_no_other),
 		UPLINK_TEST(a_letter_given_up_under_way_frees_its_place),
+		UPLINK_TEST(telemetry_waits_for_its_rate_and_events_do_not),
+		UPLINK_TEST(a_letter_that_is_due_again_waits_too),
+		UPLINK_TEST(a_day_that_is_spent_stays_spent_over_a_restart),
 		UPLINK_TEST(one_that_was_never_opened_may_be_closed),
 		UPLINK_TEST(boots_have_different_flags),
 	};
