@@ -96,9 +96,8 @@ static void print_buffer(const struct json *s)
 		quantity_print(bytes, number(b, "spent"));
 		quantity_print(quota, number(b, "daily"));
 		printf("           %sB of %sB sent today%s\n", bytes, quota,
-		       number(b, "spent") < number(b, "daily")
-			       ? ""
-			       : ": only events go until tomorrow");
+		       number(b, "spent") < number(b, "daily") ? ""
+							       : ": only events go until tomorrow");
 	}
 	if (*string(b, "trouble"))
 		printf("           %s\n", string(b, "trouble"));
