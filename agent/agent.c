@@ -201,9 +201,8 @@ static void open_crashes(struct agent *a)
 	a->crashes.on_try_again = on_try_again;
 	crashes_open(&a->crashes, a->loop, a->config.state_dir);
 	if (a->crashes.is_safe_mode)
-		log_err("safe mode: this agent has crashed %d times in a row; workloads are left "
-			"as "
-			"they are until a new state comes or an hour has passed",
+		log_err("safe mode after %d crashes in a row: until a new state comes, or for an "
+			"hour, workloads are left as they are",
 			CRASHES_MAX);
 }
 

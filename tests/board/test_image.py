@@ -14,6 +14,7 @@ from skerry_test import Device, World, actor_pod, wait_until
 IMAGE = os.path.join(ROOT, "build/images/skerry-qemu-arm64.img")
 SIZE_MAX = 12_000_000  # bytes on the boot partition: kernel, user land and agent
 U_BOOT = "/usr/lib/u-boot/qemu_arm64/u-boot.bin"
+DATA = 25 << 20  # where the data partition begins
 BOOT = "@@1M"  # where the boot partition begins, for mtools
 
 
@@ -126,6 +127,16 @@ class Image(unittest.TestCase):
         wait_until("the board is online", 60 * PATIENCE, lambda: self.card.status().get("phase") == "Unmanaged")
         self.card.cut_power()
         self.assertIsNone(self.card.read("refused.txt"))
+
+    def test_a_card_without_its_data_partition_stays_enrollable(self):
+        self.card.enrol()
+        with open(self.card.image, "r+b") as f:
+            f.seek(DATA)
+            f.write(bytes(65536))
+        self.card.power_on().wait_console("the data partition cannot be mounted")
+        wait_until("the board is online", 60 * PATIENCE, lambda: self.card.status().get("phase") == "Unmanaged")
+        self.card.cut_power()
+        self.assertIn("device = pylon-7", self.card.read("skerryd.conf"))
 
 
 if __name__ == "__main__":
