@@ -20,6 +20,7 @@ enum {
 	LAUNCH_VERSION = 1,
 	LAUNCH_MAX = 64 * 1024, /* bytes in written form */
 	LAUNCH_HIDES_MAX = 4,
+	GROUPS_MAX = 16, /* supplementary groups of one workload */
 };
 
 enum mount_kind { MOUNT_BIND, MOUNT_TMPFS };
@@ -54,7 +55,9 @@ struct launch {
 	struct cgroup_join join;
 
 	/* As whom, and how much. */
-	int64_t uid, gid; /* never 0 */
+	int64_t uid, gid;           /* never 0 */
+	int64_t groups[GROUPS_MAX]; /* supplementary, never 0 */
+	size_t group_count;
 	int64_t oom_score_adj;
 	int64_t tmp_bytes; /* private /tmp */
 	int64_t log_bytes; /* of one log file */

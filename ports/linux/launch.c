@@ -90,6 +90,8 @@ enum err launch_write(const struct launch *l, char *out, size_t cap, size_t *out
 	put_all(&t, "arg", l->argv);
 	put_all(&t, "env", l->env);
 	put_all(&t, "hide", l->hides);
+	for (size_t i = 0; i < l->group_count; i++)
+		put_number(&t, "group", l->groups[i]);
 	for (size_t i = 0; i < l->mount_count; i++)
 		put_mount(&t, &l->mounts[i]);
 	put_join(&t, &l->join);
@@ -165,6 +167,14 @@ static bool read_member(struct launch *l, const char *key, const char *value)
 	return true; /* unknown keys come from a younger agent */
 }
 
+static bool read_group(struct launch *l, const char *value)
+{
+	if (l->group_count == GROUPS_MAX)
+		return false;
+	l->groups[l->group_count++] = strtoll(value, NULL, 10);
+	return true;
+}
+
 static bool read_entry(struct launch *l, const char *key, const char *value)
 {
 	if (strcmp(key, "arg") == 0)
@@ -173,6 +183,8 @@ static bool read_entry(struct launch *l, const char *key, const char *value)
 		return append(l->env, sizeof l->env / sizeof *l->env, value);
 	if (strcmp(key, "hide") == 0)
 		return append(l->hides, sizeof l->hides / sizeof *l->hides, value);
+	if (strcmp(key, "group") == 0)
+		return read_group(l, value);
 	if (text_starts(key, "mount"))
 		return read_mount(l, key, value);
 	if (text_starts(key, "cgroup-"))
@@ -198,6 +210,9 @@ static enum err check(const struct launch *l, struct why *why)
 		return why_set(why, ERR_INVALID, "the launch file lacks %s", missing);
 	if (l->uid <= 0 || l->gid <= 0)
 		return why_set(why, ERR_INVALID, "the launch file gives no uid and gid above 0");
+	for (size_t i = 0; i < l->group_count; i++)
+		if (l->groups[i] <= 0)
+			return why_set(why, ERR_INVALID, "the launch file gives a group of 0");
 	for (size_t i = 0; i < l->mount_count; i++) {
 		const struct launch_mount *m = &l->mounts[i];
 		if (!m->target || (m->kind == MOUNT_BIND && (!m->root || !m->source)))

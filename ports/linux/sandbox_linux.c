@@ -158,8 +158,11 @@ static enum err drop_identity(const struct launch *l, struct why *why)
 {
 	const gid_t gid = (gid_t)l->gid;
 	const uid_t uid = (uid_t)l->uid;
+	gid_t groups[GROUPS_MAX];
+	for (size_t i = 0; i < l->group_count; i++)
+		groups[i] = (gid_t)l->groups[i];
 	/* Bounding set first, while we still may; capset last, when the uid is gone. */
-	if (setgroups(0, NULL) || setresgid(gid, gid, gid))
+	if (setgroups(l->group_count, groups) || setresgid(gid, gid, gid))
 		return fail(why, "drop groups");
 	for (unsigned long c = 0; c < CAPABILITIES_MAX; c++)
 		if (prctl(PR_CAPBSET_DROP, c, 0, 0, 0))

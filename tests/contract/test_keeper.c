@@ -701,6 +701,15 @@ static void it_runs_as_its_own_user_without_groups(void **state)
 			    "61234\n61235\nGroups:\t \n");
 }
 
+static void it_has_the_groups_it_was_given_alone(void **state)
+{
+	struct fixture *f = *state;
+	f->launch.groups[0] = 61236;
+	f->launch.groups[1] = 61237;
+	f->launch.group_count = 2;
+	assert_string_equal(run(f, "id -G"), "61235 61236 61237\n");
+}
+
 static void it_has_no_capability_and_can_gain_none(void **state)
 {
 	struct fixture *f = *state;
@@ -974,6 +983,7 @@ int main(void)
 		KEEPER_TEST(where_none_ever_was_there_is_none),
 		KEEPER_TEST(a_second_keeper_leaves_the_first_alone),
 		KEEPER_TEST(it_runs_as_its_own_user_without_groups),
+		KEEPER_TEST(it_has_the_groups_it_was_given_alone),
 		KEEPER_TEST(it_has_no_capability_and_can_gain_none),
 		KEEPER_TEST(it_inherits_no_descriptor),
 		KEEPER_TEST(it_reads_nothing_from_us),
