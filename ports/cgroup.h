@@ -73,9 +73,9 @@ void cgroup_remedy(const struct cgroup_tree *t, unsigned controller, char *out, 
 enum err cgroup_make(struct cgroup_tree *t, const char *leaf, const struct cgroup_limits *limits,
 		     struct cgroup_join *out, struct why *why);
 
-/* Move a process into the leaf CGROUP_KEEPERS, which has no limits: what looks after
- * workloads belongs neither to one of them nor to the agent that started it. */
-enum err cgroup_keep(struct cgroup_tree *t, pid_t pid, struct why *why);
+/* The leaf CGROUP_KEEPERS, which has no limits: what looks after workloads belongs
+ * neither to one of them nor to the agent that started it. */
+enum err cgroup_keep(struct cgroup_tree *t, struct cgroup_join *out, struct why *why);
 
 /* SIGKILL everything in a leaf. */
 enum err cgroup_kill(struct cgroup_tree *t, const char *leaf, struct why *why);

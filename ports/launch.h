@@ -23,6 +23,10 @@ enum {
 	GROUPS_MAX = 16, /* supplementary groups of one workload */
 };
 
+/* AF_UNIX, AF_INET and AF_INET6: what a program needs that does not look after the
+ * network itself. AF_NETLINK, AF_PACKET, AF_VSOCK and AF_ALG have been ways out. */
+#define LAUNCH_FAMILIES (UINT64_C(1) << 1 | UINT64_C(1) << 2 | UINT64_C(1) << 10)
+
 enum mount_kind { MOUNT_BIND, MOUNT_TMPFS };
 
 struct launch_mount {
@@ -62,6 +66,7 @@ struct launch {
 	int64_t tmp_bytes; /* private /tmp */
 	int64_t log_bytes; /* of one log file */
 	int64_t files;     /* RLIMIT_NOFILE */
+	int64_t families;  /* of sockets, a bit for each AF_; 0: LAUNCH_FAMILIES */
 };
 
 /* Written form into `out`. ERR_FULL: it does not fit. */

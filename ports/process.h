@@ -10,6 +10,7 @@
 #pragma once
 
 #include "base/err.h"
+#include "ports/cgroup.h"
 #include "ports/loop.h"
 
 #include <sys/types.h>
@@ -23,6 +24,7 @@ struct process_options {
 	int err_fd;              /* its stderr; -1: /dev/null */
 	const int *fds;          /* these become 3, 4, ... */
 	size_t fd_count;
+	const struct cgroup_join *join; /* where it begins; NULL: where we are */
 };
 
 struct process {

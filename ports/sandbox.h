@@ -7,10 +7,12 @@
  * first process ends, the kernel ends all others.
  *
  * Before its first instruction a task is in its cgroup, has its own uid, no
- * capability, no_new_privs, a read-only root, private /tmp, /dev and /run and
- * no file descriptor beyond 0, 1 and 2.
+ * capability, no_new_privs, a read-only root, private /tmp, /dev and /run, no
+ * file descriptor beyond 0, 1 and 2, and a list of system calls that it may
+ * make; where the kernel has Landlock, it writes nowhere else by that as well.
  *
- * Implementation: ports/linux/sandbox_linux.c and rootfs_mount.c.
+ * Implementation: ports/linux/sandbox_linux.c, with rootfs_mount.c for the root,
+ * privilege.c, seccomp.c and landlock.c for the walls, program.c for the exec.
  */
 #pragma once
 
@@ -22,6 +24,7 @@
 struct sandbox {
 	pid_t init_pid; /* 0: not open */
 	int init_fd;    /* pidfd */
+	int rules;      /* landlock's; -1: none on this kernel */
 	const struct launch *launch;
 };
 

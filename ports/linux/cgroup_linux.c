@@ -181,10 +181,11 @@ static void describe_join(const struct cgroup_tree *t, const char *leaf, struct 
 	*out = (struct cgroup_join){ 0 };
 	for (size_t i = 0; i < t->count; i++) {
 		leaf_path(&t->hierarchies[i], leaf, path);
-		if (t->hierarchies[i].v2)
+		if (t->hierarchies[i].v2 && t->is_birthplace)
 			text_copy(out->into, sizeof out->into, bytes_of(path));
 		else if (n < CGROUP_JOINS_MAX)
-			snprintf(out->tasks[n++], CGROUP_PATH_MAX, "%.200s/tasks", path);
+			snprintf(out->tasks[n++], CGROUP_PATH_MAX, "%.200s/%s", path,
+				 t->hierarchies[i].v2 ? "cgroup.procs" : "tasks");
 	}
 	if (t->memory) {
 		leaf_path(t->memory, leaf, path);
@@ -193,8 +194,7 @@ static void describe_join(const struct cgroup_tree *t, const char *leaf, struct 
 	}
 }
 
-enum err cgroup_make(struct cgroup_tree *t, const char *leaf, const struct cgroup_limits *limits,
-		     struct cgroup_join *out, struct why *why)
+static enum err make_leaf(struct cgroup_tree *t, const char *leaf, struct why *why)
 {
 	char path[LEAF_MAX];
 	for (size_t i = 0; i < t->count; i++) {
@@ -203,22 +203,21 @@ enum err cgroup_make(struct cgroup_tree *t, const char *leaf, const struct cgrou
 			return why_set(why, ERR_SYSTEM, "make cgroup %s: %s", path,
 				       strerror(errno));
 	}
-	describe_join(t, leaf, out);
-	return set_limits(t, leaf, limits, why);
+	return OK;
 }
 
-enum err cgroup_keep(struct cgroup_tree *t, pid_t pid, struct why *why)
+enum err cgroup_make(struct cgroup_tree *t, const char *leaf, const struct cgroup_limits *limits,
+		     struct cgroup_join *out, struct why *why)
 {
-	char path[LEAF_MAX], text[16];
-	enum err e = OK;
-	snprintf(text, sizeof text, "%d", pid);
-	for (size_t i = 0; i < t->count && !e; i++) {
-		leaf_path(&t->hierarchies[i], CGROUP_KEEPERS, path);
-		if (mkdir(path, 0755) && errno != EEXIST)
-			return why_set(why, ERR_SYSTEM, "make cgroup %s: %s", path,
-				       strerror(errno));
-		e = cgroup_write(path, "cgroup.procs", text, why);
-	}
+	enum err e = make_leaf(t, leaf, why);
+	describe_join(t, leaf, out);
+	return e ? e : set_limits(t, leaf, limits, why);
+}
+
+enum err cgroup_keep(struct cgroup_tree *t, struct cgroup_join *out, struct why *why)
+{
+	enum err e = make_leaf(t, CGROUP_KEEPERS, why);
+	describe_join(t, CGROUP_KEEPERS, out);
 	/* As light as a workload that asks for nothing: a heavier keeper would interrupt
 	 * one that floods its log at every single line. */
 	if (!e && t->cpu)

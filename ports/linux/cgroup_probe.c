@@ -4,10 +4,13 @@
 #include "base/scoped.h"
 #include "base/text.h"
 #include "ports/file.h"
+#include "ports/linux/cgroup_join.h"
+#include "ports/linux/vfork.h"
 
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 enum { PROC_FILE_MAX = 64 * 1024 };
 
@@ -51,6 +54,29 @@ static bool has_knob(const struct hierarchy *h, const char *knob)
 	return works;
 }
 
+static int leave(void *nothing)
+{
+	(void)nothing;
+	return 0;
+}
+
+/* By trying too: the call is young (Linux 5.7), and some sandboxes forbid it. */
+static bool can_be_born_in(const struct hierarchy *h)
+{
+	struct kernel_clone_args args = { .exit_signal = SIGCHLD };
+	struct cgroup_join j = { 0 };
+	int folder;
+	snprintf(j.into, sizeof j.into, "%s/probe", h->base);
+	if (!make_group(j.into))
+		return false;
+	pid_t pid = cgroup_join_birth(&j, &args, &folder) ? vfork_run(&args, leave, NULL) : -1;
+	close_quietly(folder);
+	while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	rmdir(j.into);
+	return pid > 0;
+}
+
 static void enable(const char *group)
 {
 	/* One by one: a missing controller must not take the others along. */
@@ -84,6 +110,7 @@ static void add_v2(struct cgroup_tree *t, const char *mount, const char *name)
 		return;
 	enable(h->base);
 	t->v2 = t->account = h;
+	t->is_birthplace = can_be_born_in(h);
 	if (has_knob(h, "memory.max"))
 		t->memory = h;
 	if (has_knob(h, "cpu.max"))

@@ -182,17 +182,18 @@ static enum err spawn(struct keeper *k, const struct keeper_options *o, struct w
 
 	const char *const argv[] = { o->program, o->folder, NULL };
 	const int fds[] = { theirs, o->telemetry_fd };
+	struct cgroup_join join;
+	/* Where that cannot be, the workload is none the worse for it. */
+	const bool apart = o->cgroups && cgroup_keep(o->cgroups, &join, NULL) == OK;
 	const struct process_options options = {
 		.argv = argv,
 		.out_fd = -1,
 		.err_fd = -1,
 		.fds = fds,
 		.fd_count = o->telemetry_fd < 0 ? 1 : 2,
+		.join = apart ? &join : NULL,
 	};
 	enum err e = process_start(k->loop, &options, &k->process, why);
-	/* Where that cannot be, the workload is none the worse for it. */
-	if (!e && o->cgroups)
-		(void)!cgroup_keep(o->cgroups, k->process.pid, NULL);
 	return e ? e : loop_watch(k->loop, &k->watch, why);
 }
 

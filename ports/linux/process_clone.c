@@ -2,27 +2,19 @@
 
 #include "base/scoped.h"
 
+#include "ports/linux/cgroup_join.h"
+#include "ports/linux/vfork.h"
+
 #include <assert.h>
 #include <fcntl.h>
-#include <sched.h>
-#include <signal.h>
-#include <stdalign.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #ifndef P_PIDFD
 #define P_PIDFD 3
 #endif
 
-enum {
-	STACK_BYTES = 32 * 1024,
-	FIRST_FREE_FD = 16, /* above all that a child is given */
-};
-
-/* The child never returns from these on a stack that is used again: what the
- * address sanitizer marks there would stay marked. */
-#define UNINSTRUMENTED __attribute__((no_sanitize_address))
+enum { FIRST_FREE_FD = 16 }; /* above all that a child is given */
 
 /* What the child reads and writes while it borrows our memory. */
 struct borrowed {
@@ -31,14 +23,14 @@ struct borrowed {
 	int failed_errno;
 };
 
-UNINSTRUMENTED static int give_up(struct borrowed *b, const char *step)
+static int give_up(struct borrowed *b, const char *step)
 {
 	b->failed_step = step;
 	b->failed_errno = errno;
 	return 127;
 }
 
-UNINSTRUMENTED static bool arrange_fds(const struct process_options *o)
+static bool arrange_fds(const struct process_options *o)
 {
 	int null = open("/dev/null", O_RDWR);
 	int out = fcntl(o->out_fd >= 0 ? o->out_fd : null, F_DUPFD, FIRST_FREE_FD);
@@ -52,28 +44,20 @@ UNINSTRUMENTED static bool arrange_fds(const struct process_options *o)
 	for (size_t i = 0; i < o->fd_count; i++)
 		if (dup2(moved[i], 3 + (int)i) < 0)
 			return false;
-	return syscall(SYS_close_range, 3u + (unsigned)o->fd_count, ~0u, 0u) == 0;
-}
-
-UNINSTRUMENTED static void reset_signals(void)
-{
-	for (int signo = 1; signo < NSIG; signo++)
-		if (signo != SIGKILL && signo != SIGSTOP)
-			signal(signo, SIG_DFL);
-	sigset_t none;
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
+	return kernel_close_from(3u + (unsigned)o->fd_count, 0) == 0;
 }
 
 /* Runs in the parent's memory until execve(): system calls and nothing else. */
-UNINSTRUMENTED static int become(void *argument)
+static int become(void *argument)
 {
 	static char *const nothing[] = { NULL };
 	struct borrowed *b = argument;
 	const struct process_options *o = b->options;
 
-	reset_signals();
+	vfork_reset_signals();
 	setsid();
+	if (o->join && !cgroup_join_rest(o->join))
+		return give_up(b, "join the cgroup for");
 	if (!arrange_fds(o))
 		return give_up(b, "arrange descriptors for");
 	execve(o->argv[0], (char *const *)(uintptr_t)o->argv,
@@ -94,22 +78,25 @@ static void on_ended(void *owner, unsigned events)
 	p->on_exit(p->owner, exited ? info.si_status : -1, exited ? -1 : info.si_status);
 }
 
+static pid_t clone_borrowing(struct borrowed *b, int *pidfd)
+{
+	struct kernel_clone_args args = {
+		.flags = KERNEL_CLONE_PIDFD,
+		.pidfd = (uintptr_t)pidfd,
+		.exit_signal = SIGCHLD,
+	};
+	SCOPED_FD group = -1;
+	if (b->options->join && !cgroup_join_birth(b->options->join, &args, &group))
+		return -1;
+	return vfork_run(&args, become, b);
+}
+
 static enum err clone_child(const struct process_options *o, struct process *p, struct why *why)
 {
-	static alignas(16) char stack[STACK_BYTES];
 	struct borrowed b = { .options = o };
-
-	/* No handler of ours may run on borrowed memory in the child. */
-	sigset_t all, before;
-	sigfillset(&all);
-	sigprocmask(SIG_BLOCK, &all, &before);
-	pid_t pid = clone(become, stack + sizeof stack,
-			  CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, &b, &p->pidfd);
-	int kept = errno;
-	sigprocmask(SIG_SETMASK, &before, NULL);
-
+	pid_t pid = clone_borrowing(&b, &p->pidfd);
 	if (pid < 0)
-		return why_set(why, ERR_SYSTEM, "start %s: %s", o->argv[0], strerror(kept));
+		return why_set(why, ERR_SYSTEM, "start %s: %s", o->argv[0], strerror(errno));
 	if (b.failed_step) {
 		waitpid(pid, NULL, 0);
 		close(p->pidfd);
@@ -128,7 +115,6 @@ enum err process_start(struct loop *l, const struct process_options *o, struct p
 	if (e)
 		return e;
 
-	fcntl(p->pidfd, F_SETFD, FD_CLOEXEC);
 	p->loop = l;
 	p->watch = (struct watch){
 		.fd = p->pidfd, .events = LOOP_READ, .owner = p, .on_ready = on_ended
@@ -139,7 +125,7 @@ enum err process_start(struct loop *l, const struct process_options *o, struct p
 void process_signal(const struct process *p, int signo)
 {
 	if (p->pid)
-		syscall(SYS_pidfd_send_signal, p->pidfd, signo, NULL, 0u);
+		kernel_signal(p->pidfd, signo);
 }
 
 void process_end(struct process *p)

@@ -221,12 +221,8 @@ static void keepers_are_beside_the_leaves(void **state)
 {
 	struct fixture *f = *state;
 	char group[64];
-	pid_t pid = fork();
-	if (!pid) {
-		pause();
-		_exit(0);
-	}
-	assert_ok(cgroup_keep(f->tree, pid, &f->why));
+	assert_ok(cgroup_keep(f->tree, &f->join, &f->why));
+	pid_t pid = start(f, wait_for_ever);
 	group_of(f, pid, group);
 	assert_string_equal(group, "/" CGROUP_KEEPERS);
 	group_of(f, getpid(), group);

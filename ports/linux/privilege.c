@@ -1,0 +1,84 @@
+#include "ports/linux/privilege.h"
+
+#include "base/scoped.h"
+
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+
+enum { CAPABILITIES_MAX = 64, MEMLOCK_BYTES = 64 * 1024, FILES_DEFAULT = 1024 };
+
+/* The plain names are 16 bits wide on 32-bit ARM. */
+#ifdef SYS_setresuid32
+enum {
+	CALL_SETGROUPS = SYS_setgroups32,
+	CALL_SETRESGID = SYS_setresgid32,
+	CALL_SETRESUID = SYS_setresuid32
+};
+#else
+enum {
+	CALL_SETGROUPS = SYS_setgroups,
+	CALL_SETRESGID = SYS_setresgid,
+	CALL_SETRESUID = SYS_setresuid
+};
+#endif
+
+static bool failed(const char **out_step, const char *step)
+{
+	*out_step = step;
+	return false;
+}
+
+static bool set_groups(const struct launch *l)
+{
+	gid_t groups[GROUPS_MAX];
+	for (size_t i = 0; i < l->group_count; i++)
+		groups[i] = (gid_t)l->groups[i];
+	return syscall(CALL_SETGROUPS, l->group_count, groups) == 0;
+}
+
+static bool drop_capabilities(void)
+{
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct none[2] = { 0 };
+	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+	return syscall(SYS_capset, &head, none) == 0;
+}
+
+bool privilege_drop(const struct launch *l, const char **out_step)
+{
+	const gid_t gid = (gid_t)l->gid;
+	const uid_t uid = (uid_t)l->uid;
+	/* Bounding set first, while we still may; capset last, when the uid is gone. */
+	for (unsigned long c = 0; c < CAPABILITIES_MAX; c++)
+		if (prctl(PR_CAPBSET_DROP, c, 0, 0, 0))
+			break; /* past the last that this kernel knows */
+	if (!set_groups(l) || syscall(CALL_SETRESGID, gid, gid, gid))
+		return failed(out_step, "drop groups");
+	if (syscall(CALL_SETRESUID, uid, uid, uid))
+		return failed(out_step, "drop the user");
+	if (!drop_capabilities())
+		return failed(out_step, "drop capabilities");
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ? failed(out_step, "no_new_privs") : true;
+}
+
+bool privilege_limit(const struct launch *l, const char **out_step)
+{
+	const rlim_t files = l->files > 0 ? (rlim_t)l->files : FILES_DEFAULT;
+	const struct rlimit nofile = { files, files }, core = { 0, 0 },
+			    memlock = { MEMLOCK_BYTES, MEMLOCK_BYTES };
+	char adj[16];
+	if (setrlimit(RLIMIT_NOFILE, &nofile) || setrlimit(RLIMIT_CORE, &core) ||
+	    setrlimit(RLIMIT_MEMLOCK, &memlock))
+		return failed(out_step, "set resource limits");
+	SCOPED_FD fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+	snprintf(adj, sizeof adj, "%d", (int)l->oom_score_adj);
+	/* Raising is always allowed; lowering below our own is not everywhere. */
+	if (fd >= 0)
+		(void)!write(fd, adj, strlen(adj));
+	return true;
+}
