@@ -33,6 +33,7 @@ struct workload_exit {
 	int signal;         /* 0: it was not a signal */
 	bool oom;           /* the kernel killed for memory during this run */
 	bool failed_start;  /* it never ran: `message` says why */
+	bool held;          /* the keeper waits: keeper_restart() or keeper_close() */
 	int64_t started_ms; /* clock_now_ms() of then; 0: never */
 	int64_t ended_ms;
 	char message[256];
@@ -41,7 +42,7 @@ struct workload_exit {
 struct keeper_hooks {
 	void *owner;
 	void (*on_started)(void *owner, pid_t pid, int64_t started_ms);
-	/* The last call; the keeper is closed when it returns. */
+	/* The last call; the keeper is closed when it returns, unless exit->held. */
 	void (*on_exit)(void *owner, const struct workload_exit *exit);
 	void (*on_log)(void *owner); /* there is more in log.N */
 	/* `output` is what it printed, at most KEEPER_OUTPUT_MAX bytes. */
@@ -60,6 +61,11 @@ struct keeper_options {
 enum err keeper_start(struct loop *l, const struct keeper_options *o, const struct launch *launch,
 		      const struct keeper_hooks *hooks, struct keeper **out, struct why *why);
 
+/* Start the workload again in the sandbox that is there: root, volumes, user and
+ * cgroup stay, all else is as `launch` says now. Only after an exit that was
+ * `held`. ERR_NOT_FOUND: the keeper is gone meanwhile. */
+enum err keeper_restart(struct keeper *k, const struct launch *launch, struct why *why);
+
 /* Find the keeper of an earlier agent. on_started follows; *out_telemetry_fd is
  * the socket that it held, or -1. ERR_NOT_FOUND: there is none; keeper_last_exit(). */
 enum err keeper_adopt(struct loop *l, const char *folder, const struct keeper_hooks *hooks,
@@ -74,5 +80,5 @@ enum err keeper_signal(struct keeper *k, int signo, struct why *why);
 enum err keeper_exec(struct keeper *k, unsigned id, const char *const *argv, int64_t wait_ms,
 		     struct why *why);
 
-/* Let go; keeper and workload stay. NULL is fine. */
+/* Let go; keeper and workload stay, but one that is held ends. NULL is fine. */
 void keeper_close(struct keeper *k);

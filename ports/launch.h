@@ -66,6 +66,7 @@ struct launch {
 	int64_t tmp_bytes; /* private /tmp */
 	int64_t log_bytes; /* of one log file */
 	int64_t files;     /* RLIMIT_NOFILE */
+	int64_t hold;      /* 1: the keeper waits for another start when the workload ends */
 	int64_t families;  /* of sockets, a bit for each AF_; 0: LAUNCH_FAMILIES */
 };
 

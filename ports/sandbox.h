@@ -42,5 +42,13 @@ enum err sandbox_open(struct sandbox *s, const struct launch *l, const char *fol
 enum err sandbox_start(struct sandbox *s, const char *const *argv, int out_fd, int err_fd,
 		       struct sandbox_task *out, struct why *why);
 
+/* False: its first process was killed, and with it all others. */
+bool sandbox_is_alive(const struct sandbox *s);
+
+/* As new for the next task: everything but the first process is killed, the private
+ * folders are empty. What tasks wrote on volumes stays. ERR_AGAIN: that cannot be had;
+ * the sandbox is to be closed. */
+enum err sandbox_renew(struct sandbox *s, struct why *why);
+
 /* Kill everything inside and wait until the first process is gone. */
 void sandbox_close(struct sandbox *s);

@@ -105,6 +105,15 @@ static void remove_leaf(struct workload *w)
 		loop_arm(w->site->loop, &w->timer, clock_now_ms() + LEAF_RETRY_MS);
 }
 
+/* Nothing of a run is left: no keeper that waits, no process, no cgroup. */
+static void clear_away(struct workload *w)
+{
+	keeper_close(w->held);
+	w->held = NULL;
+	(void)!cgroup_kill(w->site->cgroups, w->leaf, NULL);
+	remove_leaf(w);
+}
+
 /* --- the telemetry socket --- */
 
 static void take_socket(struct workload *w, int fd)
@@ -214,6 +223,7 @@ static void on_ended(void *owner, const struct workload_exit *x)
 	struct workload *w = owner;
 	char message[VERDICT_TEXT_MAX];
 	const bool was_stopping = w->state == WORKLOAD_STOPPING;
+	w->held = x->held ? w->keeper : NULL;
 	w->keeper = NULL;
 	if (!expects(w, EVENT_EXITED))
 		return;
@@ -231,8 +241,9 @@ static void on_ended(void *owner, const struct workload_exit *x)
 	if (!was_stopping)
 		tell(w, !well, verdict_reason(x), message);
 	w->site->on_log(w->site->owner, w); /* its last lines */
-	(void)!cgroup_kill(w->site->cgroups, w->leaf, NULL);
-	remove_leaf(w);
+	const bool again = w->pod && !was_stopping && verdict_starts_again(w->pod->restart, x);
+	if (!again || !w->held)
+		clear_away(w);
 	if (was_stopping || !w->pod) {
 		w->state = WORKLOAD_STOPPING;
 		finish_stop(w);
@@ -242,7 +253,7 @@ static void on_ended(void *owner, const struct workload_exit *x)
 		w->failures++;
 		(void)why_set(&w->trouble, OK, "%s", message);
 	}
-	if (verdict_starts_again(w->pod->restart, x)) {
+	if (again) {
 		wait_to_restart(w, x);
 	} else {
 		keep_history(w);
@@ -281,7 +292,22 @@ static enum err make_launch(struct workload *w, const char *folder, struct arena
 	l->gid = l->uid;
 	l->generation = w->generation;
 	l->instance = w->instance;
+	l->hold = 1;
 	return e;
+}
+
+/* By the keeper that waits since the last run, else by a new one. */
+static enum err set_off(struct workload *w, const struct keeper_options *o, const struct launch *l,
+			struct why *why)
+{
+	const struct keeper_hooks hooks = hooks_of(w);
+	w->keeper = w->held;
+	w->held = NULL;
+	if (w->keeper && keeper_restart(w->keeper, l, why) == OK)
+		return OK;
+	keeper_close(w->keeper);
+	w->keeper = NULL;
+	return keeper_start(w->site->loop, o, l, &hooks, &w->keeper, why);
 }
 
 static enum err launch(struct workload *w, struct why *why)
@@ -302,9 +328,8 @@ static enum err launch(struct workload *w, struct why *why)
 		.cgroups = w->site->cgroups,
 		.telemetry_fd = w->telemetry_fd,
 	};
-	const struct keeper_hooks hooks = hooks_of(w);
 	if (!e)
-		e = keeper_start(w->site->loop, &options, l, &hooks, &w->keeper, why);
+		e = set_off(w, &options, l, why);
 	arena_deinit(&arena);
 	return e;
 }
@@ -456,7 +481,9 @@ void workload_stop(struct workload *w)
 	checkup_end(&w->checkup);
 	w->ready = false;
 	if (!w->keeper) {
-		stopped(w);
+		w->state = WORKLOAD_STOPPING;
+		clear_away(w);
+		finish_stop(w);
 		return;
 	}
 	set_state(w, WORKLOAD_STOPPING);
@@ -470,7 +497,8 @@ void workload_close(struct workload *w)
 	loop_disarm(w->site->loop, &w->timer);
 	checkup_end(&w->checkup);
 	keeper_close(w->keeper);
-	w->keeper = NULL;
+	keeper_close(w->held);
+	w->keeper = w->held = NULL;
 	close_socket(w);
 }
 

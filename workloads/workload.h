@@ -33,7 +33,8 @@ struct workload {
 	char leaf[WORKLOAD_NAME_SIZE]; /* "pod.container": of the cgroup and the folder */
 
 	enum workload_state state;
-	struct keeper *keeper;
+	struct keeper *keeper; /* of what runs */
+	struct keeper *held;   /* waits for the next start, between two runs */
 	struct checkup checkup;
 	struct timer timer; /* to start again, to kill, or to clean up */
 	pid_t pid;

@@ -22,7 +22,7 @@ struct keeper {
 	struct process process; /* when it is our own child */
 	struct watch watch;
 	char folder[PATH_LIMIT];
-	bool started;
+	bool started, held;
 	struct workload_exit exit;
 };
 
@@ -62,7 +62,10 @@ void keeper_close(struct keeper *k)
 		return;
 	loop_unwatch(k->loop, &k->watch);
 	close_quietly(k->watch.fd);
-	process_forget(&k->process);
+	if (k->held)
+		process_end(&k->process); /* nothing runs that could lose its keeper */
+	else
+		process_forget(&k->process);
 	free(k);
 }
 
@@ -79,6 +82,22 @@ static void end(struct keeper *k)
 	hooks.on_exit(hooks.owner, &exit);
 }
 
+/* It waits for another start: its owner's hand is on it still. */
+static void hold(struct keeper *k)
+{
+	k->held = true;
+	k->hooks.on_exit(k->hooks.owner, &k->exit);
+}
+
+/* Gone while nothing ran: that shows at the next start. */
+static void lose(struct keeper *k)
+{
+	loop_unwatch(k->loop, &k->watch);
+	close_quietly(k->watch.fd);
+	k->watch.fd = -1;
+	process_end(&k->process);
+}
+
 static void on_hello(struct keeper *k, const char *packet)
 {
 	int version, pid;
@@ -87,6 +106,15 @@ static void on_hello(struct keeper *k, const char *packet)
 		return;
 	k->started = true;
 	k->hooks.on_started(k->hooks.owner, pid, started);
+}
+
+static void on_ending(struct keeper *k, const char *text)
+{
+	read_ending(text, &k->exit);
+	k->exit.held = strstr(text, "\nheld 1\n") != NULL;
+	if (k->exit.held)
+		hold(k);
+	/* Else it is told when the keeper is gone too. */
 }
 
 static void on_exec(struct keeper *k, const char *packet, size_t len)
@@ -114,14 +142,17 @@ static void on_packet(void *owner, unsigned events)
 	if (e == ERR_AGAIN || e == ERR_FULL)
 		return;
 	if (e || len == 0) {
-		end(k);
+		if (k->held)
+			lose(k);
+		else
+			end(k);
 		return;
 	}
 	packet[len] = '\0';
 	if (text_starts(packet, "hello "))
 		on_hello(k, packet);
 	else if (text_starts(packet, "exit\n"))
-		read_ending(packet + 5, &k->exit); /* told when the keeper is gone too */
+		on_ending(k, packet + 5);
 	else if (text_starts(packet, "exec "))
 		on_exec(k, packet, len);
 	else if (text_starts(packet, "log ") && k->hooks.on_log)
@@ -212,6 +243,20 @@ enum err keeper_start(struct loop *l, const struct keeper_options *o, const stru
 	else
 		*out = k;
 	return e;
+}
+
+enum err keeper_restart(struct keeper *k, const struct launch *launch, struct why *why)
+{
+	if (k->watch.fd < 0)
+		return why_set(why, ERR_NOT_FOUND, "the keeper has ended");
+	enum err e = write_launch(k->folder, launch, why);
+	if (e)
+		return e;
+	k->held = k->started = false;
+	k->exit = (struct workload_exit){ .code = -1 };
+	if (socket_send(k->watch.fd, bytes_of("start")))
+		return why_set(why, ERR_NOT_FOUND, "the keeper does not listen");
+	return OK;
 }
 
 enum err keeper_adopt(struct loop *l, const char *folder, const struct keeper_hooks *hooks,

@@ -28,6 +28,7 @@ static const struct member {
 	{ "tmp-bytes", INTEGER, offsetof(struct launch, tmp_bytes) },
 	{ "log-bytes", INTEGER, offsetof(struct launch, log_bytes) },
 	{ "files", INTEGER, offsetof(struct launch, files) },
+	{ "hold", INTEGER, offsetof(struct launch, hold) },
 	{ "families", INTEGER, offsetof(struct launch, families) },
 };
 

@@ -49,14 +49,17 @@ static bool drop_capabilities(void)
 	return syscall(SYS_capset, &head, none) == 0;
 }
 
+void privilege_bound(void)
+{
+	for (unsigned long c = 0; c < CAPABILITIES_MAX; c++)
+		if (prctl(PR_CAPBSET_DROP, c, 0, 0, 0))
+			return; /* past the last that this kernel knows */
+}
+
 bool privilege_drop(const struct launch *l, const char **out_step)
 {
 	const gid_t gid = (gid_t)l->gid;
 	const uid_t uid = (uid_t)l->uid;
-	/* Bounding set first, while we still may; capset last, when the uid is gone. */
-	for (unsigned long c = 0; c < CAPABILITIES_MAX; c++)
-		if (prctl(PR_CAPBSET_DROP, c, 0, 0, 0))
-			break; /* past the last that this kernel knows */
 	if (!set_groups(l) || syscall(CALL_SETRESGID, gid, gid, gid))
 		return failed(out_step, "drop groups");
 	if (syscall(CALL_SETRESUID, uid, uid, uid))

@@ -9,7 +9,10 @@
 
 #include "ports/launch.h"
 
-/* Bounding set, groups, user, capabilities, and never any again. */
+/* For the keeper itself: whatever it starts can never have a capability again. */
+void privilege_bound(void);
+
+/* Groups, user, capabilities, and never any again. */
 bool privilege_drop(const struct launch *l, const char **out_step);
 
 /* Open files, core dumps, locked memory, and the kernel's choice when memory ends. */

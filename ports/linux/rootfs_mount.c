@@ -226,15 +226,17 @@ static enum err mount_dev(const struct root *r, const struct launch *l, struct w
 	return e ? e : mount_tmpfs(r, "/dev/shm", l->tmp_bytes, "1777", why);
 }
 
-static enum err bind_over(const struct root *r, const char *source, const char *target,
-			  unsigned long flags, struct why *why)
+/* source -1: the target itself, to give it other flags. Not there is fine. */
+static enum err bind_over(const struct root *r, int source, const char *target, unsigned long flags,
+			  struct why *why)
 {
-	char path[32];
+	char from[32], path[32];
 	SCOPED_FD fd = open_inside(r, target);
 	if (fd < 0)
 		return errno == ENOENT ? OK : fail(why, "open", target);
 	path_of(fd, path);
-	if (mount(source ? source : path, path, NULL, MS_BIND, NULL))
+	path_of(source < 0 ? fd : source, from);
+	if (mount(from, path, NULL, MS_BIND, NULL))
 		return fail(why, "cover", target);
 
 	/* The descriptor still names what is below the new mount: open again. */
@@ -247,21 +249,49 @@ static enum err bind_over(const struct root *r, const char *source, const char *
 	return OK;
 }
 
-/* What /proc tells or takes that is the host's business (the lists of containerd). */
+/* The real /dev/null, whatever lies at that path on this board (CVE-2025-31133). */
+static int open_null(struct why *why)
+{
+	struct stat st;
+	SCOPED_FD fd = open("/dev/null", O_PATH | O_CLOEXEC);
+	if (fd >= 0 && fstat(fd, &st) == 0 && S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3))
+		return take_fd(&fd);
+	why_write(why, "/dev/null of this board is not the null device");
+	return -1;
+}
+
+static enum err cover_folder(const struct root *r, const char *folder, struct why *why)
+{
+	char path[32];
+	SCOPED_FD fd = open_inside(r, folder);
+	if (fd < 0)
+		return OK; /* not there, or under something that covers it already */
+	path_of(fd, path);
+	if (mount("tmpfs", path, "tmpfs", MS_RDONLY | SAFE | MS_NOEXEC, "size=4k,mode=0"))
+		return fail(why, "cover", folder);
+	return OK;
+}
+
+/* What /proc tells or takes that is the host's business (the lists of containerd and of
+ * kubelet, and what tells of the board's hardware). */
 static enum err guard_proc(const struct root *r, struct why *why)
 {
 	static const char *const masked[] = {
-		"/proc/kcore",      "/proc/keys",        "/proc/latency_stats",
-		"/proc/timer_list", "/proc/sched_debug", "/proc/sysrq-trigger",
-		"/proc/interrupts", "/proc/kallsyms",
+		"/proc/kcore",       "/proc/keys",        "/proc/latency_stats", "/proc/timer_list",
+		"/proc/timer_stats", "/proc/sched_debug", "/proc/sysrq-trigger", "/proc/interrupts",
+		"/proc/kallsyms",    "/proc/cmdline",
 	};
+	static const char *const covered[] = { "/proc/acpi", "/proc/asound", "/proc/scsi" };
 	static const char *const protected[] = { "/proc/bus", "/proc/fs", "/proc/irq",
 						 "/proc/sys" };
-	enum err e = OK;
+	SCOPED_FD null = open_null(why);
+	enum err e = null < 0 ? ERR_SYSTEM : OK;
 	for (size_t i = 0; !e && i < sizeof masked / sizeof *masked; i++)
-		e = bind_over(r, "/dev/null", masked[i], MS_RDONLY | MS_NOSUID | MS_NOEXEC, why);
+		e = bind_over(r, null, masked[i], MS_RDONLY | MS_NOSUID | MS_NOEXEC, why);
+	for (size_t i = 0; !e && i < sizeof covered / sizeof *covered; i++)
+		e = cover_folder(r, covered[i], why);
 	for (size_t i = 0; !e && i < sizeof protected / sizeof *protected; i++)
-		e = bind_over(r, NULL, protected[i], MS_RDONLY | SAFE | MS_NOEXEC, why);
+		e = bind_over(r, -1, protected[i], MS_RDONLY | SAFE | MS_NOEXEC, why);
 	return e;
 }
 
@@ -277,18 +307,6 @@ static enum err mount_own(const struct root *r, const struct launch *l, struct w
 	if (!e)
 		e = mount_tmpfs(r, "/run", RUN_BYTES, "755", why);
 	return e;
-}
-
-static enum err hide(const struct root *r, const char *folder, struct why *why)
-{
-	char path[32];
-	SCOPED_FD fd = open_inside(r, folder);
-	if (fd < 0)
-		return OK; /* not in there, or under something that covers it already */
-	path_of(fd, path);
-	if (mount("tmpfs", path, "tmpfs", MS_RDONLY | SAFE | MS_NOEXEC, "size=4k,mode=0"))
-		return fail(why, "hide", folder);
-	return OK;
 }
 
 static int open_source(const struct launch_mount *m)
@@ -365,7 +383,7 @@ enum err rootfs_enter(const struct launch *l, const char *folder, struct why *wh
 	if (!e)
 		e = mount_own(&r, l, why);
 	for (size_t i = 0; !e && r.of_host && l->hides[i]; i++)
-		e = hide(&r, l->hides[i], why);
+		e = cover_folder(&r, l->hides[i], why);
 	if (!e)
 		e = mount_volumes(&r, l, why);
 	if (!e)

@@ -1,6 +1,8 @@
 #include "ports/sandbox.h"
 
 #include "base/scoped.h"
+#include "base/text.h"
+#include "ports/file.h"
 #include "ports/linux/cgroup_join.h"
 #include "ports/linux/kernel.h"
 #include "ports/linux/landlock.h"
@@ -11,6 +13,7 @@
 #include "ports/rootfs.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
@@ -18,7 +21,16 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-enum { NAME_SPACES = CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS };
+enum {
+	NAME_SPACES = CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS,
+	RENEW_WAIT_MS = 100, /* for what was killed to be gone */
+};
+
+/* A private folder that is made empty. */
+struct emptying {
+	const char *folder;
+	bool failed;
+};
 
 static enum err fail(struct why *why, const char *step)
 {
@@ -34,16 +46,21 @@ static void bury(pid_t pid)
 
 /* --- the first process inside: it owns the name spaces and buries orphans --- */
 
+/* The keeper asks with SIGUSR1 to kill all others; from inside, where the sender has a
+ * pid, it means nothing. */
 static void reap_for_ever(void)
 {
 	sigset_t set;
+	siginfo_t from;
 	sigemptyset(&set);
 	sigaddset(&set, SIGCHLD);
+	sigaddset(&set, SIGUSR1);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	for (;;) {
 		while (waitpid(-1, NULL, WNOHANG) > 0)
 			;
-		sigwaitinfo(&set, NULL);
+		if (sigwaitinfo(&set, &from) == SIGUSR1 && from.si_pid == 0)
+			kill(-1, SIGKILL);
 	}
 }
 
@@ -130,11 +147,21 @@ static int make_rules(const struct sandbox *s)
 	return root < 0 ? -1 : landlock_rules(root, s->launch);
 }
 
+/* Children are born into our own pid name space again, not into a sandbox before. */
+static bool leave_pid_namespace(void)
+{
+	SCOPED_FD own = open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC);
+	return own >= 0 && setns(own, CLONE_NEWPID) == 0;
+}
+
 enum err sandbox_open(struct sandbox *s, const struct launch *l, const char *folder,
 		      struct why *why)
 {
 	*s = (struct sandbox){ .launch = l, .init_fd = -1, .rules = -1 };
-	enum err e = start_init(s, folder, why);
+	privilege_bound();
+	enum err e = leave_pid_namespace() ? OK : fail(why, "leave the pid name space");
+	if (!e)
+		e = start_init(s, folder, why);
 	/* From here on our children are born into its pid name space. */
 	if (!e && setns(s->init_fd, CLONE_NEWPID))
 		e = fail(why, "enter the pid name space");
@@ -183,10 +210,18 @@ static bool enter(const struct task *t, const char **out_step)
 	return privilege_limit(l, out_step) && arrange_stdio(t) && privilege_drop(l, out_step);
 }
 
+/* No magic link: one of our own descriptors would lead out (CVE-2024-21626). */
+static bool enter_workdir(const char *path)
+{
+	SCOPED_FD fd = kernel_open(AT_FDCWD, path && *path ? path : "/",
+				   O_PATH | O_DIRECTORY | O_CLOEXEC, KERNEL_NO_MAGICLINKS);
+	return fd >= 0 && fchdir(fd) == 0;
+}
+
 static bool confine(const struct launch *l, int rules, const char **out_step)
 {
 	*out_step = "enter workingDir";
-	if (chdir(l->workdir && *l->workdir ? l->workdir : "/"))
+	if (!enter_workdir(l->workdir))
 		return false;
 	*out_step = "landlock";
 	if (!landlock_enter(rules))
@@ -201,7 +236,7 @@ static int be_task(void *argument)
 	const struct launch *l = t->sandbox->launch;
 	const char *step = NULL;
 	if (enter(t, &step) && confine(l, t->sandbox->rules, &step)) {
-		vfork_reset_signals();
+		vfork_reset_mask(); /* a keeper was started with default actions */
 		step = "execute";
 		program_become(t->argv, l->env);
 	}
@@ -247,6 +282,78 @@ enum err sandbox_start(struct sandbox *s, const char *const *argv, int out_fd, i
 	close(out->pidfd);
 	out->pid = 0;
 	return tell_failure(&t, why);
+}
+
+/* --- from one task to the next --- */
+
+bool sandbox_is_alive(const struct sandbox *s)
+{
+	struct pollfd p = { .fd = s->init_fd, .events = POLLIN };
+	return s->init_pid && poll(&p, 1, 0) == 0;
+}
+
+/* How many processes the leaf has, the first one included; -1: it cannot be told. */
+static int count_inside(const struct cgroup_join *j)
+{
+	char path[CGROUP_PATH_MAX + 16], text[256];
+	const char *last = strrchr(j->tasks[0], '/');
+	const int folder = j->into[0] ? CGROUP_PATH_MAX : last ? (int)(last - j->tasks[0]) : 0;
+	snprintf(path, sizeof path, "%.*s/cgroup.procs", folder,
+		 j->into[0] ? j->into : j->tasks[0]);
+	SCOPED_FD fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text);
+	int lines = n < 0 ? -1 : 0;
+	for (ssize_t i = 0; i < n; i++)
+		lines += text[i] == '\n';
+	return lines;
+}
+
+static bool kill_others(const struct sandbox *s)
+{
+	for (int turn = 0; turn < RENEW_WAIT_MS; turn++) {
+		const int inside = count_inside(&s->launch->join);
+		if (inside <= 1)
+			return inside == 1;
+		kernel_signal(s->init_fd, SIGUSR1);
+		usleep(1000);
+	}
+	return false;
+}
+
+static void remove_entry(void *owner, const char *name)
+{
+	struct emptying *e = owner;
+	char path[PATH_LIMIT];
+	if ((size_t)snprintf(path, sizeof path, "%s/%s", e->folder, name) >= sizeof path ||
+	    dir_remove(path, NULL))
+		e->failed = true;
+}
+
+/* By way of the first process, whose root is the sandbox's: nobody else is left there
+ * who could lead us astray. */
+static bool empty(const struct sandbox *s, const char *folder)
+{
+	char path[64];
+	struct emptying e = { .folder = path };
+	snprintf(path, sizeof path, "/proc/%d/root%s", s->init_pid, folder);
+	return dir_each(path, remove_entry, &e, NULL) == OK && !e.failed;
+}
+
+static bool is_below_private(const char *target)
+{
+	return text_starts(target, "/tmp") || text_starts(target, "/dev/shm");
+}
+
+enum err sandbox_renew(struct sandbox *s, struct why *why)
+{
+	if (!s->init_pid)
+		return why_set(why, ERR_AGAIN, "it is not open");
+	for (size_t i = 0; i < s->launch->mount_count; i++)
+		if (is_below_private(s->launch->mounts[i].target))
+			return why_set(why, ERR_AGAIN, "a volume lies in a private folder");
+	if (!kill_others(s) || !empty(s, "/tmp") || !empty(s, "/dev/shm"))
+		return why_set(why, ERR_AGAIN, "what a task left cannot be removed");
+	return OK;
 }
 
 void sandbox_close(struct sandbox *s)

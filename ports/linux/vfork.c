@@ -109,10 +109,15 @@ pid_t vfork_run(struct kernel_clone_args *args, int (*body)(void *argument), voi
 
 void vfork_reset_signals(void)
 {
-	sigset_t none;
 	for (int signo = 1; signo < NSIG; signo++)
 		if (signo != SIGKILL && signo != SIGSTOP)
 			signal(signo, SIG_DFL);
+	vfork_reset_mask();
+}
+
+void vfork_reset_mask(void)
+{
+	sigset_t none;
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }

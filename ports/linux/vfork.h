@@ -16,5 +16,7 @@
  * has every signal blocked. -1: errno says why there is none. */
 pid_t vfork_run(struct kernel_clone_args *args, int (*body)(void *argument), void *argument);
 
-/* Default actions and an empty mask, as a program expects them at its start. */
+/* Default actions and an empty mask, as a program expects them at its start; the
+ * first is needed only where somebody up the line ignores signals. */
 void vfork_reset_signals(void);
+void vfork_reset_mask(void);

@@ -50,7 +50,7 @@ def make_program_disk(path, arch, tests=False, old=None):
     strip = {"amd64": "x86_64-linux-gnu", "arm64": "aarch64-linux-gnu",
              "armhf": "arm-linux-gnueabihf"}[arch] + "-strip"
     programs = glob.glob(f"{build}/bin/skerry*") + (
-        [f for kind in ("contract", "fault", "board")
+        [f for kind in ("contract", "fault", "board", "bench")
          for f in glob.glob(f"{build}/tests/{kind}.*")] if tests else [])
     older = glob.glob(f"{old}/skerry*") if old else []
     with tempfile.TemporaryDirectory() as folder:

@@ -1,256 +1,5 @@
-/*
- * ports/keeper.h and ports/sandbox.h against the real skerry-keeper: needs root
- * and a cgroup file system. Workloads are one line of shell on the host's root.
- */
-#include "ports/keeper.h"
-
-#include "base/scoped.h"
-#include "base/text.h"
-#include "ports/cgroup.h"
-#include "ports/socket.h"
-#include "tests/check.h"
-#include "tests/contract/scratch.h"
-#include "tests/contract/waiting.h"
-
-#include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
-#include <stdio.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-
-enum {
-	SKIPPED = 77,
-	MIB = 1024 * 1024,
-	UID = 61234,
-	GID = 61235,
-	CRI_HEAD = 40, /* "2026-11-24T10:00:00.123456789Z stdout F " */
-	LOG_MAX = 4 * MIB,
-};
-
-static const char LEAF[] = "pod.main";
-
-struct fixture {
-	struct scratch scratch;
-	char folder[128]; /* the keeper's */
-	struct loop *loop;
-	struct cgroup_tree *tree;
-	struct launch launch;
-	struct keeper *keeper;
-	int telemetry_fd;
-	struct why why;
-
-	bool started, ended, has_log, has_exec;
-	size_t starts, ends;
-	pid_t pid;
-	int64_t started_ms;
-	struct workload_exit exit;
-	unsigned exec_id;
-	int exec_code;
-	char exec_output[KEEPER_OUTPUT_MAX + 1];
-	size_t exec_len;
-	char *log; /* of all files, in order */
-	size_t log_len;
-};
-
-static void on_started(void *owner, pid_t pid, int64_t started_ms)
-{
-	struct fixture *f = owner;
-	f->started = true;
-	f->starts++;
-	f->pid = pid;
-	f->started_ms = started_ms;
-}
-
-static void on_exit_of(void *owner, const struct workload_exit *exit)
-{
-	struct fixture *f = owner;
-	f->ended = true;
-	f->ends++;
-	f->exit = *exit;
-	f->keeper = NULL; /* closed when this returns */
-}
-
-static void on_log(void *owner)
-{
-	struct fixture *f = owner;
-	f->has_log = true;
-}
-
-static void on_exec(void *owner, unsigned id, int code, struct bytes output)
-{
-	struct fixture *f = owner;
-	f->has_exec = true;
-	f->exec_id = id;
-	f->exec_code = code;
-	f->exec_len = output.len;
-	text_copy(f->exec_output, sizeof f->exec_output, output);
-}
-
-static struct keeper_hooks hooks_of(struct fixture *f)
-{
-	return (struct keeper_hooks){ f, on_started, on_exit_of, on_log, on_exec };
-}
-
-static int set_up(void **state)
-{
-	struct fixture *f = calloc(1, sizeof *f);
-	char name[32];
-	assert_non_null(f);
-	scratch_make(&f->scratch);
-	/* The workload's user must get through to what it is given. */
-	assert_int_equal(chmod(f->scratch.folder, 0755), 0);
-	snprintf(f->folder, sizeof f->folder, "%s/w", f->scratch.folder);
-	snprintf(name, sizeof name, "skerry-test-%d", getpid());
-	assert_ok(loop_open(&f->loop, NULL));
-	assert_ok(cgroup_open(name, &f->tree, &f->why));
-	f->telemetry_fd = -1;
-	f->launch = (struct launch){
-		.workload = "pod/main",
-		.spec = "sha256:0",
-		.generation = 1,
-		.instance = 1,
-		.hostname = "pod",
-		.root = "/",
-		.uid = UID,
-		.gid = GID,
-		.oom_score_adj = 500,
-		.tmp_bytes = MIB,
-		.log_bytes = 64 * 1024,
-		.files = 256,
-		.env = { "PATH=/usr/bin:/bin", "A=1" },
-	};
-	*state = f;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	struct fixture *f = *state;
-	const int64_t until = clock_now_ms() + PATIENCE_MS;
-	keeper_close(f->keeper);
-	(void)!cgroup_kill(f->tree, LEAF, NULL);
-	while (cgroup_remove(f->tree, LEAF, NULL) == ERR_AGAIN && clock_now_ms() < until)
-		poll(NULL, 0, 5);
-	while (waitpid(-1, NULL, 0) > 0)
-		; /* keepers that were let go */
-	cgroup_close(f->tree, true);
-	close_quietly(f->telemetry_fd);
-	loop_close(f->loop);
-	scratch_remove(&f->scratch);
-	free(f->log);
-	free(f);
-	return 0;
-}
-
-static void start_limited(struct fixture *f, const char *script, int64_t memory_bytes)
-{
-	const struct cgroup_limits limits = { .memory_bytes = memory_bytes, .pids = 64 };
-	const char *elsewhere = getenv("SKERRY_KEEPER"); /* on a board it lies somewhere else */
-	const struct keeper_options o = { elsewhere ? elsewhere : KEEPER_PROGRAM, f->folder,
-					  f->tree, f->telemetry_fd };
-	const struct keeper_hooks hooks = hooks_of(f);
-	assert_ok(cgroup_make(f->tree, LEAF, &limits, &f->launch.join, &f->why));
-	if (!f->launch.argv[0]) {
-		f->launch.argv[0] = "/bin/sh";
-		f->launch.argv[1] = "-c";
-		f->launch.argv[2] = script;
-	}
-	f->started = f->ended = false;
-	if (keeper_start(f->loop, &o, &f->launch, &hooks, &f->keeper, &f->why))
-		fail_msg("%s", f->why.text);
-}
-
-static void start(struct fixture *f, const char *script)
-{
-	start_limited(f, script, 0);
-}
-
-static void wait_for_end(struct fixture *f)
-{
-	turn_until(f->loop, &f->ended);
-	assert_int_equal(f->ends, 1);
-	if (f->exit.failed_start)
-		fail_msg("%s", f->exit.message);
-}
-
-/* Until a file that the workload writes into a volume, or anything else, is there. */
-static void wait_for_log(struct fixture *f)
-{
-	turn_until(f->loop, &f->has_log);
-	f->has_log = false;
-}
-
-/* --- what it printed --- */
-
-struct log_files {
-	long long bases[8];
-	size_t count;
-};
-
-static void on_name(void *owner, const char *name)
-{
-	struct log_files *l = owner;
-	if (strncmp(name, "log.", 4) != 0)
-		return;
-	assert_in_range(l->count, 0, 7);
-	l->bases[l->count++] = atoll(name + 4);
-}
-
-static struct log_files find_log(struct fixture *f)
-{
-	struct log_files l = { .count = 0 };
-	assert_ok(dir_each(f->folder, on_name, &l, NULL));
-	if (l.count == 2 && l.bases[0] > l.bases[1]) {
-		long long later = l.bases[0];
-		l.bases[0] = l.bases[1];
-		l.bases[1] = later;
-	}
-	return l;
-}
-
-static const char *read_log(struct fixture *f)
-{
-	struct log_files l = find_log(f);
-	free(f->log);
-	f->log = calloc(1, LOG_MAX);
-	assert_non_null(f->log);
-	f->log_len = 0;
-	for (size_t i = 0; i < l.count; i++) {
-		char path[256], *text;
-		size_t len;
-		snprintf(path, sizeof path, "%s/log.%lld", f->folder, l.bases[i]);
-		assert_ok(file_read(path, LOG_MAX / 2, &text, &len, NULL));
-		memcpy(f->log + f->log_len, text, len);
-		f->log_len += len;
-		free(text);
-	}
-	return f->log;
-}
-
-/* The texts of all lines, one each, without CRI's head. */
-static const char *printed(struct fixture *f)
-{
-	char *from = f->log, *to = f->log;
-	read_log(f);
-	from = to = f->log;
-	for (char *end; *from && (end = strchr(from, '\n')); from = end + 1) {
-		assert_true(end - from >= CRI_HEAD);
-		size_t n = (size_t)(end + 1 - from) - CRI_HEAD;
-		memmove(to, from + CRI_HEAD, n);
-		to += n;
-	}
-	*to = '\0';
-	return f->log;
-}
-
-/* Run a script to its end; what it printed. */
-static const char *run(struct fixture *f, const char *script)
-{
-	start(f, script);
-	wait_for_end(f);
-	return printed(f);
-}
+/* ports/keeper.h: how it ends, what it printed, who finds it later, and how it starts again. */
+#include "tests/contract/keeper_fixture.h"
 
 /* --- ends --- */
 
@@ -372,20 +121,25 @@ static void nothing_of_it_is_left_when_its_end_is_told(void **state)
 	assert_ok(cgroup_remove(f->tree, LEAF, &f->why));
 }
 
+/* The parent of a process. */
+static pid_t parent_of(pid_t pid)
+{
+	char path[64], *text;
+	size_t len;
+	int parent;
+	snprintf(path, sizeof path, "/proc/%d/stat", pid);
+	assert_ok(file_read(path, 4096, &text, &len, NULL));
+	assert_int_equal(sscanf(strrchr(text, ')'), ") %*c %d", &parent), 1);
+	free(text);
+	return parent;
+}
+
 static void a_keeper_that_is_killed_takes_the_workload_along(void **state)
 {
 	struct fixture *f = *state;
-	char text[256];
 	start(f, "echo ready; exec sleep 1000");
 	wait_for_log(f);
-	snprintf(text, sizeof text, "/proc/%d/stat", f->pid);
-	char *stat_text;
-	size_t len;
-	int parent;
-	assert_ok(file_read(text, 4096, &stat_text, &len, NULL));
-	assert_int_equal(sscanf(strrchr(stat_text, ')'), ") %*c %d", &parent), 1);
-	free(stat_text);
-	kill(parent, SIGKILL);
+	kill(parent_of(f->pid), SIGKILL);
 	turn_until(f->loop, &f->ended);
 	assert_false(f->exit.known);
 	const int64_t until = clock_now_ms() + PATIENCE_MS;
@@ -692,258 +446,122 @@ static void a_second_keeper_leaves_the_first_alone(void **state)
 	assert_int_equal(f->exit.signal, SIGKILL);
 }
 
-/* --- the walls --- */
+/* --- one run after the other --- */
 
-static void it_runs_as_its_own_user_without_groups(void **state)
+static struct keeper *wait_for_hold(struct fixture *f)
 {
-	struct fixture *f = *state;
-	assert_string_equal(run(f, "id -u; id -g; grep -E '^Groups' /proc/self/status"),
-			    "61234\n61235\nGroups:\t \n");
-}
-
-static void it_has_the_groups_it_was_given_alone(void **state)
-{
-	struct fixture *f = *state;
-	f->launch.groups[0] = 61236;
-	f->launch.groups[1] = 61237;
-	f->launch.group_count = 2;
-	assert_string_equal(run(f, "id -G"), "61235 61236 61237\n");
-}
-
-static void it_has_no_capability_and_can_gain_none(void **state)
-{
-	struct fixture *f = *state;
-	assert_string_equal(run(f, "grep -E '^(Cap|NoNewPrivs)' /proc/self/status"),
-			    "CapInh:\t0000000000000000\n"
-			    "CapPrm:\t0000000000000000\n"
-			    "CapEff:\t0000000000000000\n"
-			    "CapBnd:\t0000000000000000\n"
-			    "CapAmb:\t0000000000000000\n"
-			    "NoNewPrivs:\t1\n");
-}
-
-static void it_inherits_no_descriptor(void **state)
-{
-	struct fixture *f = *state;
-	int leaky = open("/etc/passwd", O_RDONLY); /* not close-on-exec */
-	int high = fcntl(leaky, F_DUPFD, 500);
-	f->launch.argv[0] = "/bin/ls";
-	f->launch.argv[1] = "/proc/self/fd";
-	assert_string_equal(run(f, ""), "0\n1\n2\n3\n"); /* 3 is the folder that ls reads */
-	close(leaky);
-	close(high);
-}
-
-static void it_reads_nothing_from_us(void **state)
-{
-	struct fixture *f = *state;
-	assert_string_equal(run(f, "readlink /proc/self/fd/0; cat"), "/dev/null\n");
-}
-
-static void its_root_is_read_only(void **state)
-{
-	struct fixture *f = *state;
-	assert_string_equal(run(f, "for d in / /etc /usr /var/tmp /home; do"
-				   " touch $d/skerry-test 2>/dev/null && echo wrote $d;"
-				   " done; grep -E '^[^ ]+ / ' /proc/mounts | cut -d' ' -f4 |"
-				   " cut -d, -f1"),
-			    "ro\n");
-	assert_false(file_exists("/var/tmp/skerry-test"));
-}
-
-static void its_tmp_is_its_own(void **state)
-{
-	struct fixture *f = *state;
-	assert_string_equal(run(f, "ls -A /tmp; echo x > /tmp/mine && cat /tmp/mine;"
-				   " head -c 2000000 /dev/zero > /tmp/large 2>/dev/null ||"
-				   " echo full"),
-			    "x\nfull\n");
-	assert_false(file_exists("/tmp/mine"));
-}
-
-static void its_devices_are_the_harmless_ones(void **state)
-{
-	struct fixture *f = *state;
-	assert_string_equal(run(f, "ls /dev; echo x > /dev/null && echo good;"
-				   " head -c 1 /dev/zero | od -An -tx1"),
-			    "fd\nfull\nnull\nrandom\nshm\nstderr\nstdin\nstdout\nurandom\nzero\n"
-			    "good\n 00\n");
-}
-
-static void it_sees_no_process_but_its_own(void **state)
-{
-	struct fixture *f = *state;
-	/* The first process, and itself. */
-	assert_string_equal(run(f, "set -- /proc/[0-9]*; echo $*"), "/proc/1 /proc/2\n");
-}
-
-static void it_has_its_own_host_name(void **state)
-{
-	struct fixture *f = *state;
-	char before[64], after[64];
-	gethostname(before, sizeof before);
-	assert_string_equal(run(f, "hostname"), "pod\n");
-	gethostname(after, sizeof after);
-	assert_string_equal(before, after);
-}
-
-static void its_environment_is_what_it_was_given(void **state)
-{
-	struct fixture *f = *state;
-	setenv("SKERRY_TEST_LEAK", "1", 1);
-	f->launch.argv[0] = "/usr/bin/env";
-	assert_string_equal(run(f, ""), "PATH=/usr/bin:/bin\nA=1\n");
-}
-
-static void a_program_is_found_by_its_path(void **state)
-{
-	struct fixture *f = *state;
-	f->launch.argv[0] = "id";
-	f->launch.argv[1] = "-u";
-	assert_string_equal(run(f, ""), "61234\n");
-}
-
-static void it_works_where_it_was_told(void **state)
-{
-	struct fixture *f = *state;
-	f->launch.workdir = "/usr/bin";
-	assert_string_equal(run(f, "pwd"), "/usr/bin\n");
-}
-
-static void its_resources_are_bounded(void **state)
-{
-	struct fixture *f = *state;
-	assert_string_equal(run(f, "ulimit -n; ulimit -c; cat /proc/self/oom_score_adj"),
-			    "256\n0\n500\n");
-}
-
-static void it_is_in_its_cgroup_before_its_first_instruction(void **state)
-{
-	struct fixture *f = *state;
-	char expected[64];
-	snprintf(expected, sizeof expected, "skerry-test-%d/pod.main\n", getpid());
-	const char *text = run(f, "cat /proc/self/cgroup");
-	assert_non_null(strstr(text, expected));
-}
-
-static void the_hosts_secrets_in_proc_are_covered(void **state)
-{
-	struct fixture *f = *state;
-	assert_string_equal(run(f, "cat /proc/kallsyms /proc/keys /proc/interrupts 2>/dev/null |"
-				   " wc -c; echo 1 2>/dev/null > /proc/sys/kernel/hostname ||"
-				   " echo refused"),
-			    "0\nrefused\n");
-}
-
-static void hidden_folders_are_empty(void **state)
-{
-	struct fixture *f = *state;
-	f->launch.hides[0] = "/etc/ssl";
-	assert_string_equal(run(f, "ls -A /etc/ssl 2>/dev/null; echo nothing"), "nothing\n");
-	assert_true(file_exists("/etc/ssl"));
-}
-
-/* --- volumes --- */
-
-static void mount_volume(struct fixture *f, const char *source, bool read_only)
-{
-	f->launch.mounts[0] = (struct launch_mount){ .kind = MOUNT_BIND,
-						     .root = f->scratch.folder,
-						     .source = source,
-						     .target = "/run/volume",
-						     .read_only = read_only };
-	f->launch.mount_count = 1;
-}
-
-static void make_volume(struct fixture *f)
-{
-	const char *path = scratch_at(&f->scratch, "volume");
-	assert_ok(dir_make(path, 0755, NULL));
-	assert_int_equal(chown(path, UID, GID), 0);
-	mount_volume(f, "volume", false);
-}
-
-static void a_volume_can_be_written_and_stays(void **state)
-{
-	struct fixture *f = *state;
-	make_volume(f);
-	assert_string_equal(run(f, "echo kept > /run/volume/file; cat /run/volume/file"), "kept\n");
-	assert_true(file_exists(scratch_at(&f->scratch, "volume/file")));
-}
-
-static void a_read_only_volume_cannot(void **state)
-{
-	struct fixture *f = *state;
-	make_volume(f);
-	f->launch.mounts[0].read_only = true;
-	assert_string_equal(run(f, "echo x 2>/dev/null > /run/volume/file || echo refused"),
-			    "refused\n");
-}
-
-static void a_volume_leads_nowhere_else(void **state)
-{
-	struct fixture *f = *state;
-	make_volume(f);
-	assert_int_equal(symlink("/etc", scratch_at(&f->scratch, "link")), 0);
-	mount_volume(f, "link", false);
-	start(f, "ls /run/volume");
+	struct keeper *k = f->keeper;
 	turn_until(f->loop, &f->ended);
-	assert_true(f->exit.failed_start);
-	assert_non_null(strstr(f->exit.message, "/run/volume"));
+	if (f->exit.failed_start)
+		fail_msg("%s", f->exit.message);
+	assert_true(f->exit.held);
+	f->keeper = k;
+	return k;
 }
 
-static void a_volume_stays_below_its_root(void **state)
+static void run_again(struct fixture *f, const char *script)
+{
+	f->launch.argv[2] = script;
+	f->started = f->ended = false;
+	assert_ok(keeper_restart(f->keeper, &f->launch, &f->why));
+}
+
+static void a_held_keeper_starts_it_again_in_the_same_walls(void **state)
 {
 	struct fixture *f = *state;
-	mount_volume(f, "../../etc", false);
-	start(f, "ls /run/volume");
-	turn_until(f->loop, &f->ended);
-	assert_true(f->exit.failed_start);
+	f->launch.hold = 1;
+	start(f, "echo one; readlink /proc/self/ns/mnt; exit 3");
+	wait_for_hold(f);
+	assert_int_equal(f->exit.code, 3);
+	f->launch.env[1] = "A=2";
+	run_again(f, "echo two $A; readlink /proc/self/ns/mnt; exit 4");
+	wait_for_hold(f);
+	assert_int_equal(f->starts, 2);
+	assert_int_equal(f->exit.code, 4);
+	char first[64], second[64];
+	assert_int_equal(sscanf(printed(f), "one %63s two 2 %63s", first, second), 2);
+	assert_string_equal(first, second);
 }
 
-static void a_volume_in_memory_has_its_size(void **state)
+static void nothing_of_a_run_is_there_in_the_next(void **state)
 {
 	struct fixture *f = *state;
-	f->launch.mounts[0] = (struct launch_mount){ .kind = MOUNT_TMPFS,
-						     .target = "/run/memory",
-						     .bytes = 64 * 1024 };
-	f->launch.mount_count = 1;
-	assert_string_equal(run(f, "head -c 65536 /dev/zero > /run/memory/fits && echo fits;"
-				   " echo x 2>/dev/null > /run/memory/more || echo full"),
-			    "fits\nfull\n");
+	f->launch.hold = 1;
+	start(f, "mkdir -p /tmp/a/b; echo x > /tmp/a/b/c; echo y > /dev/shm/y;"
+		 " (trap '' TERM HUP; exec sleep 1000 >/dev/null 2>&1) & exit 0");
+	wait_for_hold(f);
+	run_again(f, "ls -A /tmp /dev/shm; ls /proc | grep -c '^[0-9]'");
+	wait_for_hold(f);
+	/* init, the shell, ls and grep */
+	assert_string_equal(printed(f), "/dev/shm:\n\n/tmp:\n4\n");
 }
 
-static void nothing_on_a_volume_is_a_way_up(void **state)
+static void a_volume_in_memory_stays_over_a_restart(void **state)
 {
 	struct fixture *f = *state;
-	make_volume(f);
-	char program[256], *text;
-	size_t len;
-	snprintf(program, sizeof program, "%s/volume/id", f->scratch.folder);
-	assert_ok(file_read("/usr/bin/id", LOG_MAX, &text, &len, NULL));
-	assert_ok(file_replace(program, (struct bytes){ text, len }, false, NULL));
-	free(text);
-	assert_int_equal(chmod(program, 04755), 0);
-	assert_string_equal(run(f, "/run/volume/id -u"), "61234\n");
+	f->launch.hold = 1;
+	f->launch.mounts[f->launch.mount_count++] =
+		(struct launch_mount){ .kind = MOUNT_TMPFS, .target = "/mnt", .bytes = MIB };
+	start(f, "echo kept > /mnt/file");
+	wait_for_hold(f);
+	run_again(f, "cat /mnt/file");
+	wait_for_hold(f);
+	assert_string_equal(printed(f), "kept\n");
 }
 
-/* Can it be tried here at all? The reason is said once. */
-static bool is_possible(void)
+static void walls_that_fell_are_built_again(void **state)
 {
-	struct cgroup_tree *tree;
-	struct why why = { "" };
-	char name[32];
-	snprintf(name, sizeof name, "skerry-test-%d", getpid());
-	if (geteuid() != 0) {
-		printf("skipped: needs root\n");
-		return false;
+	struct fixture *f = *state;
+	f->launch.hold = 1;
+	start(f, "echo one; readlink /proc/self/ns/mnt");
+	wait_for_hold(f);
+	assert_ok(cgroup_kill(f->tree, LEAF, &f->why)); /* the first process inside */
+	struct cgroup_usage usage = { .processes = 1 };
+	for (int i = 0; i < 1000 && usage.processes; i++) {
+		poll(NULL, 0, 5);
+		assert_ok(cgroup_read(f->tree, LEAF, &usage));
 	}
-	if (cgroup_open(name, &tree, &why)) {
-		printf("skipped: %s\n", why.text);
-		return false;
+	run_again(f, "echo two; readlink /proc/self/ns/mnt");
+	wait_for_hold(f);
+	char first[64], second[64];
+	assert_int_equal(sscanf(printed(f), "one %63s two %63s", first, second), 2);
+	assert_string_not_equal(first, second);
+}
+
+static void a_held_keeper_ends_with_its_agent(void **state)
+{
+	struct fixture *f = *state;
+	int fd;
+	f->launch.hold = 1;
+	start(f, "exit 0");
+	wait_for_hold(f);
+	keeper_close(f->keeper);
+	f->keeper = NULL;
+	const struct keeper_hooks hooks = hooks_of(f);
+	assert_err(ERR_NOT_FOUND,
+		   keeper_adopt(f->loop, f->folder, &hooks, &f->keeper, &fd, &f->why));
+	struct workload_exit last;
+	keeper_last_exit(f->folder, &last);
+	assert_true(last.known);
+	assert_int_equal(last.code, 0);
+}
+
+static void a_held_keeper_that_was_killed_says_so_at_the_next_start(void **state)
+{
+	struct fixture *f = *state;
+	f->launch.hold = 1;
+	start(f, "read line");
+	turn_until(f->loop, &f->started);
+	const pid_t keeper = parent_of(f->pid);
+	wait_for_hold(f);
+	assert_int_equal(kill(keeper, SIGKILL), 0);
+	const int64_t until = clock_now_ms() + PATIENCE_MS;
+	enum err e = OK;
+	while (clock_now_ms() < until && e == OK) {
+		assert_ok(loop_turn(f->loop, 20, NULL));
+		e = keeper_restart(f->keeper, &f->launch, &f->why);
 	}
-	cgroup_close(tree, true);
-	return true;
+	assert_err(ERR_NOT_FOUND, e);
 }
 
 int main(void)
@@ -951,7 +569,6 @@ int main(void)
 	if (!is_possible())
 		return SKIPPED;
 	signal(SIGPIPE, SIG_IGN);
-#define KEEPER_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		KEEPER_TEST(the_exit_code_is_told),
 		KEEPER_TEST(the_signal_that_ended_it_is_told),
@@ -982,29 +599,12 @@ int main(void)
 		KEEPER_TEST(an_end_without_an_agent_is_known_to_the_next),
 		KEEPER_TEST(where_none_ever_was_there_is_none),
 		KEEPER_TEST(a_second_keeper_leaves_the_first_alone),
-		KEEPER_TEST(it_runs_as_its_own_user_without_groups),
-		KEEPER_TEST(it_has_the_groups_it_was_given_alone),
-		KEEPER_TEST(it_has_no_capability_and_can_gain_none),
-		KEEPER_TEST(it_inherits_no_descriptor),
-		KEEPER_TEST(it_reads_nothing_from_us),
-		KEEPER_TEST(its_root_is_read_only),
-		KEEPER_TEST(its_tmp_is_its_own),
-		KEEPER_TEST(its_devices_are_the_harmless_ones),
-		KEEPER_TEST(it_sees_no_process_but_its_own),
-		KEEPER_TEST(it_has_its_own_host_name),
-		KEEPER_TEST(its_environment_is_what_it_was_given),
-		KEEPER_TEST(a_program_is_found_by_its_path),
-		KEEPER_TEST(it_works_where_it_was_told),
-		KEEPER_TEST(its_resources_are_bounded),
-		KEEPER_TEST(it_is_in_its_cgroup_before_its_first_instruction),
-		KEEPER_TEST(the_hosts_secrets_in_proc_are_covered),
-		KEEPER_TEST(hidden_folders_are_empty),
-		KEEPER_TEST(a_volume_can_be_written_and_stays),
-		KEEPER_TEST(a_read_only_volume_cannot),
-		KEEPER_TEST(a_volume_leads_nowhere_else),
-		KEEPER_TEST(a_volume_stays_below_its_root),
-		KEEPER_TEST(a_volume_in_memory_has_its_size),
-		KEEPER_TEST(nothing_on_a_volume_is_a_way_up),
+		KEEPER_TEST(a_held_keeper_starts_it_again_in_the_same_walls),
+		KEEPER_TEST(nothing_of_a_run_is_there_in_the_next),
+		KEEPER_TEST(a_volume_in_memory_stays_over_a_restart),
+		KEEPER_TEST(walls_that_fell_are_built_again),
+		KEEPER_TEST(a_held_keeper_ends_with_its_agent),
+		KEEPER_TEST(a_held_keeper_that_was_killed_says_so_at_the_next_start),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

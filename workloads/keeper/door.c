@@ -23,7 +23,7 @@ enum err door_open(struct door *d, const char *folder, int first, int telemetry,
 	return socket_listen(path, SOCKET_PACKET, 0600, &d->listener, why);
 }
 
-void door_greet(const struct door *d, size_t guest, struct bytes hello)
+static void greet(const struct door *d, size_t guest, struct bytes hello)
 {
 	if (d->guests[guest] < 0)
 		return;
@@ -31,6 +31,20 @@ void door_greet(const struct door *d, size_t guest, struct bytes hello)
 		(void)!socket_send_fd(d->guests[guest], hello, d->telemetry);
 	else
 		(void)!socket_send(d->guests[guest], hello);
+}
+
+void door_greet_all(const struct door *d, struct bytes hello)
+{
+	for (size_t i = 0; i < DOOR_GUESTS_MAX; i++)
+		greet(d, i, hello);
+}
+
+bool door_has_guests(const struct door *d)
+{
+	for (size_t i = 0; i < DOOR_GUESTS_MAX; i++)
+		if (d->guests[i] >= 0)
+			return true;
+	return false;
 }
 
 static size_t free_place(struct door *d)
@@ -56,7 +70,7 @@ void door_admit(struct door *d, struct bytes hello)
 	}
 	size_t place = free_place(d);
 	d->guests[place] = fd;
-	door_greet(d, place, hello);
+	greet(d, place, hello);
 }
 
 bool door_hear(struct door *d, size_t guest, char out[DOOR_REQUEST_MAX], size_t *out_len)

@@ -29,8 +29,10 @@ enum err door_open(struct door *d, const char *folder, int first, int telemetry,
  * when all places are taken, the oldest guest leaves. */
 void door_admit(struct door *d, struct bytes hello);
 
-/* Say hello to the guest that was there from the start. */
-void door_greet(const struct door *d, size_t guest, struct bytes hello);
+/* Say hello to those that are there already, when a run begins. */
+void door_greet_all(const struct door *d, struct bytes hello);
+
+bool door_has_guests(const struct door *d);
 
 /* A request of a guest, ending in NUL. False: there is none, or the guest left. */
 bool door_hear(struct door *d, size_t guest, char out[DOOR_REQUEST_MAX], size_t *out_len);

@@ -15,8 +15,15 @@ size_t ending_write(const struct ending *e, char *out, size_t cap)
 		 "code %d\nsignal %d\noom %d\nfailed-start %d\nstarted-ms %lld\nended-ms %lld\n",
 		 e->code, e->signal, e->oom, e->failed_start, (long long)e->started_ms,
 		 (long long)e->ended_ms);
-	if (e->message.text[0])
-		text_add(&t, "message %s\n", e->message.text);
+	if (e->message.text[0]) {
+		size_t from = t.len;
+		text_add(&t, "message %s", e->message.text);
+		/* It may name what a manifest says; a line stays one line. */
+		for (; from < t.len; from++)
+			if (out[from] == '\n')
+				out[from] = ' ';
+		text_add(&t, "\n");
+	}
 	return t.len;
 }
 

@@ -136,10 +136,11 @@ bool journal_take(struct journal *j, enum journal_stream stream, int pipe)
 	return true;
 }
 
-void journal_close(struct journal *j)
+void journal_flush(struct journal *j)
 {
-	for (enum journal_stream s = 0; s < JOURNAL_STREAMS; s++)
+	for (enum journal_stream s = 0; s < JOURNAL_STREAMS; s++) {
 		if (j->held[s])
 			write_line(j, s, (struct iovec){ j->line[s], j->held[s] }, 'F');
-	close_quietly(j->fd);
+		j->held[s] = 0;
+	}
 }

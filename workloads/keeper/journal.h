@@ -32,5 +32,5 @@ enum err journal_open(struct journal *j, int folder, int64_t file_bytes, struct 
 /* Read what a pipe holds and write its whole lines. False: the pipe has ended. */
 bool journal_take(struct journal *j, enum journal_stream stream, int pipe);
 
-/* Write what is left of unfinished lines. */
-void journal_close(struct journal *j);
+/* Write what is left of unfinished lines. Not open: nothing happens. */
+void journal_flush(struct journal *j);

@@ -11,12 +11,9 @@
 #include "base/scoped.h"
 #include "base/text.h"
 #include "ports/clock.h"
-#include "ports/launch.h"
-#include "ports/sandbox.h"
 #include "workloads/keeper/door.h"
-#include "workloads/keeper/ending.h"
 #include "workloads/keeper/errand.h"
-#include "workloads/keeper/journal.h"
+#include "workloads/keeper/run.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -25,13 +22,10 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/prctl.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
 
 enum {
 	CONTROL_FD = 3,
 	TELEMETRY_FD = 4,
-	LAUNCH_ARENA = 2 * LAUNCH_MAX,
 	OOM_SCORE_ADJ = -900, /* the kernel should rather end a workload than its keeper */
 	TELL_MAX = 640,
 };
@@ -50,59 +44,12 @@ enum {
 struct keeping {
 	const char *folder;
 	int folder_fd;
-	struct arena arena;
-	struct launch launch;
-	struct sandbox sandbox;
-	struct sandbox_task task;
-	int pipes[JOURNAL_STREAMS]; /* read ends */
-	int64_t oom_before;
-	int64_t told_end; /* of the log */
-	struct ending ending;
-	struct journal journal;
+	struct run run;
+	bool is_told_to_start; /* while nothing runs */
+	int64_t told_end;      /* of the log */
 	struct door door;
 	struct errand errands[ERRANDS_MAX];
 };
-
-static enum err read_launch(struct keeping *k, struct why *why)
-{
-	SCOPED_FD fd = openat(k->folder_fd, "launch", O_RDONLY | O_CLOEXEC);
-	SCOPED_MEMORY char *text = malloc(LAUNCH_MAX);
-	ssize_t n = fd < 0 || !text ? -1 : read(fd, text, LAUNCH_MAX);
-	if (n < 0)
-		return why_set(why, ERR_SYSTEM, "read the launch file: %s", strerror(errno));
-	arena_init(&k->arena, LAUNCH_ARENA);
-	return launch_read((struct bytes){ text, (size_t)n }, &k->arena, &k->launch, why);
-}
-
-static enum err start_workload(struct keeping *k, struct why *why)
-{
-	char root[PATH_LIMIT];
-	int out[2], err[2];
-	if ((size_t)snprintf(root, sizeof root, "%s/root", k->folder) >= sizeof root)
-		return why_set(why, ERR_INVALID, "%s: the path is too long", k->folder);
-	if (mkdirat(k->folder_fd, "root", 0700) && errno != EEXIST)
-		return why_set(why, ERR_SYSTEM, "make %s: %s", root, strerror(errno));
-	if (pipe2(out, O_CLOEXEC) || pipe2(err, O_CLOEXEC))
-		return why_set(why, ERR_SYSTEM, "pipe: %s", strerror(errno));
-	k->pipes[JOURNAL_STDOUT] = out[0];
-	k->pipes[JOURNAL_STDERR] = err[0];
-	fcntl(out[0], F_SETFL, O_NONBLOCK);
-	fcntl(err[0], F_SETFL, O_NONBLOCK);
-
-	SCOPED_FD out_end = out[1];
-	SCOPED_FD err_end = err[1];
-	k->oom_before = ending_count_oom(k->launch.join.oom);
-	enum err e = sandbox_open(&k->sandbox, &k->launch, root, why);
-	if (e)
-		return e;
-	return sandbox_start(&k->sandbox, k->launch.argv, out_end, err_end, &k->task, why);
-}
-
-static void note_exit(struct keeping *k, int status)
-{
-	k->ending.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-	k->ending.signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
-}
 
 static void tell(struct keeping *k, const char *packet)
 {
@@ -112,17 +59,18 @@ static void tell(struct keeping *k, const char *packet)
 static void tell_log(struct keeping *k)
 {
 	char packet[48];
-	if (k->journal.end == k->told_end)
+	if (k->run.journal.end == k->told_end)
 		return;
-	k->told_end = k->journal.end;
+	k->told_end = k->run.journal.end;
 	snprintf(packet, sizeof packet, "log %lld", (long long)k->told_end);
 	tell(k, packet);
 }
 
-static size_t say_hello(const struct keeping *k, char out[64])
+static struct bytes say_hello(const struct keeping *k, char out[64])
 {
-	return (size_t)snprintf(out, 64, "hello %d %d %lld", KEEPER_PROTOCOL, k->task.pid,
-				(long long)k->ending.started_ms);
+	int n = snprintf(out, 64, "hello %d %d %lld", KEEPER_PROTOCOL, k->run.task.pid,
+			 (long long)k->run.ending.started_ms);
+	return (struct bytes){ out, (size_t)n };
 }
 
 static void tell_errand(struct keeping *k, struct errand *e, int code, struct bytes output)
@@ -147,24 +95,27 @@ static void run_errand(struct keeping *k, char *request, size_t len)
 			tell_errand(k, &nowhere, -1, bytes_of("too many commands at once"));
 		return;
 	}
-	if (errand_start(free_one, &k->sandbox, request, len, &why))
+	if (errand_start(free_one, &k->run.sandbox, request, len, &why))
 		tell_errand(k, free_one, 126, bytes_of(why.text));
 }
 
 static void serve(struct keeping *k, size_t guest)
 {
 	static char request[DOOR_REQUEST_MAX];
+	const pid_t pid = k->run.task.pid;
 	size_t len;
 	int signo;
 	if (!door_hear(&k->door, guest, request, &len))
 		return;
-	if (sscanf(request, "signal %d", &signo) == 1 && signo > 0 && signo < NSIG)
-		kill(k->task.pid, signo); /* not reaped yet: the pid is still ours */
+	if (!pid)
+		k->is_told_to_start |= strcmp(request, "start") == 0;
+	else if (sscanf(request, "signal %d", &signo) == 1 && signo > 0 && signo < NSIG)
+		kill(pid, signo); /* not reaped yet: the pid is still ours */
 	else if (text_starts(request, "exec "))
 		run_errand(k, request, len);
 }
 
-static void check_errands(struct keeping *k)
+static void check_errands(struct keeping *k, int64_t now_ms)
 {
 	for (size_t i = 0; i < ERRANDS_MAX; i++) {
 		struct errand *e = &k->errands[i];
@@ -172,7 +123,7 @@ static void check_errands(struct keeping *k)
 		if (!e->task.pid)
 			continue;
 		errand_read(e);
-		if (errand_is_over(e, clock_now_ms(), &code))
+		if (errand_is_over(e, now_ms, &code))
 			tell_errand(k, e, code, (struct bytes){ e->text, e->len });
 	}
 }
@@ -190,10 +141,12 @@ static int until_next_errand(const struct keeping *k)
 
 static void fill_poll(const struct keeping *k, struct pollfd p[POLLED])
 {
-	p[ON_TASK].fd = k->task.pidfd;
-	p[ON_OUT].fd = k->pipes[JOURNAL_STDOUT];
-	p[ON_ERR].fd = k->pipes[JOURNAL_STDERR];
-	p[ON_DOOR].fd = k->door.listener;
+	const bool runs = k->run.task.pid != 0;
+	p[ON_TASK].fd = runs ? k->run.task.pidfd : -1;
+	p[ON_OUT].fd = k->run.pipes[JOURNAL_STDOUT];
+	p[ON_ERR].fd = k->run.pipes[JOURNAL_STDERR];
+	/* Where nothing runs, a later agent finds nothing. */
+	p[ON_DOOR].fd = runs ? k->door.listener : -1;
 	for (size_t i = 0; i < DOOR_GUESTS_MAX; i++)
 		p[ON_GUESTS + i].fd = k->door.guests[i];
 	for (size_t i = 0; i < ERRANDS_MAX; i++) {
@@ -205,60 +158,58 @@ static void fill_poll(const struct keeping *k, struct pollfd p[POLLED])
 		p[i].events = POLLIN;
 }
 
-static void take_output(struct keeping *k, enum journal_stream s)
-{
-	if (k->pipes[s] < 0 || journal_take(&k->journal, s, k->pipes[s]))
-		return;
-	close(k->pipes[s]);
-	k->pipes[s] = -1;
-}
-
-/* Until the workload has ended. */
-static void keep(struct keeping *k)
+/* Wait for something to happen, and deal with it. */
+static void turn(struct keeping *k)
 {
 	struct pollfd p[POLLED];
 	char hello[64];
-	struct bytes greeting = { hello, say_hello(k, hello) };
-	door_greet(&k->door, 0, greeting);
-	for (;;) {
-		int status;
-		fill_poll(k, p);
-		if (poll(p, POLLED, until_next_errand(k)) < 0 && errno != EINTR)
-			return;
-		take_output(k, JOURNAL_STDOUT);
-		take_output(k, JOURNAL_STDERR);
-		tell_log(k);
-		check_errands(k);
-		if (p[ON_DOOR].revents)
-			door_admit(&k->door, greeting);
-		for (size_t i = 0; i < DOOR_GUESTS_MAX; i++)
-			if (k->door.guests[i] >= 0 && p[ON_GUESTS + i].revents)
-				serve(k, i);
-		if (p[ON_TASK].revents && waitpid(k->task.pid, &status, WNOHANG) == k->task.pid) {
-			note_exit(k, status);
-			return;
-		}
-	}
+	fill_poll(k, p);
+	if (poll(p, POLLED, until_next_errand(k)) < 0)
+		return;
+	run_take_output(&k->run);
+	tell_log(k);
+	check_errands(k, clock_now_ms());
+	if (p[ON_DOOR].fd >= 0 && p[ON_DOOR].revents)
+		door_admit(&k->door, say_hello(k, hello));
+	for (size_t i = 0; i < DOOR_GUESTS_MAX; i++)
+		if (k->door.guests[i] >= 0 && p[ON_GUESTS + i].revents)
+			serve(k, i);
 }
 
 /* Nothing of the workload is left when its end is told. */
-static void finish(struct keeping *k)
+static bool finish(struct keeping *k)
 {
 	char packet[TELL_MAX] = "exit\n";
-	sandbox_close(&k->sandbox);
-	for (enum journal_stream s = 0; s < JOURNAL_STREAMS; s++)
-		while (k->pipes[s] >= 0)
-			take_output(k, s);
-	journal_close(&k->journal);
+	check_errands(k, INT64_MAX);
+	const bool held = run_finish(&k->run) && door_has_guests(&k->door);
 	tell_log(k);
-
-	k->ending.oom = ending_count_oom(k->launch.join.oom) > k->oom_before;
-	k->ending.ended_ms = clock_now_ms();
-	(void)!ending_keep(&k->ending, k->folder_fd, NULL);
 	size_t n = strlen(packet);
-	n += ending_write(&k->ending, packet + n, sizeof packet - n);
+	n += ending_write(&k->run.ending, packet + n, sizeof packet - n);
+	if (held)
+		n += (size_t)snprintf(packet + n, sizeof packet - n, "held 1\n");
 	door_tell(&k->door, (struct bytes){ packet, n });
-	door_close(&k->door, k->folder);
+	return held;
+}
+
+/* True: the agent wants another run. */
+static bool wait_for_start(struct keeping *k)
+{
+	k->is_told_to_start = false;
+	while (!k->is_told_to_start && door_has_guests(&k->door))
+		turn(k);
+	return k->is_told_to_start;
+}
+
+static bool run_once(struct keeping *k)
+{
+	char hello[64];
+	if (run_start(&k->run) == OK) {
+		door_greet_all(&k->door, say_hello(k, hello));
+		do
+			turn(k);
+		while (!run_is_over(&k->run));
+	}
+	return finish(k);
 }
 
 static void stay_alive(void)
@@ -288,7 +239,7 @@ static enum err begin(struct keeping *k, struct why *why)
 	k->folder_fd = open(k->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (k->folder_fd < 0 || flock(k->folder_fd, LOCK_EX | LOCK_NB))
 		return why_set(why, ERR_SYSTEM, "%s: %s", k->folder, strerror(errno));
-	unlinkat(k->folder_fd, "exit", 0);
+	run_init(&k->run, k->folder, k->folder_fd);
 	return door_open(&k->door, k->folder, control, telemetry, why);
 }
 
@@ -299,23 +250,12 @@ int main(int argc, char **argv)
 	if (argc != 2)
 		return 2;
 	k.folder = argv[1];
-	k.pipes[JOURNAL_STDOUT] = k.pipes[JOURNAL_STDERR] = k.journal.fd = k.ending.code = -1;
 	stay_alive();
 	if (begin(&k, &why))
 		return 2;
-
-	enum err e = read_launch(&k, &why);
-	if (!e)
-		e = journal_open(&k.journal, k.folder_fd, k.launch.log_bytes, &why);
-	if (!e)
-		e = start_workload(&k, &why);
-	if (e) {
-		k.ending.failed_start = 1;
-		k.ending.message = why;
-	} else {
-		k.ending.started_ms = clock_now_ms();
-		keep(&k);
-	}
-	finish(&k);
+	while (run_once(&k) && wait_for_start(&k))
+		;
+	run_end(&k.run);
+	door_close(&k.door, k.folder);
 	return 0;
 }

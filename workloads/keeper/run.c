@@ -1,0 +1,141 @@
+#include "workloads/keeper/run.h"
+
+#include "base/scoped.h"
+#include "ports/clock.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+enum { LAUNCH_ARENA = 2 * LAUNCH_MAX };
+
+void run_init(struct run *r, const char *folder, int folder_fd)
+{
+	*r = (struct run){ .folder = folder, .folder_fd = folder_fd, .ending.code = -1 };
+	r->pipes[JOURNAL_STDOUT] = r->pipes[JOURNAL_STDERR] = r->journal.fd = -1;
+	r->sandbox.init_fd = r->sandbox.rules = -1;
+}
+
+static enum err read_launch(struct run *r, struct why *why)
+{
+	SCOPED_FD fd = openat(r->folder_fd, "launch", O_RDONLY | O_CLOEXEC);
+	SCOPED_MEMORY char *text = malloc(LAUNCH_MAX);
+	ssize_t n = fd < 0 || !text ? -1 : read(fd, text, LAUNCH_MAX);
+	if (n < 0)
+		return why_set(why, ERR_SYSTEM, "read the launch file: %s", strerror(errno));
+	arena_deinit(&r->arena);
+	arena_init(&r->arena, LAUNCH_ARENA);
+	return launch_read((struct bytes){ text, (size_t)n }, &r->arena, &r->launch, why);
+}
+
+static enum err open_sandbox(struct run *r, struct why *why)
+{
+	char root[PATH_LIMIT];
+	if (r->sandbox.init_pid)
+		return OK;
+	if ((size_t)snprintf(root, sizeof root, "%s/root", r->folder) >= sizeof root)
+		return why_set(why, ERR_INVALID, "%s: the path is too long", r->folder);
+	if (mkdirat(r->folder_fd, "root", 0700) && errno != EEXIST)
+		return why_set(why, ERR_SYSTEM, "make %s: %s", root, strerror(errno));
+	return sandbox_open(&r->sandbox, &r->launch, root, why);
+}
+
+static bool open_pipe(int *out_read, int *out_write)
+{
+	int ends[2];
+	if (pipe2(ends, O_CLOEXEC))
+		return false;
+	*out_read = ends[0];
+	*out_write = ends[1];
+	return fcntl(ends[0], F_SETFL, O_NONBLOCK) == 0;
+}
+
+static enum err start_task(struct run *r, int out_fd, int err_fd, struct why *why)
+{
+	enum err e = open_sandbox(r, why);
+	return e ? e : sandbox_start(&r->sandbox, r->launch.argv, out_fd, err_fd, &r->task, why);
+}
+
+static enum err start(struct run *r, struct why *why)
+{
+	SCOPED_FD out = -1;
+	SCOPED_FD err = -1;
+	if (!open_pipe(&r->pipes[JOURNAL_STDOUT], &out) ||
+	    !open_pipe(&r->pipes[JOURNAL_STDERR], &err))
+		return why_set(why, ERR_SYSTEM, "pipe: %s", strerror(errno));
+	enum err e = start_task(r, out, err, why);
+	/* Walls of the last run whose first process was killed since. */
+	if (e && !sandbox_is_alive(&r->sandbox)) {
+		sandbox_close(&r->sandbox);
+		e = start_task(r, out, err, why);
+	}
+	return e;
+}
+
+enum err run_start(struct run *r)
+{
+	struct why why = { "" };
+	r->ending = (struct ending){ .code = -1 };
+	unlinkat(r->folder_fd, "exit", 0);
+	enum err e = read_launch(r, &why);
+	if (!e && r->journal.fd < 0)
+		e = journal_open(&r->journal, r->folder_fd, r->launch.log_bytes, &why);
+	r->oom_before = ending_count_oom(r->launch.join.oom);
+	if (!e)
+		e = start(r, &why);
+	if (e) {
+		r->ending.failed_start = 1;
+		r->ending.message = why;
+	} else {
+		r->ending.started_ms = clock_now_ms();
+	}
+	return e;
+}
+
+void run_take_output(struct run *r)
+{
+	for (enum journal_stream s = 0; s < JOURNAL_STREAMS; s++) {
+		if (r->pipes[s] < 0 || journal_take(&r->journal, s, r->pipes[s]))
+			continue;
+		close(r->pipes[s]);
+		r->pipes[s] = -1;
+	}
+}
+
+bool run_is_over(struct run *r)
+{
+	int status;
+	if (waitpid(r->task.pid, &status, WNOHANG) != r->task.pid)
+		return false;
+	r->ending.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+	r->ending.signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+	close(r->task.pidfd);
+	r->task.pid = 0;
+	return true;
+}
+
+bool run_finish(struct run *r)
+{
+	/* What killed the workload may be about to kill the first process too. */
+	const bool held = r->launch.hold && r->ending.signal != SIGKILL &&
+			  sandbox_renew(&r->sandbox, NULL) == OK;
+	if (!held)
+		sandbox_close(&r->sandbox);
+	/* Nobody has the other ends any more. */
+	while (r->pipes[JOURNAL_STDOUT] >= 0 || r->pipes[JOURNAL_STDERR] >= 0)
+		run_take_output(r);
+	journal_flush(&r->journal);
+	r->ending.oom = ending_count_oom(r->launch.join.oom) > r->oom_before;
+	r->ending.ended_ms = clock_now_ms();
+	(void)!ending_keep(&r->ending, r->folder_fd, NULL);
+	return held;
+}
+
+void run_end(struct run *r)
+{
+	sandbox_close(&r->sandbox);
+	close_quietly(r->journal.fd);
+	r->journal.fd = -1;
+}

@@ -1,0 +1,45 @@
+/*
+ * run - one run of the workload, from its launch file to its end.
+ *
+ * The walls stay up between two runs where they can be made as new: then a
+ * restart costs little more than an exec. Otherwise they are built again.
+ */
+#pragma once
+
+#include "base/arena.h"
+#include "ports/launch.h"
+#include "ports/sandbox.h"
+#include "workloads/keeper/ending.h"
+#include "workloads/keeper/journal.h"
+
+struct run {
+	const char *folder;
+	int folder_fd;
+	struct arena arena;
+	struct launch launch;
+	struct sandbox sandbox;
+	struct sandbox_task task;   /* pid 0: nothing runs */
+	int pipes[JOURNAL_STREAMS]; /* read ends; -1: ended */
+	int64_t oom_before;
+	struct ending ending;
+	struct journal journal; /* fd -1: not open */
+};
+
+/* `folder` is the keeper's. */
+void run_init(struct run *r, const char *folder, int folder_fd);
+
+/* Read the launch file and start what it says; a failure is in r->ending as well. */
+enum err run_start(struct run *r);
+
+/* Write what the pipes hold. */
+void run_take_output(struct run *r);
+
+/* Has the workload ended? */
+bool run_is_over(struct run *r);
+
+/* Nothing of it is left afterwards, and its end is on file. True: the walls are
+ * up still, for another run_start(). */
+bool run_finish(struct run *r);
+
+/* Take the walls down. */
+void run_end(struct run *r);
