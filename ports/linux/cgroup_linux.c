@@ -199,6 +199,9 @@ static enum err make_leaf(struct cgroup_tree *t, const char *leaf, struct why *w
 	char path[LEAF_MAX];
 	for (size_t i = 0; i < t->count; i++) {
 		leaf_path(&t->hierarchies[i], leaf, path);
+		/* Anew where nobody is in there: since Linux 6.14, who is born into a group
+		 * in which cgroup.kill was ever used may be killed by that. */
+		rmdir(path);
 		if (mkdir(path, 0755) && errno != EEXIST)
 			return why_set(why, ERR_SYSTEM, "make cgroup %s: %s", path,
 				       strerror(errno));
@@ -216,8 +219,11 @@ enum err cgroup_make(struct cgroup_tree *t, const char *leaf, const struct cgrou
 
 enum err cgroup_keep(struct cgroup_tree *t, struct cgroup_join *out, struct why *why)
 {
-	enum err e = make_leaf(t, CGROUP_KEEPERS, why);
 	describe_join(t, CGROUP_KEEPERS, out);
+	if (t->has_keepers)
+		return OK;
+	enum err e = make_leaf(t, CGROUP_KEEPERS, why);
+	t->has_keepers = e == OK;
 	/* As light as a workload that asks for nothing: a heavier keeper would interrupt
 	 * one that floods its log at every single line. */
 	if (!e && t->cpu)

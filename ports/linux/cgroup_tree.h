@@ -25,6 +25,7 @@ struct cgroup_tree {
 	/* Who controls what; NULL: nobody. v2 without controllers still kills and
 	 * counts processor time. */
 	const struct hierarchy *memory, *cpu, *pids, *account, *v2;
+	bool has_keepers;   /* their leaf was made */
 	bool is_birthplace; /* a process can be born in a v2 leaf: CLONE_INTO_CGROUP */
 };
 
