@@ -5,7 +5,8 @@
  * opened: cgroup v2, v1, or v1 for limits with v2 beside it for killing. Each
  * workload is one leaf; inner groups hold no process.
  *
- * Implementation: ports/linux/cgroup_linux.c with cgroup_probe.c and cgroup_remedy.c.
+ * Implementation: ports/linux/cgroup_linux.c with cgroup_probe.c, cgroup_limits.c,
+ * cgroup_devices.c and cgroup_remedy.c.
  */
 #pragma once
 
@@ -20,22 +21,39 @@ enum {
 	CGROUP_MEMORY = 1,
 	CGROUP_CPU = 2,
 	CGROUP_PIDS = 4,
+	CGROUP_CPUSET = 8,
+	CGROUP_IO = 16,
 };
 
 enum {
 	CGROUP_PATH_MAX = 256,
-	CGROUP_JOINS_MAX = 4,
+	CGROUP_JOINS_MAX = 8,
+	CGROUP_DEVICES_MAX = 16,
 };
 
 #define CGROUP_KEEPERS "keepers" /* a workload's leaf has a dot in its name */
 
 struct cgroup_tree;
 
+struct cgroup_device {
+	bool is_block;
+	unsigned major, minor;
+	bool read_only;
+};
+
 struct cgroup_limits {
 	int64_t memory_bytes;      /* 0: no limit */
 	int64_t cpu_milli;         /* thousandths of a core; 0: no limit */
 	int64_t cpu_request_milli; /* weight against others; 0: the least */
 	int64_t pids;              /* 0: no limit */
+	const char *cpus;          /* "0-1,3"; NULL: all */
+	/* Bytes a second to and from the disk under `disk_folder`; 0: no limit. */
+	int64_t read_bps, write_bps;
+	const char *disk_folder;
+	/* Beside null, zero, full, random, urandom and terminals. Where the kernel cannot
+	 * hold to it, the sandbox alone does. */
+	struct cgroup_device devices[CGROUP_DEVICES_MAX];
+	size_t device_count;
 };
 
 /* How a process gets into a leaf before its first instruction. */
@@ -76,6 +94,14 @@ enum err cgroup_make(struct cgroup_tree *t, const char *leaf, const struct cgrou
 /* The leaf CGROUP_KEEPERS, which has no limits: what looks after workloads belongs
  * neither to one of them nor to the agent that started it. */
 enum err cgroup_keep(struct cgroup_tree *t, struct cgroup_join *out, struct why *why);
+
+/* Stop everything in a leaf, or let it go on where it was. What is frozen still takes
+ * memory, and signals wait. */
+enum err cgroup_freeze(struct cgroup_tree *t, const char *leaf, bool frozen, struct why *why);
+
+/* Have the kernel take back what memory it can from a leaf: to swap, or pages that files
+ * have. Best effort; nothing where the kernel cannot (before Linux 5.19, or v1). */
+void cgroup_reclaim(struct cgroup_tree *t, const char *leaf);
 
 /* SIGKILL everything in a leaf. */
 enum err cgroup_kill(struct cgroup_tree *t, const char *leaf, struct why *why);

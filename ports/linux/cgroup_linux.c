@@ -1,5 +1,6 @@
 #include "ports/cgroup.h"
 
+#include "base/scoped.h"
 #include "base/text.h"
 #include "ports/file.h"
 #include "ports/linux/cgroup_tree.h"
@@ -14,20 +15,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum {
-	PERIOD_US = 100 * 1000, /* Kubernetes' cpu period */
-	QUOTA_MIN_US = 1000,    /* the kernel takes no less */
-	SHARES_MIN = 2,
-	SHARES_MAX = 262144,
-	KILL_ROUNDS = 10,
-	LEAF_MAX = CGROUP_PATH_MAX,
-};
+enum { KILL_ROUNDS = 10, LEAF_MAX = CGROUP_PATH_MAX };
 
 enum err cgroup_open(const char *name, struct cgroup_tree **out, struct why *why)
 {
 	struct cgroup_tree *t = calloc(1, sizeof *t);
 	if (!t)
 		return why_set(why, ERR_SYSTEM, "cgroup: no memory");
+	t->device_filter = -1;
 	enum err e = cgroup_probe(t, name, why);
 	if (e) {
 		free(t);
@@ -37,9 +32,9 @@ enum err cgroup_open(const char *name, struct cgroup_tree **out, struct why *why
 	return OK;
 }
 
-static void leaf_path(const struct hierarchy *h, const char *leaf, char out[LEAF_MAX])
+void cgroup_leaf_path(const struct hierarchy *h, const char *leaf, char out[CGROUP_PATH_MAX])
 {
-	snprintf(out, LEAF_MAX, "%s/%s", h->base, leaf);
+	snprintf(out, CGROUP_PATH_MAX, "%s/%s", h->base, leaf);
 }
 
 void cgroup_close(struct cgroup_tree *t, bool remove)
@@ -48,17 +43,19 @@ void cgroup_close(struct cgroup_tree *t, bool remove)
 		return;
 	for (size_t i = 0; remove && i < t->count; i++) {
 		char keepers[LEAF_MAX];
-		leaf_path(&t->hierarchies[i], CGROUP_KEEPERS, keepers);
+		cgroup_leaf_path(&t->hierarchies[i], CGROUP_KEEPERS, keepers);
 		rmdir(keepers);
 		rmdir(t->hierarchies[i].base);
 	}
+	close_quietly(t->device_filter);
 	free(t);
 }
 
 unsigned cgroup_controllers(const struct cgroup_tree *t)
 {
 	return (t->memory ? CGROUP_MEMORY : 0u) | (t->cpu ? CGROUP_CPU : 0u) |
-	       (t->pids ? CGROUP_PIDS : 0u);
+	       (t->pids ? CGROUP_PIDS : 0u) | (t->cpuset ? CGROUP_CPUSET : 0u) |
+	       (t->io ? CGROUP_IO : 0u);
 }
 
 static void describe_version(const struct cgroup_tree *t, bool v2, struct text *out)
@@ -68,7 +65,14 @@ static void describe_version(const struct cgroup_tree *t, bool v2, struct text *
 		const char *name;
 		const struct hierarchy *at;
 	} uses[] = {
-		{ "memory", t->memory }, { "cpu", t->cpu }, { "pids", t->pids }, { "kill", t->v2 }
+		{ "memory", t->memory },
+		{ "cpu", t->cpu },
+		{ "pids", t->pids },
+		{ "cpuset", t->cpuset },
+		{ "io", t->io },
+		{ "devices", t->device_filter >= 0 ? t->v2 : t->devices },
+		{ "freezer", t->freezer },
+		{ "kill", t->v2 },
 	};
 	for (size_t i = 0; i < sizeof uses / sizeof *uses; i++) {
 		if (!uses[i].at || uses[i].at->v2 != v2)
@@ -85,102 +89,13 @@ void cgroup_describe(const struct cgroup_tree *t, char *out, size_t cap)
 	describe_version(t, true, &text);
 }
 
-static enum err set(const struct hierarchy *h, const char *leaf, const char *knob, int64_t value,
-		    struct why *why)
-{
-	char path[LEAF_MAX], text[32];
-	leaf_path(h, leaf, path);
-	snprintf(text, sizeof text, "%lld", (long long)value);
-	return cgroup_write(path, knob,
-			    value < 0 && (h->v2 || strcmp(knob, "pids.max") == 0) ? "max" : text,
-			    why);
-}
-
-static enum err limit_memory(const struct hierarchy *h, const char *leaf, int64_t bytes,
-			     struct why *why)
-{
-	const int64_t limit = bytes ? bytes : -1;
-	if (h->v2) {
-		/* Swap would hide the limit on boards that have any; a killed half of
-		 * a workload helps nobody. Both are missing on small kernels. */
-		(void)set(h, leaf, "memory.swap.max", 0, NULL);
-		(void)set(h, leaf, "memory.oom.group", 1, NULL);
-		return set(h, leaf, "memory.max", limit, why);
-	}
-	/* The limit with swap may never be below the one without. */
-	(void)set(h, leaf, "memory.memsw.limit_in_bytes", -1, NULL);
-	enum err e = set(h, leaf, "memory.limit_in_bytes", limit, why);
-	if (!e && bytes)
-		(void)set(h, leaf, "memory.memsw.limit_in_bytes", limit, NULL);
-	return e;
-}
-
-static int64_t clamp(int64_t n, int64_t min, int64_t max)
-{
-	return n < min ? min : n > max ? max : n;
-}
-
-static enum err limit_cpu(const struct hierarchy *h, const char *leaf,
-			  const struct cgroup_limits *limits, struct why *why)
-{
-	/* Kubernetes: shares = milli * 1024 / 1000; v2's weight is their image on 1-10000. */
-	int64_t shares = clamp(limits->cpu_request_milli * 1024 / 1000, SHARES_MIN, SHARES_MAX);
-	int64_t quota = -1;
-	if (limits->cpu_milli)
-		quota = clamp(limits->cpu_milli * PERIOD_US / 1000, QUOTA_MIN_US, INT64_MAX);
-
-	if (!h->v2) {
-		enum err e = set(h, leaf, "cpu.shares", shares, why);
-		if (!e)
-			e = set(h, leaf, "cpu.cfs_period_us", PERIOD_US, why);
-		return e ? e : set(h, leaf, "cpu.cfs_quota_us", quota, why);
-	}
-	char path[LEAF_MAX], max[48];
-	leaf_path(h, leaf, path);
-	if (quota < 0)
-		snprintf(max, sizeof max, "max %d", PERIOD_US);
-	else
-		snprintf(max, sizeof max, "%lld %d", (long long)quota, PERIOD_US);
-	(void)set(h, leaf, "cpu.weight", 1 + (shares - 2) * 9999 / 262142, NULL);
-	return cgroup_write(path, "cpu.max", max, why);
-}
-
-static enum err refuse(const struct cgroup_tree *t, unsigned controller, const char *limit,
-		       struct why *why)
-{
-	char remedy[192];
-	cgroup_remedy(t, controller, remedy, sizeof remedy);
-	return why_set(why, ERR_DENIED, "a %s limit, but no %s controller here: %s", limit, limit,
-		       remedy);
-}
-
-static enum err set_limits(struct cgroup_tree *t, const char *leaf,
-			   const struct cgroup_limits *limits, struct why *why)
-{
-	enum err e = OK;
-	if (limits->memory_bytes && !t->memory)
-		return refuse(t, CGROUP_MEMORY, "memory", why);
-	if (limits->cpu_milli && !t->cpu)
-		return refuse(t, CGROUP_CPU, "cpu", why);
-	if (limits->pids && !t->pids)
-		return refuse(t, CGROUP_PIDS, "pids", why);
-
-	if (t->memory)
-		e = limit_memory(t->memory, leaf, limits->memory_bytes, why);
-	if (!e && t->cpu)
-		e = limit_cpu(t->cpu, leaf, limits, why);
-	if (!e && t->pids)
-		e = set(t->pids, leaf, "pids.max", limits->pids ? limits->pids : -1, why);
-	return e;
-}
-
 static void describe_join(const struct cgroup_tree *t, const char *leaf, struct cgroup_join *out)
 {
 	char path[LEAF_MAX];
 	size_t n = 0;
 	*out = (struct cgroup_join){ 0 };
 	for (size_t i = 0; i < t->count; i++) {
-		leaf_path(&t->hierarchies[i], leaf, path);
+		cgroup_leaf_path(&t->hierarchies[i], leaf, path);
 		if (t->hierarchies[i].v2 && t->is_birthplace)
 			text_copy(out->into, sizeof out->into, bytes_of(path));
 		else if (n < CGROUP_JOINS_MAX)
@@ -188,7 +103,7 @@ static void describe_join(const struct cgroup_tree *t, const char *leaf, struct 
 				 t->hierarchies[i].v2 ? "cgroup.procs" : "tasks");
 	}
 	if (t->memory) {
-		leaf_path(t->memory, leaf, path);
+		cgroup_leaf_path(t->memory, leaf, path);
 		snprintf(out->oom, sizeof out->oom, "%.200s/%s", path,
 			 t->memory->v2 ? "memory.events" : "memory.oom_control");
 	}
@@ -198,7 +113,7 @@ static enum err make_leaf(struct cgroup_tree *t, const char *leaf, struct why *w
 {
 	char path[LEAF_MAX];
 	for (size_t i = 0; i < t->count; i++) {
-		leaf_path(&t->hierarchies[i], leaf, path);
+		cgroup_leaf_path(&t->hierarchies[i], leaf, path);
 		/* Anew where nobody is in there: since Linux 6.14, who is born into a group
 		 * in which cgroup.kill was ever used may be killed by that. */
 		rmdir(path);
@@ -214,7 +129,7 @@ enum err cgroup_make(struct cgroup_tree *t, const char *leaf, const struct cgrou
 {
 	enum err e = make_leaf(t, leaf, why);
 	describe_join(t, leaf, out);
-	return e ? e : set_limits(t, leaf, limits, why);
+	return e ? e : cgroup_limit(t, leaf, limits, why);
 }
 
 enum err cgroup_keep(struct cgroup_tree *t, struct cgroup_join *out, struct why *why)
@@ -226,24 +141,59 @@ enum err cgroup_keep(struct cgroup_tree *t, struct cgroup_join *out, struct why 
 	t->has_keepers = e == OK;
 	/* As light as a workload that asks for nothing: a heavier keeper would interrupt
 	 * one that floods its log at every single line. */
-	if (!e && t->cpu)
-		(void)limit_cpu(t->cpu, CGROUP_KEEPERS, &(struct cgroup_limits){ 0 }, NULL);
+	if (!e)
+		cgroup_make_light(t, CGROUP_KEEPERS);
 	return e;
 }
 
-/* Kernels before 5.14, or v1 alone: kill what is there until nothing is. */
-static enum err kill_one_by_one(const char *group, struct why *why)
+enum err cgroup_freeze(struct cgroup_tree *t, const char *leaf, bool frozen, struct why *why)
+{
+	char path[LEAF_MAX];
+	if (t->v2) {
+		cgroup_leaf_path(t->v2, leaf, path);
+		return cgroup_write(path, "cgroup.freeze", frozen ? "1" : "0", why);
+	}
+	if (!t->freezer)
+		return why_set(why, ERR_DENIED, "neither cgroup v2 nor v1's freezer is here");
+	cgroup_leaf_path(t->freezer, leaf, path);
+	return cgroup_write(path, "freezer.state", frozen ? "FROZEN" : "THAWED", why);
+}
+
+void cgroup_reclaim(struct cgroup_tree *t, const char *leaf)
+{
+	char path[LEAF_MAX], size[32];
+	if (!t->memory || !t->memory->v2)
+		return;
+	cgroup_leaf_path(t->memory, leaf, path);
+	/* More than it has is refused as a whole. */
+	if (cgroup_get(path, "memory.current", size, sizeof size))
+		(void)!cgroup_write(path, "memory.reclaim", size, NULL);
+}
+
+static void kill_listed(const char *procs)
+{
+	/* Whole lines only: a number that was cut is somebody else's. */
+	for (const char *p = procs, *end; (end = strchr(p, '\n')); p = end + 1) {
+		long pid = strtol(p, NULL, 10);
+		if (pid > 1)
+			kill((pid_t)pid, SIGKILL);
+	}
+}
+
+/* Kernels before 5.14, or v1 alone: kill what is there until nothing is. What is frozen
+ * cannot fork meanwhile. */
+static enum err kill_one_by_one(struct cgroup_tree *t, const char *leaf, const char *group,
+				struct why *why)
 {
 	char procs[2048];
 	for (int round = 0; round < KILL_ROUNDS; round++) {
 		if (!cgroup_get(group, "cgroup.procs", procs, sizeof procs) || !procs[0])
 			return OK;
-		/* Whole lines only: a number that was cut is somebody else's. */
-		for (char *p = procs, *end; (end = strchr(p, '\n')); p = end + 1) {
-			long pid = strtol(p, NULL, 10);
-			if (pid > 1)
-				kill((pid_t)pid, SIGKILL);
-		}
+		const bool frozen = cgroup_freeze(t, leaf, true, NULL) == OK;
+		if (cgroup_get(group, "cgroup.procs", procs, sizeof procs))
+			kill_listed(procs);
+		if (frozen)
+			(void)!cgroup_freeze(t, leaf, false, NULL);
 		usleep(1000);
 	}
 	return why_set(why, ERR_AGAIN, "processes in %s do not die", group);
@@ -253,19 +203,19 @@ enum err cgroup_kill(struct cgroup_tree *t, const char *leaf, struct why *why)
 {
 	char path[LEAF_MAX];
 	assert(t->count);
-	leaf_path(t->v2 ? t->v2 : &t->hierarchies[0], leaf, path);
+	cgroup_leaf_path(t->v2 ? t->v2 : &t->hierarchies[0], leaf, path);
 	if (!file_exists(path))
 		return OK;
 	if (t->v2 && cgroup_write(path, "cgroup.kill", "1", why) == OK)
 		return OK;
-	return kill_one_by_one(path, why);
+	return kill_one_by_one(t, leaf, path, why);
 }
 
 enum err cgroup_remove(struct cgroup_tree *t, const char *leaf, struct why *why)
 {
 	char path[LEAF_MAX];
 	for (size_t i = 0; i < t->count; i++) {
-		leaf_path(&t->hierarchies[i], leaf, path);
+		cgroup_leaf_path(&t->hierarchies[i], leaf, path);
 		if (rmdir(path) && errno != ENOENT)
 			return why_set(why, errno == EBUSY ? ERR_AGAIN : ERR_SYSTEM,
 				       "remove %s: %s", path, strerror(errno));
@@ -282,7 +232,7 @@ static int64_t number_in(const char *text, const char *key)
 static int64_t get(const struct hierarchy *h, const char *leaf, const char *knob, const char *key)
 {
 	char path[LEAF_MAX], text[1024];
-	leaf_path(h, leaf, path);
+	cgroup_leaf_path(h, leaf, path);
 	return cgroup_get(path, knob, text, sizeof text) ? number_in(text, key) : 0;
 }
 
@@ -298,7 +248,7 @@ enum err cgroup_read(struct cgroup_tree *t, const char *leaf, struct cgroup_usag
 {
 	char path[LEAF_MAX];
 	*out = (struct cgroup_usage){ 0 };
-	leaf_path(&t->hierarchies[0], leaf, path);
+	cgroup_leaf_path(&t->hierarchies[0], leaf, path);
 	if (!file_exists(path))
 		return ERR_NOT_FOUND;
 	if (t->account && t->account->v2)

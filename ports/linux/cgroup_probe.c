@@ -83,6 +83,8 @@ static void enable(const char *group)
 	(void)cgroup_write(group, "cgroup.subtree_control", "+memory", NULL);
 	(void)cgroup_write(group, "cgroup.subtree_control", "+cpu", NULL);
 	(void)cgroup_write(group, "cgroup.subtree_control", "+pids", NULL);
+	(void)cgroup_write(group, "cgroup.subtree_control", "+cpuset", NULL);
+	(void)cgroup_write(group, "cgroup.subtree_control", "+io", NULL);
 }
 
 static struct hierarchy *add_hierarchy(struct cgroup_tree *t, const char *mount, const char *name,
@@ -117,6 +119,10 @@ static void add_v2(struct cgroup_tree *t, const char *mount, const char *name)
 		t->cpu = h;
 	if (has_knob(h, "pids.max"))
 		t->pids = h;
+	if (has_knob(h, "cpuset.cpus"))
+		t->cpuset = h;
+	if (has_knob(h, "io.max"))
+		t->io = h;
 }
 
 static bool has_option(const char *options, const char *word)
@@ -126,6 +132,16 @@ static bool has_option(const char *options, const char *word)
 		if ((p == options || p[-1] == ',') && (p[n] == ',' || p[n] == '\0'))
 			return true;
 	return false;
+}
+
+/* v1's cpusets begin empty, and nobody may be in an empty one. */
+static void fill_cpuset(const struct hierarchy *h, const char *mount)
+{
+	static const char *const knobs[] = { "cpuset.cpus", "cpuset.mems" };
+	char text[128];
+	for (size_t i = 0; i < sizeof knobs / sizeof *knobs; i++)
+		if (cgroup_get(mount, knobs[i], text, sizeof text))
+			(void)!cgroup_write(h->base, knobs[i], text, NULL);
 }
 
 /* A v1 hierarchy serves what v2 does not. */
@@ -139,6 +155,10 @@ static void add_v1(struct cgroup_tree *t, const char *mount, const char *name, c
 		{ "memory", "memory.limit_in_bytes", &t->memory, !t->memory },
 		{ "cpu", "cpu.cfs_quota_us", &t->cpu, !t->cpu },
 		{ "pids", "pids.max", &t->pids, !t->pids },
+		{ "cpuset", "cpuset.cpus", &t->cpuset, !t->cpuset },
+		{ "blkio", "blkio.throttle.read_bps_device", &t->io, !t->io },
+		{ "devices", "devices.deny", &t->devices, !t->devices },
+		{ "freezer", "freezer.state", &t->freezer, !t->v2 && !t->freezer },
 		{ "cpuacct", "cpuacct.usage", &t->account, !t->account },
 	};
 	struct hierarchy *h = NULL;
@@ -150,6 +170,8 @@ static void add_v1(struct cgroup_tree *t, const char *mount, const char *name, c
 		if (h && has_knob(h, uses[i].knob))
 			*uses[i].into = h;
 	}
+	if (h && t->cpuset == h)
+		fill_cpuset(h, mount);
 }
 
 /* A line of mountinfo: "36 35 98:0 / /mount/point rw - TYPE source OPTIONS". */
@@ -193,6 +215,8 @@ enum err cgroup_probe(struct cgroup_tree *t, const char *name, struct why *why)
 		return e;
 	each_mount(text, t, name, true);
 	each_mount(text, t, name, false);
+	if (t->v2 && !t->devices)
+		t->device_filter = cgroup_device_filter();
 	if (t->count == 0)
 		return why_set(why, ERR_DENIED,
 			       "no cgroup file system that may be written; as root: "

@@ -34,12 +34,20 @@ static struct kernel_controller find_in_kernel(const char *name)
 
 void cgroup_remedy(const struct cgroup_tree *t, unsigned controller, char *out, size_t cap)
 {
-	const char *name = controller == CGROUP_MEMORY ? "memory"
-			   : controller == CGROUP_CPU  ? "cpu"
-						       : "pids";
-	const char *option = controller == CGROUP_MEMORY ? "CONFIG_MEMCG"
-			     : controller == CGROUP_CPU  ? "CONFIG_CFS_BANDWIDTH"
-							 : "CONFIG_CGROUP_PIDS";
+	static const struct {
+		unsigned controller;
+		const char *name, *option;
+	} all[] = {
+		{ CGROUP_MEMORY, "memory", "CONFIG_MEMCG" },
+		{ CGROUP_CPU, "cpu", "CONFIG_CFS_BANDWIDTH" },
+		{ CGROUP_PIDS, "pids", "CONFIG_CGROUP_PIDS" },
+		{ CGROUP_CPUSET, "cpuset", "CONFIG_CPUSETS" },
+		{ CGROUP_IO, "io", "CONFIG_BLK_DEV_THROTTLING" },
+	};
+	size_t i = 0;
+	while (all[i].controller != controller)
+		i++;
+	const char *name = all[i].name, *option = all[i].option;
 	const struct kernel_controller c = find_in_kernel(name);
 	if (c.known && !c.enabled)
 		snprintf(out, cap,

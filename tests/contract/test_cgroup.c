@@ -9,11 +9,15 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
+#include <time.h>
 
 enum { SKIPPED = 77, MIB = 1024 * 1024, PATIENCE_MS = 20 * 1000 };
 
@@ -143,7 +147,8 @@ static void what_the_kernel_offers_is_found_out(void **state)
 	assert_true(text_starts(text, "v1:") || text_starts(text, "v2:"));
 	assert_non_null(strstr(text, cgroup_controllers(f->tree) & CGROUP_MEMORY ? "memory" : "v"));
 	assert_int_equal(cgroup_controllers(f->tree) &
-				 ~(unsigned)(CGROUP_MEMORY | CGROUP_CPU | CGROUP_PIDS),
+				 ~(unsigned)(CGROUP_MEMORY | CGROUP_CPU | CGROUP_PIDS |
+					     CGROUP_CPUSET | CGROUP_IO),
 			 0);
 }
 
@@ -342,6 +347,126 @@ static void a_cpu_limit_holds(void **state)
 	assert_true(usage.cpu_ms <= took / 10 + 40);
 }
 
+static void report_freeze(void)
+{
+	for (;;)
+		usleep(1000);
+}
+
+static char state_of(pid_t pid)
+{
+	char path[64], *text;
+	size_t len;
+	snprintf(path, sizeof path, "/proc/%d/stat", pid);
+	assert_ok(file_read(path, 4096, &text, &len, NULL));
+	char state = strrchr(text, ')')[2];
+	free(text);
+	return state;
+}
+
+static int64_t ticks_of(pid_t pid)
+{
+	struct timespec t;
+	clockid_t clock;
+	assert_int_equal(clock_getcpuclockid(pid, &clock), 0);
+	assert_int_equal(clock_gettime(clock, &t), 0);
+	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+static void what_is_frozen_stands_still(void **state)
+{
+	struct fixture *f = *state;
+	const struct cgroup_limits limits = roomy(f);
+	make(f, &limits);
+	pid_t pid = start(f, report_freeze);
+	enum err e = cgroup_freeze(f->tree, LEAF, true, &f->why);
+	if (e == ERR_DENIED)
+		skip(); /* neither v2 nor v1's freezer */
+	assert_ok(e);
+	poll(NULL, 0, 50);
+	int64_t before = ticks_of(pid);
+	poll(NULL, 0, 100);
+	assert_true(ticks_of(pid) == before);
+	assert_true(strchr("DS", state_of(pid)) != NULL);
+	assert_ok(cgroup_freeze(f->tree, LEAF, false, &f->why));
+	const int64_t until = clock_now_ms() + PATIENCE_MS;
+	while (ticks_of(pid) == before && clock_now_ms() < until)
+		poll(NULL, 0, 5);
+	assert_true(ticks_of(pid) > before);
+	assert_ok(cgroup_freeze(f->tree, LEAF, true, &f->why));
+	assert_ok(cgroup_kill(f->tree, LEAF, &f->why)); /* frozen or not */
+	assert_ok(cgroup_freeze(f->tree, LEAF, false, &f->why));
+	assert_int_equal(WTERMSIG(wait_for(pid)), SIGKILL);
+}
+
+static bool has_device_control(const struct fixture *f)
+{
+	char text[192];
+	cgroup_describe(f->tree, text, sizeof text);
+	return strstr(text, "devices") != NULL;
+}
+
+static const char *some_path;
+
+/* One that nobody needs, and that root may open here. */
+static const char *some_device(void)
+{
+	static const char *const paths[] = { "/dev/kmsg", "/dev/net/tun", "/dev/vda" };
+	for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+		SCOPED_FD fd = open(paths[i], O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+		if (fd >= 0)
+			return paths[i];
+	}
+	return NULL;
+}
+
+static void open_two_devices(void)
+{
+	/* Root, and not in a sandbox: only the group can refuse. */
+	SCOPED_FD null = open("/dev/null", O_RDWR);
+	SCOPED_FD other = open(some_path, O_RDONLY | O_NONBLOCK);
+	_exit(null < 0 ? 1 : other >= 0 ? 2 : errno == EPERM ? 0 : 3);
+}
+
+static void devices_are_those_of_the_list(void **state)
+{
+	struct fixture *f = *state;
+	struct cgroup_limits limits = roomy(f);
+	struct stat st;
+	some_path = some_device();
+	if (!has_device_control(f) || !some_path)
+		skip(); /* neither CONFIG_CGROUP_BPF nor v1's devices, or no device to try */
+	assert_int_equal(stat(some_path, &st), 0);
+	make(f, &limits);
+	assert_int_equal(WEXITSTATUS(wait_for(start(f, open_two_devices))), 0);
+	limits.devices[0] = (struct cgroup_device){ .major = major(st.st_rdev),
+						    .minor = minor(st.st_rdev),
+						    .is_block = S_ISBLK(st.st_mode) };
+	limits.device_count = 1;
+	make(f, &limits);
+	assert_int_equal(WEXITSTATUS(wait_for(start(f, open_two_devices))), 2);
+}
+
+static void processors_are_those_of_the_list(void **state)
+{
+	struct fixture *f = *state;
+	struct cgroup_limits limits = roomy(f);
+	cpu_set_t set;
+	limits.cpus = "0";
+	if (!(cgroup_controllers(f->tree) & CGROUP_CPUSET)) {
+		struct cgroup_join unused;
+		assert_err(ERR_DENIED, cgroup_make(f->tree, LEAF, &limits, &unused, &f->why));
+		return;
+	}
+	make(f, &limits);
+	pid_t pid = start(f, wait_for_ever);
+	assert_int_equal(sched_getaffinity(pid, sizeof set, &set), 0);
+	assert_int_equal(CPU_COUNT(&set), 1);
+	assert_true(CPU_ISSET(0, &set));
+	kill(pid, SIGKILL);
+	wait_for(pid);
+}
+
 static void fork_until_it_fails(void)
 {
 	int children = 0;
@@ -503,6 +628,9 @@ int main(void)
 		CGROUP_TEST(keepers_are_beside_the_leaves),
 		CGROUP_TEST(closing_removes_what_is_empty),
 		CGROUP_TEST(a_process_that_joined_is_counted),
+		CGROUP_TEST(what_is_frozen_stands_still),
+		CGROUP_TEST(devices_are_those_of_the_list),
+		CGROUP_TEST(processors_are_those_of_the_list),
 		CGROUP_TEST(killing_spares_nobody),
 		CGROUP_TEST(a_leaf_with_somebody_in_it_is_not_removed),
 		CGROUP_TEST(time_on_the_processor_is_counted),
