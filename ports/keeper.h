@@ -39,6 +39,8 @@ struct workload_exit {
 	char message[256];
 };
 
+enum keeper_notice { NOTICE_READY, NOTICE_STATUS, NOTICE_WATCHDOG, NOTICE_TRIGGER };
+
 struct keeper_hooks {
 	void *owner;
 	void (*on_started)(void *owner, pid_t pid, int64_t started_ms);
@@ -47,6 +49,9 @@ struct keeper_hooks {
 	void (*on_log)(void *owner); /* there is more in log.N */
 	/* `output` is what it printed, at most KEEPER_OUTPUT_MAX bytes. */
 	void (*on_exec)(void *owner, unsigned id, int code, struct bytes output);
+	/* sd_notify: `text` is the STATUS, "" otherwise. READY and STATUS come again to who
+	 * adopts. */
+	void (*on_notice)(void *owner, enum keeper_notice notice, const char *text);
 };
 
 /* Where the keeper program is, and what it must not be given. */
@@ -55,6 +60,8 @@ struct keeper_options {
 	const char *folder;          /* 0700, one for each workload */
 	struct cgroup_tree *cgroups; /* where keepers go; NULL: they stay with the agent */
 	int telemetry_fd;            /* held by the keeper so that nothing sent is lost; -1: none */
+	int network_fd;              /* what launch->network stands for; -1: none */
+	const int *listeners;        /* launch->listeners of them */
 };
 
 /* Start a workload. What fails later arrives as an exit with failed_start. */

@@ -20,21 +20,24 @@ enum {
 	LAUNCH_VERSION = 1,
 	LAUNCH_MAX = 64 * 1024, /* bytes in written form */
 	LAUNCH_HIDES_MAX = 4,
-	GROUPS_MAX = 16, /* supplementary groups of one workload */
+	LISTENERS_MAX = 8, /* sockets that a workload is handed */
+	GROUPS_MAX = 16,   /* supplementary groups of one workload */
 };
 
 /* AF_UNIX, AF_INET and AF_INET6: what a program needs that does not look after the
  * network itself. AF_NETLINK, AF_PACKET, AF_VSOCK and AF_ALG have been ways out. */
 #define LAUNCH_FAMILIES (UINT64_C(1) << 1 | UINT64_C(1) << 2 | UINT64_C(1) << 10)
 
-enum mount_kind { MOUNT_BIND, MOUNT_TMPFS };
+enum mount_kind { MOUNT_BIND, MOUNT_TMPFS, MOUNT_DEVICE };
 
 struct launch_mount {
 	enum mount_kind kind;
 	const char *root;   /* bind: a folder of the host that is trusted */
 	const char *source; /* bind: a path below it, no link followed; "" is root itself */
-	const char *target; /* in the workload's root */
+	const char *target; /* in the workload's root; of a device, below /dev */
 	int64_t bytes;      /* tmpfs: its size */
+	bool is_block;      /* device: block, else character */
+	int64_t major, minor;
 	bool read_only;
 };
 
@@ -63,11 +66,15 @@ struct launch {
 	int64_t groups[GROUPS_MAX]; /* supplementary, never 0 */
 	size_t group_count;
 	int64_t oom_score_adj;
-	int64_t tmp_bytes; /* private /tmp */
-	int64_t log_bytes; /* of one log file */
-	int64_t files;     /* RLIMIT_NOFILE */
-	int64_t hold;      /* 1: the keeper waits for another start when the workload ends */
-	int64_t families;  /* of sockets, a bit for each AF_; 0: LAUNCH_FAMILIES */
+	int64_t tmp_bytes;       /* private /tmp */
+	int64_t log_bytes;       /* of one log file */
+	int64_t files;           /* RLIMIT_NOFILE */
+	int64_t network;         /* 1: in the name space that the keeper was handed */
+	int64_t listeners;       /* how many listening sockets the keeper was handed for it */
+	int64_t notify;          /* 1: the keeper listens at notify.sock, sd_notify(3) */
+	const char *termination; /* file inside whose content is kept at the end; NULL: none */
+	int64_t hold;            /* 1: the keeper waits for another start when the workload ends */
+	int64_t families;        /* of sockets, a bit for each AF_; 0: LAUNCH_FAMILIES */
 };
 
 /* Written form into `out`. ERR_FULL: it does not fit. */

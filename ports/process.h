@@ -15,14 +15,14 @@
 
 #include <sys/types.h>
 
-enum { PROCESS_FDS_MAX = 4 };
+enum { PROCESS_FDS_MAX = 12 };
 
 struct process_options {
 	const char *const *argv; /* argv[0] is the path; ends in NULL */
 	const char *const *envp; /* NULL: an empty environment */
 	int out_fd;              /* its stdout; -1: /dev/null */
 	int err_fd;              /* its stderr; -1: /dev/null */
-	const int *fds;          /* these become 3, 4, ... */
+	const int *fds;          /* these become 3, 4, ...; -1: that one is closed */
 	size_t fd_count;
 	const struct cgroup_join *join; /* where it begins; NULL: where we are */
 };

@@ -25,6 +25,7 @@ struct sandbox {
 	pid_t init_pid; /* 0: not open */
 	int init_fd;    /* pidfd */
 	int rules;      /* landlock's; -1: none on this kernel */
+	int net_fd;     /* borrowed; -1: the host's network */
 	const struct launch *launch;
 };
 
@@ -33,14 +34,28 @@ struct sandbox_task {
 	int pidfd;
 };
 
-/* `folder` is an empty folder that the root is put together on. */
-enum err sandbox_open(struct sandbox *s, const struct launch *l, const char *folder,
+/* `folder` is an empty folder that the root is put together on; `net_fd` the network
+ * name space, the caller's; -1: the host's. */
+enum err sandbox_open(struct sandbox *s, const struct launch *l, const char *folder, int net_fd,
 		      struct why *why);
 
-/* Start argv inside; out_fd and err_fd become its stdout and stderr. What
- * keeps it from being executed fails here, with the step in the reason. */
-enum err sandbox_start(struct sandbox *s, const char *const *argv, int out_fd, int err_fd,
-		       struct sandbox_task *out, struct why *why);
+/* What a task is given beside its words; sockets are in rising order and become 3, 4, ... */
+struct sandbox_files {
+	int out_fd, err_fd; /* stdout and stderr */
+	const int *listeners;
+	size_t listener_count;
+};
+
+/* Start argv inside. What keeps it from being executed fails here, with the step in the
+ * reason. With listeners, its LISTEN_PID is filled in (sd_listen_fds(3)). */
+enum err sandbox_start(struct sandbox *s, const char *const *argv,
+		       const struct sandbox_files *files, struct sandbox_task *out,
+		       struct why *why);
+
+/* The beginning of a file as the workload sees it; a link is not followed.
+ * ERR_NOT_FOUND: there is no such regular file. */
+enum err sandbox_read(const struct sandbox *s, const char *path, char *out, size_t cap,
+		      size_t *out_len);
 
 /* False: its first process was killed, and with it all others. */
 bool sandbox_is_alive(const struct sandbox *s);

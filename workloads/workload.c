@@ -275,7 +275,7 @@ static void on_exec(void *owner, unsigned id, int code, struct bytes output)
 
 static struct keeper_hooks hooks_of(struct workload *w)
 {
-	return (struct keeper_hooks){ w, on_started, on_ended, on_log, on_exec };
+	return (struct keeper_hooks){ w, on_started, on_ended, on_log, on_exec, NULL };
 }
 
 /* --- starting --- */
@@ -327,6 +327,7 @@ static enum err launch(struct workload *w, struct why *why)
 		.folder = folder,
 		.cgroups = w->site->cgroups,
 		.telemetry_fd = w->telemetry_fd,
+		.network_fd = -1,
 	};
 	if (!e)
 		e = set_off(w, &options, l, why);

@@ -6,6 +6,7 @@
 #include "ports/process.h"
 #include "ports/socket.h"
 
+#include <assert.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -130,6 +131,20 @@ static void on_exec(struct keeper *k, const char *packet, size_t len)
 		k->hooks.on_exec(k->hooks.owner, id, code, printed);
 }
 
+static void on_notify(struct keeper *k, const char *text)
+{
+	if (!k->hooks.on_notice)
+		return;
+	if (strcmp(text, "ready") == 0)
+		k->hooks.on_notice(k->hooks.owner, NOTICE_READY, "");
+	else if (strcmp(text, "watchdog") == 0)
+		k->hooks.on_notice(k->hooks.owner, NOTICE_WATCHDOG, "");
+	else if (strcmp(text, "trigger") == 0)
+		k->hooks.on_notice(k->hooks.owner, NOTICE_TRIGGER, "");
+	else if (text_starts(text, "status "))
+		k->hooks.on_notice(k->hooks.owner, NOTICE_STATUS, text + 7);
+}
+
 static void on_packet(void *owner, unsigned events)
 {
 	struct keeper *k = owner;
@@ -155,6 +170,8 @@ static void on_packet(void *owner, unsigned events)
 		on_ending(k, packet + 5);
 	else if (text_starts(packet, "exec "))
 		on_exec(k, packet, len);
+	else if (text_starts(packet, "notify "))
+		on_notify(k, packet + 7);
 	else if (text_starts(packet, "log ") && k->hooks.on_log)
 		k->hooks.on_log(k->hooks.owner);
 }
@@ -203,16 +220,20 @@ static enum err write_launch(const char *folder, const struct launch *launch, st
 	return e ? e : file_replace(path, (struct bytes){ text, len }, false, why);
 }
 
-static enum err spawn(struct keeper *k, const struct keeper_options *o, struct why *why)
+static enum err spawn(struct keeper *k, const struct keeper_options *o, size_t listener_count,
+		      struct why *why)
 {
 	int ends[2];
+	assert(listener_count <= LISTENERS_MAX);
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends))
 		return why_set(why, ERR_SYSTEM, "socketpair: %s", strerror(errno));
 	k->watch.fd = ends[0];
 	SCOPED_FD theirs = ends[1];
 
 	const char *const argv[] = { o->program, o->folder, NULL };
-	const int fds[] = { theirs, o->telemetry_fd };
+	int fds[3 + LISTENERS_MAX] = { theirs, o->telemetry_fd, o->network_fd };
+	for (size_t i = 0; i < listener_count; i++)
+		fds[3 + i] = o->listeners[i];
 	struct cgroup_join join;
 	/* Where that cannot be, the workload is none the worse for it. */
 	const bool apart = o->cgroups && cgroup_keep(o->cgroups, &join, NULL) == OK;
@@ -221,7 +242,7 @@ static enum err spawn(struct keeper *k, const struct keeper_options *o, struct w
 		.out_fd = -1,
 		.err_fd = -1,
 		.fds = fds,
-		.fd_count = o->telemetry_fd < 0 ? 1 : 2,
+		.fd_count = 3 + listener_count,
 		.join = apart ? &join : NULL,
 	};
 	enum err e = process_start(k->loop, &options, &k->process, why);
@@ -237,7 +258,7 @@ enum err keeper_start(struct loop *l, const struct keeper_options *o, const stru
 		e = make(l, o->folder, hooks, &k, why);
 	if (e)
 		return e;
-	e = spawn(k, o, why);
+	e = spawn(k, o, (size_t)launch->listeners, why);
 	if (e)
 		keeper_close(k);
 	else

@@ -28,6 +28,10 @@ static const struct member {
 	{ "tmp-bytes", INTEGER, offsetof(struct launch, tmp_bytes) },
 	{ "log-bytes", INTEGER, offsetof(struct launch, log_bytes) },
 	{ "files", INTEGER, offsetof(struct launch, files) },
+	{ "network", INTEGER, offsetof(struct launch, network) },
+	{ "listeners", INTEGER, offsetof(struct launch, listeners) },
+	{ "notify", INTEGER, offsetof(struct launch, notify) },
+	{ "termination", STRING, offsetof(struct launch, termination) },
 	{ "hold", INTEGER, offsetof(struct launch, hold) },
 	{ "families", INTEGER, offsetof(struct launch, families) },
 };
@@ -54,11 +58,22 @@ static void put_all(struct text *t, const char *key, const char *const *values)
 		put(t, key, *values);
 }
 
+static const char *const mount_kinds[] = {
+	[MOUNT_BIND] = "bind",
+	[MOUNT_TMPFS] = "tmpfs",
+	[MOUNT_DEVICE] = "device",
+};
+
 /* A mount begins with its kind; the keys behind it are about that mount. */
 static void put_mount(struct text *t, const struct launch_mount *m)
 {
-	put(t, "mount", m->kind == MOUNT_TMPFS ? "tmpfs" : "bind");
+	put(t, "mount", mount_kinds[m->kind]);
 	put(t, "mount-target", m->target);
+	if (m->kind == MOUNT_DEVICE) {
+		put(t, "mount-device", m->is_block ? "block" : "character");
+		put_number(t, "mount-major", m->major);
+		put_number(t, "mount-minor", m->minor);
+	}
 	if (m->kind == MOUNT_BIND) {
 		put(t, "mount-root", m->root);
 		put(t, "mount-source", m->source ? m->source : "");
@@ -120,8 +135,10 @@ static bool read_mount(struct launch *l, const char *key, const char *value)
 	if (strcmp(key, "mount") == 0) {
 		if (l->mount_count == VOLUMES_MAX)
 			return false;
-		l->mounts[l->mount_count++].kind =
-			strcmp(value, "tmpfs") == 0 ? MOUNT_TMPFS : MOUNT_BIND;
+		struct launch_mount *m = &l->mounts[l->mount_count++];
+		for (enum mount_kind k = MOUNT_BIND; k <= MOUNT_DEVICE; k++)
+			if (strcmp(value, mount_kinds[k]) == 0)
+				m->kind = k;
 		return true;
 	}
 	if (l->mount_count == 0)
@@ -135,6 +152,12 @@ static bool read_mount(struct launch *l, const char *key, const char *value)
 		m->source = value;
 	else if (strcmp(key, "mount-bytes") == 0)
 		m->bytes = strtoll(value, NULL, 10);
+	else if (strcmp(key, "mount-device") == 0)
+		m->is_block = strcmp(value, "block") == 0;
+	else if (strcmp(key, "mount-major") == 0)
+		m->major = strtoll(value, NULL, 10);
+	else if (strcmp(key, "mount-minor") == 0)
+		m->minor = strtoll(value, NULL, 10);
 	else if (strcmp(key, "mount-read-only") == 0)
 		m->read_only = *value == '1';
 	return true;
@@ -217,7 +240,8 @@ static enum err check(const struct launch *l, struct why *why)
 			return why_set(why, ERR_INVALID, "the launch file gives a group of 0");
 	for (size_t i = 0; i < l->mount_count; i++) {
 		const struct launch_mount *m = &l->mounts[i];
-		if (!m->target || (m->kind == MOUNT_BIND && (!m->root || !m->source)))
+		if (!m->target || !strchr(m->target, '/') ||
+		    (m->kind == MOUNT_BIND && (!m->root || !m->source)))
 			return why_set(why, ERR_INVALID,
 				       "mount %zu of the launch file is not whole", i);
 	}

@@ -38,12 +38,15 @@ static bool arrange_fds(const struct process_options *o)
 	int moved[PROCESS_FDS_MAX];
 
 	for (size_t i = 0; i < o->fd_count; i++)
-		moved[i] = fcntl(o->fds[i], F_DUPFD, FIRST_FREE_FD);
+		moved[i] = o->fds[i] < 0 ? -1 : fcntl(o->fds[i], F_DUPFD, FIRST_FREE_FD);
 	if (dup2(null, 0) < 0 || dup2(out, 1) < 0 || dup2(err, 2) < 0)
 		return false;
-	for (size_t i = 0; i < o->fd_count; i++)
-		if (dup2(moved[i], 3 + (int)i) < 0)
+	for (size_t i = 0; i < o->fd_count; i++) {
+		if (o->fds[i] < 0)
+			close(3 + (int)i);
+		else if (dup2(moved[i], 3 + (int)i) < 0)
 			return false;
+	}
 	return kernel_close_from(3u + (unsigned)o->fd_count, 0) == 0;
 }
 

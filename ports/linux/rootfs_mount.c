@@ -181,7 +181,8 @@ static enum err prepare_image(const struct root *r, const struct launch *l, stru
 	}
 	for (size_t i = 0; i < l->mount_count; i++) {
 		const char *target = l->mounts[i].target;
-		if (text_starts(target, "/tmp/") || text_starts(target, "/run/"))
+		if (text_starts(target, "/tmp/") || text_starts(target, "/run/") ||
+		    text_starts(target, "/dev/"))
 			continue;
 		SCOPED_FD fd = target_of(r, target, true);
 		if (fd < 0 && errno != ENOTDIR)
@@ -211,6 +212,8 @@ static enum err fill_dev(const struct root *r, struct why *why)
 		failed = mknodat(dev, nodes[i].name, S_IFCHR | 0666, makedev(1, nodes[i].minor));
 	for (size_t i = 0; !failed && i < sizeof links / sizeof *links; i++)
 		failed = symlinkat(links[i][0], dev, links[i][1]);
+	/* Kubernetes' default for the last words of a container. */
+	failed = failed || mknodat(dev, "termination-log", S_IFREG | 0666, 0);
 	umask(mask);
 	return failed ? fail(why, "fill", "/dev") : OK;
 }
@@ -344,6 +347,23 @@ static enum err bind_volume(const struct root *r, const struct launch_mount *m, 
 	return OK;
 }
 
+/* A node of our own that the workload may open, whatever the board's own node allows. */
+static enum err make_device(const struct root *r, const struct launch *l,
+			    const struct launch_mount *m, struct why *why)
+{
+	char folder[PATH_LIMIT];
+	const char *name = strrchr(m->target, '/') + 1;
+	const mode_t kind = m->is_block ? S_IFBLK : S_IFCHR;
+	text_copy(folder, sizeof folder, (struct bytes){ m->target, (size_t)(name - m->target) });
+	SCOPED_FD at = text_starts(folder, "/dev/") ? make_folders(r, folder) : -1;
+	if (at < 0 ||
+	    mknodat(at, name, kind | (m->read_only ? 0400u : 0600u),
+		    makedev((unsigned)m->major, (unsigned)m->minor)) ||
+	    fchownat(at, name, (uid_t)l->uid, (gid_t)l->gid, AT_SYMLINK_NOFOLLOW))
+		return fail(why, "make the device", m->target);
+	return OK;
+}
+
 static enum err mount_volumes(const struct root *r, const struct launch *l, struct why *why)
 {
 	enum err e = OK;
@@ -351,6 +371,8 @@ static enum err mount_volumes(const struct root *r, const struct launch *l, stru
 		const struct launch_mount *m = &l->mounts[i];
 		if (m->kind == MOUNT_TMPFS)
 			e = mount_tmpfs(r, m->target, m->bytes, "1777", why);
+		else if (m->kind == MOUNT_DEVICE)
+			e = make_device(r, l, m, why);
 		else
 			e = bind_volume(r, m, why);
 	}

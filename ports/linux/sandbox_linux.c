@@ -76,6 +76,8 @@ static enum err prepare_inside(const struct sandbox *s, const char *folder, stru
 		return fail(why, "join the cgroup");
 	if (sethostname(l->hostname, strlen(l->hostname)))
 		return fail(why, "set the host name");
+	if (s->net_fd >= 0 && setns(s->net_fd, CLONE_NEWNET))
+		return fail(why, "enter the network name space");
 	enum err e = rootfs_enter(l, folder, why);
 	if (!e && !privilege_drop(l, &step))
 		e = fail(why, step);
@@ -138,12 +140,17 @@ static enum err start_init(struct sandbox *s, const char *folder, struct why *wh
 	return read_report(read_end, why);
 }
 
-/* Rules name files of the finished root, which is the first process'. */
-static int make_rules(const struct sandbox *s)
+/* The finished root is the first process'. */
+static int open_root(const struct sandbox *s)
 {
 	char path[32];
 	snprintf(path, sizeof path, "/proc/%d/root", s->init_pid);
-	SCOPED_FD root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return s->init_pid ? open(path, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
+}
+
+static int make_rules(const struct sandbox *s)
+{
+	SCOPED_FD root = open_root(s);
 	return root < 0 ? -1 : landlock_rules(root, s->launch);
 }
 
@@ -154,10 +161,10 @@ static bool leave_pid_namespace(void)
 	return own >= 0 && setns(own, CLONE_NEWPID) == 0;
 }
 
-enum err sandbox_open(struct sandbox *s, const struct launch *l, const char *folder,
+enum err sandbox_open(struct sandbox *s, const struct launch *l, const char *folder, int net_fd,
 		      struct why *why)
 {
-	*s = (struct sandbox){ .launch = l, .init_fd = -1, .rules = -1 };
+	*s = (struct sandbox){ .launch = l, .init_fd = -1, .rules = -1, .net_fd = net_fd };
 	privilege_bound();
 	enum err e = leave_pid_namespace() ? OK : fail(why, "leave the pid name space");
 	if (!e)
@@ -178,7 +185,7 @@ enum err sandbox_open(struct sandbox *s, const struct launch *l, const char *fol
 struct task {
 	const struct sandbox *sandbox;
 	const char *const *argv;
-	int out_fd, err_fd;
+	const struct sandbox_files *files;
 	const char *failed_step; /* NULL: it is another program by now */
 	int failed_errno;
 };
@@ -186,7 +193,8 @@ struct task {
 static bool arrange_stdio(const struct task *t)
 {
 	int null = open("/dev/null", O_RDONLY);
-	if (null < 0 || dup2(null, 0) < 0 || dup2(t->out_fd, 1) < 0 || dup2(t->err_fd, 2) < 0)
+	if (null < 0 || dup2(null, 0) < 0 || dup2(t->files->out_fd, 1) < 0 ||
+	    dup2(t->files->err_fd, 2) < 0)
 		return false;
 	if (kernel_close_from(3, KERNEL_CLOSE_ON_EXEC) == 0)
 		return true;
@@ -202,7 +210,8 @@ static bool enter(const struct task *t, const char **out_step)
 	if (!cgroup_join_rest(&l->join))
 		return false;
 	*out_step = "enter the sandbox";
-	if (setns(t->sandbox->init_fd, NAME_SPACES))
+	const int net = t->sandbox->net_fd < 0 ? 0 : CLONE_NEWNET;
+	if (setns(t->sandbox->init_fd, NAME_SPACES | net))
 		return false;
 	setsid();
 	umask(022);
@@ -230,15 +239,38 @@ static bool confine(const struct launch *l, int rules, const char **out_step)
 	return seccomp_install(l->families ? (uint64_t)l->families : LAUNCH_FAMILIES);
 }
 
+/* Last, since their numbers may be anybody's until now. The words of the environment are
+ * in borrowed memory, and nobody else reads this one. */
+static bool give_listeners(const struct task *t)
+{
+	static const char name[] = "LISTEN_PID=";
+	const struct sandbox_files *f = t->files;
+	for (size_t i = 0; i < f->listener_count; i++)
+		if (f->listeners[i] == 3 + (int)i ? fcntl(3 + (int)i, F_SETFD, 0)
+						  : dup2(f->listeners[i], 3 + (int)i) < 0)
+			return false;
+	for (const char *const *e = t->sandbox->launch->env; f->listener_count && *e; e++)
+		if (text_starts(*e, name))
+			snprintf((char *)(uintptr_t)*e, strlen(*e) + 1, "%s%d", name, getpid());
+	return true;
+}
+
+static bool prepare_task(const struct task *t, const char **out_step)
+{
+	if (!enter(t, out_step) || !confine(t->sandbox->launch, t->sandbox->rules, out_step))
+		return false;
+	*out_step = "hand over the sockets";
+	return give_listeners(t);
+}
+
 static int be_task(void *argument)
 {
 	struct task *t = argument;
-	const struct launch *l = t->sandbox->launch;
 	const char *step = NULL;
-	if (enter(t, &step) && confine(l, t->sandbox->rules, &step)) {
+	if (prepare_task(t, &step)) {
 		vfork_reset_mask(); /* a keeper was started with default actions */
 		step = "execute";
-		program_become(t->argv, l->env);
+		program_become(t->argv, t->sandbox->launch->env);
 	}
 	t->failed_errno = errno;
 	t->failed_step = step;
@@ -259,10 +291,10 @@ static enum err tell_failure(const struct task *t, struct why *why)
 		       subject, strerror(errno));
 }
 
-enum err sandbox_start(struct sandbox *s, const char *const *argv, int out_fd, int err_fd,
-		       struct sandbox_task *out, struct why *why)
+enum err sandbox_start(struct sandbox *s, const char *const *argv,
+		       const struct sandbox_files *files, struct sandbox_task *out, struct why *why)
 {
-	struct task t = { .sandbox = s, .argv = argv, .out_fd = out_fd, .err_fd = err_fd };
+	struct task t = { .sandbox = s, .argv = argv, .files = files };
 	struct kernel_clone_args args = {
 		.flags = KERNEL_CLONE_PIDFD,
 		.pidfd = (uintptr_t)&out->pidfd,
@@ -344,6 +376,32 @@ static bool is_below_private(const char *target)
 	return text_starts(target, "/tmp") || text_starts(target, "/dev/shm");
 }
 
+static int open_file(const struct sandbox *s, const char *path, int flags)
+{
+	struct stat st;
+	SCOPED_FD root = open_root(s);
+	SCOPED_FD fd =
+		root < 0 ? -1
+			 : kernel_open(root, path, (uint64_t)(flags | O_CLOEXEC | O_NONBLOCK),
+				       KERNEL_IN_ROOT | KERNEL_NO_SYMLINKS | KERNEL_NO_MAGICLINKS);
+	return fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) ? take_fd(&fd) : -1;
+}
+
+enum err sandbox_read(const struct sandbox *s, const char *path, char *out, size_t cap,
+		      size_t *out_len)
+{
+	SCOPED_FD fd = open_file(s, path, O_RDONLY);
+	ssize_t n = fd < 0 ? -1 : read(fd, out, cap);
+	*out_len = n < 0 ? 0 : (size_t)n;
+	return n < 0 ? ERR_NOT_FOUND : OK;
+}
+
+static bool empty_file(const struct sandbox *s, const char *path)
+{
+	SCOPED_FD fd = open_file(s, path, O_WRONLY);
+	return fd >= 0 && ftruncate(fd, 0) == 0;
+}
+
 enum err sandbox_renew(struct sandbox *s, struct why *why)
 {
 	if (!s->init_pid)
@@ -351,7 +409,8 @@ enum err sandbox_renew(struct sandbox *s, struct why *why)
 	for (size_t i = 0; i < s->launch->mount_count; i++)
 		if (is_below_private(s->launch->mounts[i].target))
 			return why_set(why, ERR_AGAIN, "a volume lies in a private folder");
-	if (!kill_others(s) || !empty(s, "/tmp") || !empty(s, "/dev/shm"))
+	if (!kill_others(s) || !empty(s, "/tmp") || !empty(s, "/dev/shm") ||
+	    !empty_file(s, "/dev/termination-log"))
 		return why_set(why, ERR_AGAIN, "what a task left cannot be removed");
 	return OK;
 }

@@ -120,8 +120,8 @@ static void run_new(struct bench *b)
 	const struct cgroup_limits limits = { .memory_bytes = 32 << 20,
 					      .cpu_milli = 1000,
 					      .pids = 32 };
-	const struct keeper_options o = { b->keeper, b->folder, b->tree, -1 };
-	const struct keeper_hooks hooks = { b, on_started, on_exit_of, NULL, NULL };
+	const struct keeper_options o = { b->keeper, b->folder, b->tree, -1, -1, NULL };
+	const struct keeper_hooks hooks = { b, on_started, on_exit_of, NULL, NULL, NULL };
 	describe(b, &l);
 	check(cgroup_make(b->tree, LEAF, &limits, &l.join, &why), &why);
 	b->ended = false;

@@ -23,6 +23,7 @@
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/time.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -363,9 +364,19 @@ static int is_wanted(const char *name, char **wanted)
 	return 0;
 }
 
+/* "notify=PATH" TEXT: one datagram, as sd_notify(3) sends it. */
+static int notify(const char *path, const char *text)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	snprintf(a.sun_path, sizeof a.sun_path, "%s", path);
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	return sendto(fd, text, strlen(text), 0, (struct sockaddr *)&a, sizeof a) < 0;
+}
+
 int main(int argc, char **argv)
 {
-	(void)argc;
+	if (argc == 3 && strncmp(argv[1], "notify=", 7) == 0)
+		return notify(argv[1] + 7, argv[2]);
 	for (size_t i = 0; i < sizeof checks / sizeof *checks; i++)
 		if (is_wanted(checks[i].name, argv + 1))
 			tell(&checks[i]);

@@ -41,10 +41,13 @@ struct fixture {
 	struct cgroup_tree *tree;
 	struct launch launch;
 	struct keeper *keeper;
-	int telemetry_fd;
+	int telemetry_fd, network_fd;
+	int listeners[LISTENERS_MAX];
 	struct why why;
 
-	bool started, ended, has_log, has_exec;
+	bool started, ended, has_log, has_exec, has_notice;
+	size_t notices[NOTICE_TRIGGER + 1];
+	char status[160];
 	size_t starts, ends;
 	pid_t pid;
 	int64_t started_ms;
@@ -91,9 +94,18 @@ static inline void on_exec(void *owner, unsigned id, int code, struct bytes outp
 	text_copy(f->exec_output, sizeof f->exec_output, output);
 }
 
+static inline void on_notice(void *owner, enum keeper_notice notice, const char *text)
+{
+	struct fixture *f = owner;
+	f->notices[notice]++;
+	if (notice == NOTICE_STATUS)
+		text_copy(f->status, sizeof f->status, bytes_of(text));
+	f->has_notice = true;
+}
+
 static inline struct keeper_hooks hooks_of(struct fixture *f)
 {
-	return (struct keeper_hooks){ f, on_started, on_exit_of, on_log, on_exec };
+	return (struct keeper_hooks){ f, on_started, on_exit_of, on_log, on_exec, on_notice };
 }
 
 static inline int set_up(void **state)
@@ -108,7 +120,7 @@ static inline int set_up(void **state)
 	snprintf(name, sizeof name, "skerry-test-%d", getpid());
 	assert_ok(loop_open(&f->loop, NULL));
 	assert_ok(cgroup_open(name, &f->tree, &f->why));
-	f->telemetry_fd = -1;
+	f->telemetry_fd = f->network_fd = -1;
 	f->launch = (struct launch){
 		.workload = "pod/main",
 		.spec = "sha256:0",
@@ -151,8 +163,12 @@ static inline void start_limited(struct fixture *f, const char *script, int64_t 
 {
 	const struct cgroup_limits limits = { .memory_bytes = memory_bytes, .pids = 64 };
 	const char *elsewhere = getenv("SKERRY_KEEPER"); /* on a board it lies somewhere else */
-	const struct keeper_options o = { elsewhere ? elsewhere : KEEPER_PROGRAM, f->folder,
-					  f->tree, f->telemetry_fd };
+	const struct keeper_options o = { elsewhere ? elsewhere : KEEPER_PROGRAM,
+					  f->folder,
+					  f->tree,
+					  f->telemetry_fd,
+					  f->network_fd,
+					  f->listeners };
 	const struct keeper_hooks hooks = hooks_of(f);
 	assert_ok(cgroup_make(f->tree, LEAF, &limits, &f->launch.join, &f->why));
 	if (!f->launch.argv[0]) {

@@ -1,5 +1,9 @@
 /* ports/sandbox.h: the walls around a workload, seen from inside. */
+#include "ports/netns.h"
 #include "tests/contract/keeper_fixture.h"
+
+#include <netinet/in.h>
+#include <sys/socket.h>
 
 /* --- the walls --- */
 
@@ -75,7 +79,8 @@ static void its_devices_are_the_harmless_ones(void **state)
 	struct fixture *f = *state;
 	assert_string_equal(run(f, "ls /dev; echo x > /dev/null && echo good;"
 				   " head -c 1 /dev/zero | od -An -tx1"),
-			    "fd\nfull\nnull\nrandom\nshm\nstderr\nstdin\nstdout\nurandom\nzero\n"
+			    "fd\nfull\nnull\nrandom\nshm\nstderr\nstdin\nstdout\ntermination-"
+			    "log\nurandom\nzero\n"
 			    "good\n 00\n");
 }
 
@@ -291,7 +296,7 @@ static void the_probe_finds_every_way_closed(void **state)
 		{ "pid-namespace", "own" },
 		{ "root-mount", "ro" },
 		{ "core-dumps", "none" },
-		{ "entries-in-dev", "10" },
+		{ "entries-in-dev", "11" },
 		{ "write-core-pattern", "EROFS|EACCES" },
 		{ "write-sysrq", "absent|EROFS|EACCES" },
 		{ "write-root", "EROFS|EACCES" },
@@ -458,6 +463,184 @@ static void a_working_folder_in_proc_is_refused_or_inside(void **state)
 	close(leaked);
 }
 
+/* --- the network --- */
+
+static void a_network_of_its_own_has_loopback_alone(void **state)
+{
+	struct fixture *f = *state;
+	assert_ok(netns_make(true, &f->network_fd, &f->why));
+	f->launch.network = 1;
+	assert_string_equal(run(f, "tail -n +3 /proc/net/dev | cut -d: -f1 | tr -d ' ';"
+				   " cat /proc/net/route | tail -n +2 | wc -l"),
+			    "lo\n0\n");
+	close(f->network_fd);
+}
+
+static void what_is_in_one_network_is_not_heard_in_another(void **state)
+{
+	struct fixture *f = *state;
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t size = sizeof a;
+	SCOPED_FD ours = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(ours, (struct sockaddr *)&a, sizeof a), 0);
+	assert_int_equal(listen(ours, 1), 0);
+	assert_int_equal(getsockname(ours, (struct sockaddr *)&a, &size), 0);
+	assert_ok(netns_make(true, &f->network_fd, &f->why));
+	assert_true(netns_enter(f->network_fd));
+	SCOPED_FD theirs = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	netns_leave();
+	assert_int_equal(connect(theirs, (struct sockaddr *)&a, sizeof a), -1);
+	assert_int_equal(errno, ECONNREFUSED);
+	SCOPED_FD again = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(connect(again, (struct sockaddr *)&a, sizeof a), 0);
+	close(f->network_fd);
+}
+
+static void the_network_of_a_workload_is_found_again(void **state)
+{
+	struct fixture *f = *state;
+	int fd;
+	struct stat made, found;
+	assert_ok(netns_make(false, &f->network_fd, &f->why));
+	f->launch.network = 1;
+	start(f, "exec sleep 1000");
+	turn_until(f->loop, &f->started);
+	assert_ok(netns_of(f->pid, &fd, &f->why));
+	assert_int_equal(fstat(f->network_fd, &made), 0);
+	assert_int_equal(fstat(fd, &found), 0);
+	assert_true(made.st_ino == found.st_ino);
+	close(fd);
+	close(f->network_fd);
+	assert_err(ERR_NOT_FOUND, netns_of(getpid(), &fd, &f->why));
+}
+
+/* --- what it is handed --- */
+
+static void listening_sockets_are_handed_over(void **state)
+{
+	struct fixture *f = *state;
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	for (int i = 0; i < 2; i++) {
+		f->listeners[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		a.sin_port = 0;
+		assert_int_equal(bind(f->listeners[i], (struct sockaddr *)&a, sizeof a), 0);
+		assert_int_equal(listen(f->listeners[i], 1), 0);
+	}
+	f->launch.listeners = 2;
+	f->launch.env[2] = strdup("LISTEN_PID=0000000000");
+	f->launch.env[3] = "LISTEN_FDS=2";
+	assert_string_equal(run(f,
+				"[ $LISTEN_PID = $$ ] && echo mine; echo $LISTEN_FDS;"
+				" for n in 3 4 5; do readlink /proc/$$/fd/$n | cut -d: -f1; done"),
+			    "mine\n2\nsocket\nsocket\n");
+	free((char *)(uintptr_t)f->launch.env[2]);
+	close(f->listeners[0]);
+	close(f->listeners[1]);
+}
+
+static void a_device_is_its_own_node(void **state)
+{
+	struct fixture *f = *state;
+	f->launch.mounts[f->launch.mount_count++] = (struct launch_mount){
+		.kind = MOUNT_DEVICE, .target = "/dev/bus/nothing", .major = 1, .minor = 3
+	};
+	assert_string_equal(run(f, "stat -c '%A %u %t:%T' /dev/bus/nothing;"
+				   " echo x > /dev/bus/nothing && echo wrote"),
+			    "crw------- 61234 1:3\nwrote\n");
+}
+
+static void a_device_to_read_cannot_be_written(void **state)
+{
+	struct fixture *f = *state;
+	f->launch.mounts[f->launch.mount_count++] = (struct launch_mount){ .kind = MOUNT_DEVICE,
+									   .target = "/dev/seed",
+									   .major = 1,
+									   .minor = 9,
+									   .read_only = true };
+	assert_string_equal(run(f, "head -c 4 /dev/seed | wc -c;"
+				   " { echo x > /dev/seed; } 2>/dev/null || echo refused"),
+			    "4\nrefused\n");
+}
+
+/* --- what it says of itself --- */
+
+static void mount_notify(struct fixture *f)
+{
+	f->launch.notify = 1;
+	f->launch.mounts[f->launch.mount_count++] = (struct launch_mount){
+		.root = f->folder, .source = "notify.sock", .target = "/run/notify.sock"
+	};
+}
+
+static void it_says_when_it_is_ready(void **state)
+{
+	struct fixture *f = *state;
+	make_probe(f);
+	mount_notify(f);
+	start(f, "/run/volume/probe notify=/run/notify.sock 'READY=1\nSTATUS=warm\nX=1';"
+		 " /run/volume/probe notify=/run/notify.sock WATCHDOG=1; exec sleep 1000");
+	while (!f->notices[NOTICE_WATCHDOG]) {
+		turn_until(f->loop, &f->has_notice);
+		f->has_notice = false;
+	}
+	assert_int_equal(f->notices[NOTICE_READY], 1);
+	assert_string_equal(f->status, "warm");
+	/* A later agent hears what still holds. */
+	const struct keeper_hooks hooks = hooks_of(f);
+	int fd;
+	keeper_close(f->keeper);
+	memset(f->notices, 0, sizeof f->notices);
+	assert_ok(keeper_adopt(f->loop, f->folder, &hooks, &f->keeper, &fd, &f->why));
+	f->has_notice = false;
+	while (!f->notices[NOTICE_STATUS]) {
+		turn_until(f->loop, &f->has_notice);
+		f->has_notice = false;
+	}
+	assert_int_equal(f->notices[NOTICE_READY], 1);
+	assert_int_equal(f->notices[NOTICE_WATCHDOG], 0);
+	assert_ok(keeper_signal(f->keeper, SIGKILL, &f->why));
+	turn_until(f->loop, &f->ended);
+}
+
+static void its_last_words_are_kept(void **state)
+{
+	struct fixture *f = *state;
+	char path[256], *text;
+	size_t len;
+	f->launch.termination = "/dev/termination-log";
+	start(f, "printf 'no card\nin the slot' > /dev/termination-log; exit 1");
+	wait_for_end(f);
+	snprintf(path, sizeof path, "%s/termination", f->folder);
+	assert_ok(file_read(path, 4096, &text, &len, NULL));
+	assert_string_equal(text, "no card\nin the slot");
+	free(text);
+}
+
+static void of_many_last_words_the_first_are_kept(void **state)
+{
+	struct fixture *f = *state;
+	char path[256], *text;
+	size_t len;
+	f->launch.termination = "/tmp/words";
+	start(f, "head -c 10000 /dev/zero | tr '\\0' w > /tmp/words");
+	wait_for_end(f);
+	snprintf(path, sizeof path, "%s/termination", f->folder);
+	assert_ok(file_read(path, 8192, &text, &len, NULL));
+	assert_int_equal(len, 4096);
+	free(text);
+}
+
+static void last_words_lead_nowhere_else(void **state)
+{
+	struct fixture *f = *state;
+	char path[256];
+	f->launch.termination = "/tmp/words";
+	start(f, "ln -s /etc/passwd /tmp/words");
+	wait_for_end(f);
+	snprintf(path, sizeof path, "%s/termination", f->folder);
+	assert_false(file_exists(path));
+}
+
 int main(void)
 {
 	if (!is_possible())
@@ -495,6 +678,16 @@ int main(void)
 		KEEPER_TEST(a_script_may_be_anothers_interpreter),
 		KEEPER_TEST(a_process_has_the_name_of_its_program),
 		KEEPER_TEST(a_working_folder_in_proc_is_refused_or_inside),
+		KEEPER_TEST(a_network_of_its_own_has_loopback_alone),
+		KEEPER_TEST(what_is_in_one_network_is_not_heard_in_another),
+		KEEPER_TEST(the_network_of_a_workload_is_found_again),
+		KEEPER_TEST(listening_sockets_are_handed_over),
+		KEEPER_TEST(a_device_is_its_own_node),
+		KEEPER_TEST(a_device_to_read_cannot_be_written),
+		KEEPER_TEST(it_says_when_it_is_ready),
+		KEEPER_TEST(its_last_words_are_kept),
+		KEEPER_TEST(of_many_last_words_the_first_are_kept),
+		KEEPER_TEST(last_words_lead_nowhere_else),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

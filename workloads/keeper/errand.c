@@ -37,7 +37,8 @@ enum err errand_start(struct errand *e, struct sandbox *s, char *request, size_t
 
 	SCOPED_FD read_end = ends[0];
 	SCOPED_FD write_end = ends[1];
-	enum err err = sandbox_start(s, argv, write_end, write_end, &e->task, why);
+	const struct sandbox_files files = { .out_fd = write_end, .err_fd = write_end };
+	enum err err = sandbox_start(s, argv, &files, &e->task, why);
 	if (err)
 		return err;
 	e->output = take_fd(&read_end);

@@ -4,7 +4,8 @@
  * Reads FOLDER/launch, starts what it says in a sandbox, keeps its output and
  * how it ended, and does what agents ask over the socket. Descriptor 3 is the
  * connection to the agent that started us, 4 the workload's telemetry socket,
- * held so that nothing sent to it is lost while no agent lives.
+ * held so that nothing sent to it is lost while no agent lives, 5 its network
+ * name space, 6 and more the listening sockets that it is handed.
  *
  * Exit code: 0, or 2 when the folder is unusable.
  */
@@ -26,6 +27,8 @@
 enum {
 	CONTROL_FD = 3,
 	TELEMETRY_FD = 4,
+	NETWORK_FD = 5,
+	LISTENERS_FD = 6,     /* and those behind it */
 	OOM_SCORE_ADJ = -900, /* the kernel should rather end a workload than its keeper */
 	TELL_MAX = 640,
 };
@@ -35,6 +38,7 @@ enum {
 	ON_TASK,
 	ON_OUT,
 	ON_ERR,
+	ON_NOTICE,
 	ON_DOOR,
 	ON_GUESTS,
 	ON_ERRANDS = ON_GUESTS + DOOR_GUESTS_MAX,
@@ -54,6 +58,11 @@ struct keeping {
 static void tell(struct keeping *k, const char *packet)
 {
 	door_tell(&k->door, bytes_of(packet));
+}
+
+static void tell_notice(void *owner, const char *packet)
+{
+	tell(owner, packet);
 }
 
 static void tell_log(struct keeping *k)
@@ -145,6 +154,7 @@ static void fill_poll(const struct keeping *k, struct pollfd p[POLLED])
 	p[ON_TASK].fd = runs ? k->run.task.pidfd : -1;
 	p[ON_OUT].fd = k->run.pipes[JOURNAL_STDOUT];
 	p[ON_ERR].fd = k->run.pipes[JOURNAL_STDERR];
+	p[ON_NOTICE].fd = k->run.notice.fd;
 	/* Where nothing runs, a later agent finds nothing. */
 	p[ON_DOOR].fd = runs ? k->door.listener : -1;
 	for (size_t i = 0; i < DOOR_GUESTS_MAX; i++)
@@ -169,8 +179,12 @@ static void turn(struct keeping *k)
 	run_take_output(&k->run);
 	tell_log(k);
 	check_errands(k, clock_now_ms());
-	if (p[ON_DOOR].fd >= 0 && p[ON_DOOR].revents)
+	if (p[ON_NOTICE].revents)
+		notice_hear(&k->run.notice, tell_notice, k);
+	if (p[ON_DOOR].fd >= 0 && p[ON_DOOR].revents) {
 		door_admit(&k->door, say_hello(k, hello));
+		notice_repeat(&k->run.notice, tell_notice, k);
+	}
 	for (size_t i = 0; i < DOOR_GUESTS_MAX; i++)
 		if (k->door.guests[i] >= 0 && p[ON_GUESTS + i].revents)
 			serve(k, i);
@@ -234,12 +248,18 @@ static int fd_if_open(int fd)
 static enum err begin(struct keeping *k, struct why *why)
 {
 	/* Asked first: whatever is opened from here on may take a free number. */
-	const int control = fd_if_open(CONTROL_FD), telemetry = fd_if_open(TELEMETRY_FD);
+	const int control = fd_if_open(CONTROL_FD), telemetry = fd_if_open(TELEMETRY_FD),
+		  network = fd_if_open(NETWORK_FD);
+	int listeners[LISTENERS_MAX];
+	for (int i = 0; i < LISTENERS_MAX; i++)
+		listeners[i] = fd_if_open(LISTENERS_FD + i);
 	/* One keeper for a folder: the lock ends with the process. */
 	k->folder_fd = open(k->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (k->folder_fd < 0 || flock(k->folder_fd, LOCK_EX | LOCK_NB))
 		return why_set(why, ERR_SYSTEM, "%s: %s", k->folder, strerror(errno));
 	run_init(&k->run, k->folder, k->folder_fd);
+	k->run.net_fd = network;
+	memcpy(k->run.listeners, listeners, sizeof listeners);
 	return door_open(&k->door, k->folder, control, telemetry, why);
 }
 

@@ -9,13 +9,16 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-enum { LAUNCH_ARENA = 2 * LAUNCH_MAX };
+enum {
+	LAUNCH_ARENA = 2 * LAUNCH_MAX,
+	TERMINATION_MAX = 4096, /* Kubernetes' bound of a termination message */
+};
 
 void run_init(struct run *r, const char *folder, int folder_fd)
 {
 	*r = (struct run){ .folder = folder, .folder_fd = folder_fd, .ending.code = -1 };
 	r->pipes[JOURNAL_STDOUT] = r->pipes[JOURNAL_STDERR] = r->journal.fd = -1;
-	r->sandbox.init_fd = r->sandbox.rules = -1;
+	r->sandbox.init_fd = r->sandbox.rules = r->notice.fd = r->net_fd = -1;
 }
 
 static enum err read_launch(struct run *r, struct why *why)
@@ -39,7 +42,9 @@ static enum err open_sandbox(struct run *r, struct why *why)
 		return why_set(why, ERR_INVALID, "%s: the path is too long", r->folder);
 	if (mkdirat(r->folder_fd, "root", 0700) && errno != EEXIST)
 		return why_set(why, ERR_SYSTEM, "make %s: %s", root, strerror(errno));
-	return sandbox_open(&r->sandbox, &r->launch, root, why);
+	if (r->launch.network && r->net_fd < 0)
+		return why_set(why, ERR_INVALID, "the agent handed no network name space over");
+	return sandbox_open(&r->sandbox, &r->launch, root, r->launch.network ? r->net_fd : -1, why);
 }
 
 static bool open_pipe(int *out_read, int *out_write)
@@ -54,8 +59,15 @@ static bool open_pipe(int *out_read, int *out_write)
 
 static enum err start_task(struct run *r, int out_fd, int err_fd, struct why *why)
 {
+	const int64_t n = r->launch.listeners;
+	const struct sandbox_files files = {
+		.out_fd = out_fd,
+		.err_fd = err_fd,
+		.listeners = r->listeners,
+		.listener_count = n < 0 || n > LISTENERS_MAX ? 0 : (size_t)n,
+	};
 	enum err e = open_sandbox(r, why);
-	return e ? e : sandbox_start(&r->sandbox, r->launch.argv, out_fd, err_fd, &r->task, why);
+	return e ? e : sandbox_start(&r->sandbox, r->launch.argv, &files, &r->task, why);
 }
 
 static enum err start(struct run *r, struct why *why)
@@ -82,6 +94,9 @@ enum err run_start(struct run *r)
 	enum err e = read_launch(r, &why);
 	if (!e && r->journal.fd < 0)
 		e = journal_open(&r->journal, r->folder_fd, r->launch.log_bytes, &why);
+	notice_forget(&r->notice);
+	if (!e && r->launch.notify)
+		e = notice_open(&r->notice, r->folder, &why);
 	r->oom_before = ending_count_oom(r->launch.join.oom);
 	if (!e)
 		e = start(r, &why);
@@ -116,8 +131,23 @@ bool run_is_over(struct run *r)
 	return true;
 }
 
+/* The last words, from where the launch says. None: no file. */
+static void keep_last_words(struct run *r)
+{
+	char text[TERMINATION_MAX];
+	size_t len;
+	unlinkat(r->folder_fd, "termination", 0);
+	if (!r->launch.termination ||
+	    sandbox_read(&r->sandbox, r->launch.termination, text, sizeof text, &len) || len == 0)
+		return;
+	SCOPED_FD fd = openat(r->folder_fd, "termination", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	if (fd >= 0 && write(fd, text, len) != (ssize_t)len)
+		unlinkat(r->folder_fd, "termination", 0);
+}
+
 bool run_finish(struct run *r)
 {
+	keep_last_words(r);
 	/* What killed the workload may be about to kill the first process too. */
 	const bool held = r->launch.hold && r->ending.signal != SIGKILL &&
 			  sandbox_renew(&r->sandbox, NULL) == OK;

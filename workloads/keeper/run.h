@@ -11,6 +11,7 @@
 #include "ports/sandbox.h"
 #include "workloads/keeper/ending.h"
 #include "workloads/keeper/journal.h"
+#include "workloads/keeper/notice.h"
 
 struct run {
 	const char *folder;
@@ -23,9 +24,12 @@ struct run {
 	int64_t oom_before;
 	struct ending ending;
 	struct journal journal; /* fd -1: not open */
+	struct notice notice;
+	int net_fd; /* -1: the host's network */
+	int listeners[LISTENERS_MAX];
 };
 
-/* `folder` is the keeper's. */
+/* `folder` is the keeper's; what the agent handed over is still to be filled in. */
 void run_init(struct run *r, const char *folder, int folder_fd);
 
 /* Read the launch file and start what it says; a failure is in r->ending as well. */
