@@ -9,6 +9,7 @@
 #include "ports/clock.h"
 #include "ports/file.h"
 #include "ports/random.h"
+#include "ports/walls.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -160,6 +161,16 @@ static void examine_cgroup(const struct doctor *d, struct finding *f)
 		cgroup_remedy(t, needed[i].controller, f->remedy, sizeof f->remedy);
 	}
 	cgroup_close(t, true);
+}
+
+static void examine_sandbox(const struct doctor *d, struct finding *f)
+{
+	const struct walls walls = walls_find();
+	(void)d;
+	walls_describe(&walls, f->found, sizeof f->found);
+	if (!walls.seccomp)
+		prescribe(f, GRADE_FAIL,
+			  "no workload starts: build the kernel with CONFIG_SECCOMP_FILTER");
 }
 
 static void examine_entropy(const struct doctor *d, struct finding *f)
@@ -335,6 +346,7 @@ void doctor_examine(struct doctor *d)
 		{ "kernel", examine_kernel },
 		{ "command-line", examine_command_line },
 		{ "cgroup", examine_cgroup },
+		{ "sandbox", examine_sandbox },
 		{ "entropy", examine_entropy },
 		{ "clock", examine_clock },
 		{ "state_dir", examine_state },

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "ports/clock.h"
 #include "ports/file.h"
+#include "ports/walls.h"
 #include "workloads/verdict.h"
 
 #include <stdlib.h>
@@ -158,9 +159,12 @@ static void add_offer(struct json *j, struct agent *a)
 static void add_features(struct json *j, struct agent *a)
 {
 	struct json *f = json_new_object();
-	char cgroups[96];
+	char cgroups[160], text[48];
 	cgroup_describe(a->cgroups, cgroups, sizeof cgroups);
 	json_set_string(f, "cgroup", cgroups);
+	const struct walls walls = walls_find();
+	walls_describe(&walls, text, sizeof text);
+	json_set_string(f, "sandbox", text);
 	json_set_string(f, "arch", a->board.architecture);
 	json_set_string(f, "kernel", a->board.kernel);
 	json_set_bool(f, "hostImage", a->config.allow_host_image);
