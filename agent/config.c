@@ -62,6 +62,15 @@ static enum err read_flush(struct config *c, struct bytes value, void *into, str
 	return e;
 }
 
+static enum err read_network(struct config *c, struct bytes value, void *into, struct why *why)
+{
+	char text[8];
+	(void)c;
+	if (text_copy(text, sizeof text, value) && network_mode_read(text, into))
+		return OK;
+	return why_set(why, ERR_INVALID, "host, own or none is expected");
+}
+
 static enum err read_quota(struct config *c, struct bytes value, void *into, struct why *why)
 {
 	int64_t *bytes = into;
@@ -163,6 +172,7 @@ static const struct key {
 	{ "run_dir", read_path, offsetof(struct config, run_dir) },
 	{ "allow_host_image", read_switch, offsetof(struct config, allow_host_image) },
 	{ "allow_host_path", read_paths, 0 },
+	{ "network", read_network, offsetof(struct config, network) },
 	{ "telemetry_flush", read_flush, offsetof(struct config, flush_ms) },
 	{ "outbox_quota", read_quota, offsetof(struct config, quota_bytes) },
 	{ "link_rate", read_budget, offsetof(struct config, link_rate) },
@@ -180,6 +190,7 @@ void config_init(struct config *c)
 {
 	*c = (struct config){
 		.fleet = "main",
+		.network = NETWORK_HOST,
 		.state_dir = "/var/lib/skerry",
 		.run_dir = "/run/skerry",
 		.flush_ms = 5000,

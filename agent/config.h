@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "base/label.h"
 #include "base/url.h"
+#include "workloads/networks.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -26,6 +27,7 @@ struct config {
 	struct url broker;
 	char state_dir[128], run_dir[128], watchdog[128];
 	bool allow_host_image;
+	enum network_mode network; /* of pods that do not say */
 	char path_text[1024]; /* what host_paths points into */
 	const char *host_paths[CONFIG_PATHS_MAX + 1];
 	int64_t flush_ms;

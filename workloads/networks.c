@@ -7,6 +7,22 @@
 
 enum { SPARE_AFTER_MS = 200 }; /* behind the start that took the last one */
 
+bool network_mode_read(const char *text, enum network_mode *out)
+{
+	static const char *const names[] = {
+		[NETWORK_HOST] = "host",
+		[NETWORK_OWN] = "own",
+		[NETWORK_NONE] = "none",
+	};
+	for (enum network_mode m = NETWORK_HOST; m <= NETWORK_NONE; m++) {
+		if (strcmp(text, names[m]) != 0)
+			continue;
+		*out = m;
+		return true;
+	}
+	return false;
+}
+
 static void on_due(void *owner, int64_t now_ms)
 {
 	struct networks *n = owner;

@@ -15,6 +15,17 @@
 
 enum { NETWORKS_MAX = 2 * PODS_MAX }; /* some leave while as many come */
 
+/* Whose network a pod is in. */
+enum network_mode {
+	NETWORK_BOARD, /* as the board's configuration says */
+	NETWORK_HOST,
+	NETWORK_OWN,  /* its own, with loopback alone */
+	NETWORK_NONE, /* its own, without even that, and sockets of AF_UNIX only */
+};
+
+/* "host", "own" or "none". */
+bool network_mode_read(const char *text, enum network_mode *out);
+
 struct networks {
 	struct loop *loop;
 	struct timer timer; /* to have a spare one again */
