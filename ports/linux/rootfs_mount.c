@@ -280,13 +280,13 @@ static enum err cover_folder(const struct root *r, const char *folder, struct wh
 static enum err guard_proc(const struct root *r, struct why *why)
 {
 	static const char *const masked[] = {
-		"/proc/kcore",       "/proc/keys",        "/proc/latency_stats", "/proc/timer_list",
-		"/proc/timer_stats", "/proc/sched_debug", "/proc/sysrq-trigger", "/proc/interrupts",
-		"/proc/kallsyms",    "/proc/cmdline",
+		"/proc/kcore",      "/proc/keys",        "/proc/latency_stats",
+		"/proc/timer_list", "/proc/timer_stats", "/proc/sched_debug",
+		"/proc/interrupts", "/proc/kallsyms",    "/proc/cmdline",
 	};
 	static const char *const covered[] = { "/proc/acpi", "/proc/asound", "/proc/scsi" };
-	static const char *const protected[] = { "/proc/bus", "/proc/fs", "/proc/irq",
-						 "/proc/sys" };
+	static const char *const protected[] = { "/proc/sysrq-trigger", "/proc/bus", "/proc/fs",
+						 "/proc/irq", "/proc/sys" };
 	SCOPED_FD null = open_null(why);
 	enum err e = null < 0 ? ERR_SYSTEM : OK;
 	for (size_t i = 0; !e && i < sizeof masked / sizeof *masked; i++)

@@ -42,17 +42,17 @@ class Contract(unittest.TestCase):
 
 class WithCgroupV1(Contract):
     options = {"cgroup": "v1"}
-    only = "contract.cgroup contract.keeper"
+    only = "contract.cgroup contract.keeper contract.sandbox"
 
 
 class WithBoth(Contract):
     options = {"cgroup": "hybrid"}
-    only = "contract.cgroup contract.keeper"
+    only = "contract.cgroup contract.keeper contract.sandbox"
 
 
 class OnAnOldKernel(Contract):
     options = {"kernel": "5.10"}
-    only = "contract.cgroup contract.keeper contract.process contract.socket"
+    only = "contract.cgroup contract.keeper contract.sandbox contract.process contract.socket"
 
 
 class OnANewKernel(OnAnOldKernel):

