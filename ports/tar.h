@@ -25,12 +25,18 @@ struct tar_entry {
 struct tar_reader;
 struct tar_writer;
 
-/* From an open file, which stays the caller's. */
+/* From an open file, which stays the caller's: plain, gzip, or zstd where
+ * tar_reads_zstd(). No other program is ever asked to decompress. */
 enum err tar_read(int fd, struct tar_reader **out, struct why *why);
+bool tar_reads_zstd(void);
 /* ERR_NOT_FOUND: the end. The view is borrowed until the next call. */
 enum err tar_next(struct tar_reader *r, struct tar_entry *out, struct why *why);
 /* Content of the current file. *out_len 0: all has been read. */
 enum err tar_content(struct tar_reader *r, char *out, size_t cap, size_t *out_len, struct why *why);
+/* Behind the last entry: what the whole file is, with all that stands behind the
+ * archive's end, as it lies there and decompressed (OCI's diff_id). Each has
+ * DIGEST_SIZE bytes. */
+enum err tar_sums(struct tar_reader *r, char *out_digest, char *out_diff_id, struct why *why);
 void tar_close(struct tar_reader *r); /* NULL is fine */
 
 /* A gzip-compressed tar in which owner and times are zero, so that the same
@@ -40,6 +46,5 @@ enum err tar_add(struct tar_writer *w, const struct tar_entry *entry, struct why
 enum err tar_add_content(struct tar_writer *w, struct bytes part, struct why *why);
 enum err tar_finish(struct tar_writer *w, struct why *why);
 
-/* The digest of a compressed tar's uncompressed bytes: OCI's diff_id. `out` has
- * DIGEST_SIZE bytes. */
+/* The diff_id of a file that is not looked into any further. */
 enum err tar_digest(const char *path, char *out, struct why *why);

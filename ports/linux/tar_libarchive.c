@@ -1,15 +1,27 @@
 #include "ports/tar.h"
 
+#include "base/scoped.h"
 #include "ports/digest.h"
 
 #include <archive.h>
 #include <archive_entry.h>
-#include <stdlib.h>
+#include <fcntl.h>
+#include <string.h>
 
-enum { BLOCK = 16 * 1024 };
+enum { BLOCK = 64 * 1024, ZSTD_WINDOW_MAX = 8 * 1024 * 1024 };
+
+/* A file, its bytes decompressed by one libarchive, and those read as a tar by
+ * another: between the two stands what a diff_id is made of. */
+struct stream {
+	int fd;
+	struct archive *filter;
+	struct digest *packed, *plain;
+	char packed_block[BLOCK], plain_block[BLOCK];
+};
 
 struct tar_reader {
 	struct archive *archive;
+	struct stream stream;
 };
 
 struct tar_writer {
@@ -23,6 +35,133 @@ static enum err explain(struct archive *a, struct why *why)
 	return why_set(why, ERR_INVALID, "archive: %s", text ? text : "not readable");
 }
 
+/* --- decompression --- */
+
+static la_ssize_t read_packed(struct archive *a, void *owner, const void **out)
+{
+	struct stream *s = owner;
+	ssize_t n;
+	do
+		n = read(s->fd, s->packed_block, BLOCK);
+	while (n < 0 && errno == EINTR);
+	if (n < 0) {
+		archive_set_error(a, errno, "%s", strerror(errno));
+		return -1;
+	}
+	digest_add(s->packed, (struct bytes){ s->packed_block, (size_t)n });
+	*out = s->packed_block;
+	return n;
+}
+
+static la_ssize_t read_plain(struct archive *a, void *owner, const void **out)
+{
+	struct stream *s = owner;
+	la_ssize_t n = archive_read_data(s->filter, s->plain_block, BLOCK);
+	if (n < 0) {
+		const char *text = archive_error_string(s->filter);
+		archive_set_error(a, EIO, "%s", text ? text : "not readable");
+		return -1;
+	}
+	digest_add(s->plain, (struct bytes){ s->plain_block, (size_t)n });
+	*out = s->plain_block;
+	return n;
+}
+
+bool tar_reads_zstd(void)
+{
+#ifdef WITH_ZSTD
+	return archive_libzstd_version() != NULL;
+#else
+	return false;
+#endif
+}
+
+/* RFC 8878, 3.1.1.1: what a decoder of this frame has to remember. */
+static int64_t zstd_window(const unsigned char *frame)
+{
+	enum { SINGLE_SEGMENT = 0x20, DESCRIPTOR_AT = 4 };
+	static const size_t id_bytes[] = { 0, 1, 2, 4 }, size_bytes[] = { 1, 2, 4, 8 };
+	const unsigned char *p = frame + DESCRIPTOR_AT;
+	const unsigned descriptor = *p++;
+	if (!(descriptor & SINGLE_SEGMENT)) {
+		const int64_t base = 1LL << (10 + (*p >> 3));
+		return base + base / 8 * (*p & 7);
+	}
+	uint64_t size = 0;
+	p += id_bytes[descriptor & 3];
+	for (size_t i = size_bytes[descriptor >> 6]; i--;)
+		size = size << 8 | p[i];
+	return size > INT64_MAX ? INT64_MAX : (int64_t)size;
+}
+
+/* A libarchive without zstd would look for a program of that name, in a root
+ * that an image has filled. */
+static enum err check_zstd(int fd, struct why *why)
+{
+	unsigned char head[18] = { 0 };
+	const off_t at = lseek(fd, 0, SEEK_CUR);
+	if (at < 0 || pread(fd, head, sizeof head, at) < 4 ||
+	    memcmp(head, "\x28\xb5\x2f\xfd", 4) != 0)
+		return OK;
+	if (!tar_reads_zstd())
+		return why_set(why, ERR_INVALID,
+			       "archive: compressed with zstd, which this build cannot read;"
+			       " make the layers with gzip");
+	if (zstd_window(head) > ZSTD_WINDOW_MAX)
+		return why_set(why, ERR_INVALID,
+			       "archive: zstd with a window of %lld MiB; %d are allowed",
+			       (long long)(zstd_window(head) >> 20), ZSTD_WINDOW_MAX >> 20);
+	return OK;
+}
+
+static enum err stream_open(struct stream *s, int fd, struct why *why)
+{
+	struct archive_entry *only;
+	s->fd = fd;
+	s->packed = digest_begin();
+	s->plain = digest_begin();
+	s->filter = archive_read_new();
+	enum err e = check_zstd(fd, why);
+	if (e)
+		return e;
+	/* The raw format hands out what a filter has unpacked, without looking inside. */
+	archive_read_support_format_raw(s->filter);
+	archive_read_support_filter_gzip(s->filter);
+	if (tar_reads_zstd())
+		archive_read_support_filter_zstd(s->filter);
+	if (archive_read_open(s->filter, s, NULL, read_packed, NULL) ||
+	    archive_read_next_header(s->filter, &only))
+		return explain(s->filter, why);
+	return OK;
+}
+
+/* Everything to the end of the file, and its sums. */
+static enum err stream_finish(struct stream *s, char *out_digest, char *out_diff_id,
+			      struct why *why)
+{
+	const void *at;
+	la_ssize_t n;
+	while ((n = read_plain(s->filter, s, &at)) > 0)
+		;
+	while (n == 0 && (n = read_packed(s->filter, s, &at)) > 0)
+		n = 0;
+	if (n < 0)
+		return explain(s->filter, why);
+	digest_end(s->packed, out_digest);
+	digest_end(s->plain, out_diff_id);
+	s->packed = s->plain = NULL;
+	return OK;
+}
+
+static void stream_close(struct stream *s)
+{
+	archive_read_free(s->filter);
+	digest_drop(s->packed);
+	digest_drop(s->plain);
+}
+
+/* --- reading --- */
+
 enum err tar_read(int fd, struct tar_reader **out, struct why *why)
 {
 	struct tar_reader *r = calloc(1, sizeof *r);
@@ -30,10 +169,10 @@ enum err tar_read(int fd, struct tar_reader **out, struct why *why)
 		return why_set(why, ERR_SYSTEM, "archive: no memory");
 	r->archive = archive_read_new();
 	archive_read_support_format_tar(r->archive);
-	archive_read_support_filter_gzip(r->archive);
-	archive_read_support_filter_zstd(r->archive);
-	if (archive_read_open_fd(r->archive, fd, BLOCK)) {
-		enum err e = explain(r->archive, why);
+	enum err e = stream_open(&r->stream, fd, why);
+	if (!e && archive_read_open(r->archive, &r->stream, NULL, read_plain, NULL))
+		e = explain(r->archive, why);
+	if (e) {
 		tar_close(r);
 		return e;
 	}
@@ -90,13 +229,21 @@ enum err tar_content(struct tar_reader *r, char *out, size_t cap, size_t *out_le
 	return OK;
 }
 
+enum err tar_sums(struct tar_reader *r, char *out_digest, char *out_diff_id, struct why *why)
+{
+	return stream_finish(&r->stream, out_digest, out_diff_id, why);
+}
+
 void tar_close(struct tar_reader *r)
 {
 	if (!r)
 		return;
 	archive_read_free(r->archive);
+	stream_close(&r->stream);
 	free(r);
 }
+
+/* --- writing --- */
 
 enum err tar_write(const char *path, struct tar_writer **out, struct why *why)
 {
@@ -159,31 +306,16 @@ enum err tar_finish(struct tar_writer *w, struct why *why)
 	return e;
 }
 
-/* The raw format hands out what the filter has unpacked, without looking inside. */
-static enum err digest_raw(struct archive *a, char *out, struct why *why)
-{
-	char block[1024];
-	struct archive_entry *e;
-	la_ssize_t n = 0;
-	struct digest *d = digest_begin();
-	bool opened = archive_read_next_header(a, &e) == ARCHIVE_OK;
-	while (opened && (n = archive_read_data(a, block, sizeof block)) > 0)
-		digest_add(d, (struct bytes){ block, (size_t)n });
-	if (!opened || n < 0) {
-		digest_drop(d);
-		return explain(a, why);
-	}
-	digest_end(d, out);
-	return OK;
-}
-
 enum err tar_digest(const char *path, char *out, struct why *why)
 {
-	struct archive *a = archive_read_new();
-	archive_read_support_format_raw(a);
-	archive_read_support_filter_gzip(a);
-	enum err e = archive_read_open_filename(a, path, BLOCK) ? explain(a, why)
-								: digest_raw(a, out, why);
-	archive_read_free(a);
+	char packed[DIGEST_SIZE];
+	SCOPED_FD fd = open(path, O_RDONLY | O_CLOEXEC);
+	SCOPED_MEMORY struct stream *s = calloc(1, sizeof *s);
+	if (fd < 0 || !s)
+		return why_set(why, ERR_SYSTEM, "open %s: %s", path, strerror(errno));
+	enum err e = stream_open(s, fd, why);
+	if (!e)
+		e = stream_finish(s, packed, out, why);
+	stream_close(s);
 	return e;
 }
