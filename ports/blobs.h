@@ -45,6 +45,21 @@ void blobs_restart(const struct blobs *b, const char *digest);
 enum err blobs_put(const struct blobs *b, struct bytes content, char out_digest[DIGEST_SIZE],
 		   struct why *why);
 
+/* A blob whose digest is known when it is whole. */
+struct blob_draft {
+	const struct blobs *blobs;
+	int fd;
+	int64_t size; /* so far */
+	struct digest *digest;
+};
+
+enum err blob_draft_open(struct blob_draft *d, const struct blobs *b, struct why *why);
+/* ERR_FULL: the medium is full, or it would pass BLOB_MAX. */
+enum err blob_draft_add(struct blob_draft *d, struct bytes part, struct why *why);
+/* Ends the draft in any case. */
+enum err blob_draft_keep(struct blob_draft *d, char out_digest[DIGEST_SIZE], struct why *why);
+void blob_draft_drop(struct blob_draft *d);
+
 /* At most `cap` bytes from `offset` on. ERR_NOT_FOUND. */
 enum err blobs_read(const struct blobs *b, const char *digest, int64_t offset, char *out,
 		    size_t cap, size_t *out_len, int64_t *out_total, struct why *why);

@@ -135,29 +135,31 @@ static enum err add_folder(struct packing *p, const char *path, const char *name
 
 /* --- blobs --- */
 
+static enum err put_open_file(const struct blobs *b, int fd, char digest[DIGEST_SIZE],
+			      int64_t *out_size, struct why *why)
+{
+	static char block[64 * 1024];
+	struct blob_draft d;
+	ssize_t n;
+	enum err e = blob_draft_open(&d, b, why);
+	while (!e && (n = read(fd, block, sizeof block)) != 0)
+		e = n < 0 ? why_set(why, ERR_SYSTEM, "read: %s", strerror(errno))
+			  : blob_draft_add(&d, (struct bytes){ block, (size_t)n }, why);
+	*out_size = d.size;
+	if (!e)
+		return blob_draft_keep(&d, digest, why);
+	blob_draft_drop(&d);
+	return e;
+}
+
 static enum err put_file(const struct blobs *b, const char *path, char digest[DIGEST_SIZE],
 			 int64_t *out_size, struct why *why)
 {
-	static char block[64 * 1024];
 	SCOPED_FD fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return fail(why, "open", path);
-	struct digest *d = digest_begin();
-	ssize_t n;
-	*out_size = 0;
-	while ((n = read(fd, block, sizeof block)) > 0) {
-		digest_add(d, (struct bytes){ block, (size_t)n });
-		*out_size += n;
-	}
-	digest_end(d, digest);
-	if (blobs_have(b, digest))
-		return OK;
-	enum err e = OK;
-	blobs_restart(b, digest);
-	lseek(fd, 0, SEEK_SET);
-	while (!e && (n = read(fd, block, sizeof block)) > 0)
-		e = blobs_append(b, digest, (struct bytes){ block, (size_t)n }, why);
-	return e ? e : blobs_finish(b, digest, why);
+	enum err e = put_open_file(b, fd, digest, out_size, why);
+	return e ? why_in(why, e, path) : OK;
 }
 
 static struct json *descriptor(const char *type, const char *digest, int64_t size)

@@ -53,6 +53,19 @@ int64_t blobs_arrived(const struct blobs *b, const char *digest)
 	return stat(path, &st) ? 0 : (int64_t)st.st_size;
 }
 
+static enum err write_all(int fd, struct bytes part)
+{
+	while (part.len) {
+		ssize_t n = write(fd, part.at, part.len);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return ERR_SYSTEM;
+		part = (struct bytes){ part.at + n, part.len - (size_t)n };
+	}
+	return OK;
+}
+
 enum err blobs_append(const struct blobs *b, const char *digest, struct bytes part, struct why *why)
 {
 	char path[BLOB_PATH_MAX];
@@ -64,14 +77,7 @@ enum err blobs_append(const struct blobs *b, const char *digest, struct bytes pa
 		return fail(why, "open", path);
 	if (st.st_size + (int64_t)part.len > BLOB_MAX)
 		return why_set(why, ERR_FULL, "%s is larger than %lld bytes", digest, BLOB_MAX);
-
-	for (size_t done = 0; done < part.len;) {
-		ssize_t n = write(fd, part.at + done, part.len - done);
-		if (n < 0)
-			return fail(why, "write", path);
-		done += (size_t)n;
-	}
-	return OK;
+	return write_all(fd, part) ? fail(why, "write", path) : OK;
 }
 
 /* The digest of a file, and all of it on the medium. */
@@ -135,6 +141,62 @@ enum err blobs_put(const struct blobs *b, struct bytes content, char out_digest[
 	blobs_restart(b, out_digest);
 	enum err e = blobs_append(b, out_digest, content, why);
 	return e ? e : blobs_finish(b, out_digest, why);
+}
+
+/* One draft at a time in a folder. */
+static void draft_path(const struct blobs *b, char *out, size_t cap)
+{
+	snprintf(out, cap, "%s/draft.part", b->path);
+}
+
+enum err blob_draft_open(struct blob_draft *d, const struct blobs *b, struct why *why)
+{
+	char path[BLOB_PATH_MAX];
+	draft_path(b, path, sizeof path);
+	*d = (struct blob_draft){ .blobs = b };
+	d->fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (d->fd < 0)
+		return fail(why, "create", path);
+	d->digest = digest_begin();
+	return OK;
+}
+
+enum err blob_draft_add(struct blob_draft *d, struct bytes part, struct why *why)
+{
+	d->size += (int64_t)part.len;
+	if (d->size > BLOB_MAX)
+		return why_set(why, ERR_FULL, "larger than %lld bytes", BLOB_MAX);
+	digest_add(d->digest, part);
+	return write_all(d->fd, part) ? fail(why, "write in", d->blobs->path) : OK;
+}
+
+enum err blob_draft_keep(struct blob_draft *d, char out_digest[DIGEST_SIZE], struct why *why)
+{
+	char path[BLOB_PATH_MAX], whole[BLOB_PATH_MAX];
+	enum err e = OK;
+	digest_end(d->digest, out_digest);
+	d->digest = NULL;
+	draft_path(d->blobs, path, sizeof path);
+	blobs_path(d->blobs, out_digest, whole, sizeof whole);
+	if (fsync(d->fd) || rename(path, whole))
+		e = fail(why, "keep", path);
+	else
+		sync_folder(d->blobs);
+	blob_draft_drop(d);
+	return e;
+}
+
+void blob_draft_drop(struct blob_draft *d)
+{
+	char path[BLOB_PATH_MAX];
+	if (d->fd < 0)
+		return;
+	draft_path(d->blobs, path, sizeof path);
+	unlink(path);
+	digest_drop(d->digest);
+	close(d->fd);
+	d->digest = NULL;
+	d->fd = -1;
 }
 
 enum err blobs_read(const struct blobs *b, const char *digest, int64_t offset, char *out,

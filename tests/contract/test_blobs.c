@@ -73,6 +73,40 @@ static void a_blob_is_named_by_what_is_in_it(void **state)
 	assert_reads(f, 0, 64, CONTENT);
 }
 
+static void a_draft_gets_its_name_when_it_is_whole(void **state)
+{
+	struct fixture *f = *state;
+	char digest[DIGEST_SIZE];
+	struct blob_draft d;
+	assert_ok(blob_draft_open(&d, &f->blobs, &f->why));
+	assert_ok(blob_draft_add(&d, BYTES_LIT("con"), &f->why));
+	assert_ok(blob_draft_add(&d, BYTES_LIT("tent"), &f->why));
+	assert_false(blobs_have(&f->blobs, f->digest));
+	assert_int_equal(d.size, strlen(CONTENT));
+	assert_ok(blob_draft_keep(&d, digest, &f->why));
+	assert_string_equal(digest, f->digest);
+	assert_reads(f, 0, 64, CONTENT);
+}
+
+static void count_name(void *owner, const char *name)
+{
+	(void)name;
+	++*(size_t *)owner;
+}
+
+static void a_dropped_draft_leaves_nothing(void **state)
+{
+	struct fixture *f = *state;
+	struct blob_draft d;
+	size_t names = 0;
+	assert_ok(blob_draft_open(&d, &f->blobs, &f->why));
+	assert_ok(blob_draft_add(&d, BYTES_LIT("content"), &f->why));
+	blob_draft_drop(&d);
+	blob_draft_drop(&d);
+	assert_ok(dir_each(f->blobs.path, count_name, &names, NULL));
+	assert_int_equal(names, 0);
+}
+
 static void its_file_can_be_found(void **state)
 {
 	struct fixture *f = *state;
@@ -249,6 +283,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		BLOBS_TEST(the_folder_is_ours_alone),
 		BLOBS_TEST(a_blob_is_named_by_what_is_in_it),
+		BLOBS_TEST(a_draft_gets_its_name_when_it_is_whole),
+		BLOBS_TEST(a_dropped_draft_leaves_nothing),
 		BLOBS_TEST(its_file_can_be_found),
 		BLOBS_TEST(a_blob_is_there_only_when_all_of_it_is),
 		BLOBS_TEST(what_has_arrived_survives_a_restart),
