@@ -4,7 +4,7 @@
 #include "base/scoped.h"
 #include "base/text.h"
 #include "ports/file.h"
-#include "ports/json.h"
+#include "workloads/oci.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -45,104 +45,98 @@ void image_root(const struct images *i, const char *digest, char *out, size_t ca
 static enum err read_document(const struct images *i, const char *digest, struct json **out,
 			      struct why *why)
 {
-	SCOPED_MEMORY char *text = malloc(IMAGE_DOCUMENT_MAX);
+	SCOPED_MEMORY char *text = malloc(OCI_DOCUMENT_MAX);
 	size_t len;
 	int64_t total;
 	if (!text)
-		return why_set(why, ERR_SYSTEM, "image: no memory");
-	enum err e = blobs_read(i->blobs, digest, 0, text, IMAGE_DOCUMENT_MAX, &len, &total, why);
-	if (!e && total > IMAGE_DOCUMENT_MAX)
+		return why_set(why, ERR_SYSTEM, "no memory");
+	enum err e = blobs_read(i->blobs, digest, 0, text, OCI_DOCUMENT_MAX, &len, &total, why);
+	if (!e && total > OCI_DOCUMENT_MAX)
 		e = why_set(why, ERR_INVALID, "a document of %lld bytes", (long long)total);
-	if (!e)
-		e = json_parse((struct bytes){ text, len }, out, why);
-	return e ? why_in(why, e, "image") : OK;
+	return e ? e : json_parse((struct bytes){ text, len }, out, why);
 }
 
-static const char *descriptor_digest(const struct json *descriptor)
+static enum err read_manifest(const struct images *i, const char *digest, struct oci_manifest *out,
+			      struct why *why)
 {
-	const char *digest = json_string(json_member(descriptor, "digest"));
-	return digest && label_is_digest(bytes_of(digest)) ? digest : NULL;
-}
-
-static enum err check_layers(const struct json *layers, struct why *why)
-{
-	int64_t size, all = 0;
-	if (json_count(layers) == 0 || json_count(layers) > IMAGE_LAYERS_MAX)
-		return why_set(why, ERR_INVALID, "image: 1 to %d layers are expected",
-			       IMAGE_LAYERS_MAX);
-	for (const struct json *l = json_first(layers); l; l = json_next(l)) {
-		if (!descriptor_digest(l) || !json_integer(json_member(l, "size"), &size) ||
-		    size < 0)
-			return why_set(why, ERR_INVALID, "image: a layer without digest or size");
-		all += size;
-	}
-	if (all > BLOB_MAX)
-		return why_set(why, ERR_FULL, "image: %lld bytes of layers; %lld are allowed",
-			       (long long)all, BLOB_MAX);
-	return OK;
-}
-
-/* A document that is an index as well could mean two things (CVE-2021-41190). */
-static enum err check_manifest(const struct json *m, struct why *why)
-{
-	if (json_member(m, "manifests"))
-		return why_set(why, ERR_INVALID,
-			       "image: an index of several images; name the one for this board");
-	if (!descriptor_digest(json_member(m, "config")))
-		return why_set(why, ERR_INVALID, "image: the manifest has no configuration");
-	return check_layers(json_member(m, "layers"), why);
-}
-
-static enum err check_config(const struct images *i, const char *digest, struct why *why)
-{
-	struct json *config;
-	enum err e = read_document(i, digest, &config, why);
+	struct json *j;
+	enum err e = read_document(i, digest, &j, why);
 	if (e)
 		return e;
-	const char *architecture = json_string(json_member(config, "architecture"));
-	if (architecture && strcmp(architecture, architecture_ours()) != 0)
-		e = why_set(why, ERR_INVALID, "image: it is for %.20s, this board is %s",
-			    architecture, architecture_ours());
-	json_free(config);
+	e = oci_read_manifest(j, out, why);
+	json_free(j);
 	return e;
 }
 
-static enum err missing_of(const struct images *i, const struct json *manifest,
-			   char out[DIGEST_SIZE], struct why *why)
+static enum err read_config(const struct images *i, const struct oci_manifest *m,
+			    struct oci_config *out, struct why *why)
 {
-	enum err e = check_manifest(manifest, why);
+	struct json *j;
+	enum err e = read_document(i, m->config.digest, &j, why);
 	if (e)
 		return e;
-	const char *digest = descriptor_digest(json_member(manifest, "config"));
-	if (blobs_have(i->blobs, digest)) {
-		e = check_config(i, digest, why);
-		if (e)
-			return e;
-		const struct json *l = json_first(json_member(manifest, "layers"));
-		while (l && blobs_have(i->blobs, descriptor_digest(l)))
-			l = json_next(l);
-		if (!l)
-			return ERR_NOT_FOUND;
-		digest = descriptor_digest(l);
+	e = oci_read_config(j, out, why);
+	json_free(j);
+	if (!e && *out->architecture && strcmp(out->architecture, architecture_ours()) != 0)
+		e = why_set(why, ERR_INVALID, "it is for %s, this board is %s", out->architecture,
+			    architecture_ours());
+	if (!e && out->layer_count != m->layer_count)
+		e = why_set(why, ERR_INVALID, "%zu layers, but %zu diff_ids", m->layer_count,
+			    out->layer_count);
+	return e;
+}
+
+/* A blob is its digest already; that its size was announced so as well is what
+ * other tools hold to. */
+static enum err check_size(const struct images *i, const struct oci_descriptor *d, struct why *why)
+{
+	char nothing[1];
+	size_t len;
+	int64_t total;
+	enum err e = blobs_read(i->blobs, d->digest, 0, nothing, 0, &len, &total, why);
+	if (!e && total != d->size)
+		e = why_set(why, ERR_INVALID, "%.19s has %lld bytes; its manifest says %lld",
+			    d->digest, (long long)total, (long long)d->size);
+	return e;
+}
+
+static enum err check_config(const struct images *i, const struct oci_manifest *m, struct why *why)
+{
+	SCOPED_MEMORY struct oci_config *config = malloc(sizeof *config);
+	if (!config)
+		return why_set(why, ERR_SYSTEM, "no memory");
+	enum err e = check_size(i, &m->config, why);
+	return e ? e : read_config(i, m, config, why);
+}
+
+static enum err missing_of(const struct images *i, const struct oci_manifest *m,
+			   char out[DIGEST_SIZE], struct why *why)
+{
+	strcpy(out, m->config.digest);
+	if (!blobs_have(i->blobs, out))
+		return OK;
+	enum err e = check_config(i, m, why);
+	for (size_t k = 0; k < m->layer_count && !e; k++) {
+		strcpy(out, m->layers[k].digest);
+		if (!blobs_have(i->blobs, out))
+			return OK;
+		e = check_size(i, &m->layers[k], why);
 	}
-	strcpy(out, digest);
-	return OK;
+	return e ? e : ERR_NOT_FOUND;
 }
 
 enum err image_missing_blob(const struct images *i, const char *digest, char out[DIGEST_SIZE],
 			    struct why *why)
 {
-	struct json *manifest;
+	struct oci_manifest m;
 	if (!blobs_have(i->blobs, digest)) {
 		strcpy(out, digest);
 		return OK;
 	}
-	enum err e = read_document(i, digest, &manifest, why);
-	if (e)
-		return e;
-	e = missing_of(i, manifest, out, why);
-	json_free(manifest);
-	return e;
+	enum err e = read_manifest(i, digest, &m, why);
+	if (!e)
+		e = missing_of(i, &m, out, why);
+	return e && e != ERR_NOT_FOUND ? why_in(why, e, "image") : e;
 }
 
 static enum err copy_list(const struct json *list, const char **out, size_t cap,
@@ -169,7 +163,7 @@ enum err image_read_config(const struct images *i, const char *digest, struct ar
 	size_t len;
 	*out = (struct image_config){ 0 };
 	folder_of(i, digest, "/config.json", path);
-	enum err e = file_read(path, IMAGE_DOCUMENT_MAX, &text, &len, why);
+	enum err e = file_read(path, OCI_DOCUMENT_MAX, &text, &len, why);
 	if (!e)
 		e = json_parse((struct bytes){ text, len }, &config, why);
 	if (e)
@@ -190,26 +184,25 @@ enum err image_read_config(const struct images *i, const char *digest, struct ar
 static enum err complete(struct unpacking *u, struct why *why)
 {
 	char part[IMAGE_PATH_MAX], whole[IMAGE_PATH_MAX], config[IMAGE_PATH_MAX];
-	struct json *manifest;
-	SCOPED_MEMORY char *text = malloc(IMAGE_DOCUMENT_MAX);
+	struct oci_manifest m;
+	SCOPED_MEMORY char *text = malloc(OCI_DOCUMENT_MAX);
 	size_t len;
 	int64_t total;
 	folder_of(u->images, u->digest, ".part", part);
 	folder_of(u->images, u->digest, "", whole);
 	folder_of(u->images, u->digest, ".part/config.json", config);
-	enum err e = read_document(u->images, u->digest, &manifest, why);
+	enum err e = read_manifest(u->images, u->digest, &m, why);
 	if (e || !text)
 		return e;
 
-	const char *digest = descriptor_digest(json_member(manifest, "config"));
-	e = blobs_read(u->images->blobs, digest, 0, text, IMAGE_DOCUMENT_MAX, &len, &total, why);
+	e = blobs_read(u->images->blobs, m.config.digest, 0, text, OCI_DOCUMENT_MAX, &len, &total,
+		       why);
 	if (!e)
 		e = file_replace(config, (struct bytes){ text, len }, true, why);
 	if (!e)
 		e = dir_remove(whole, why);
 	if (!e && rename(part, whole))
 		e = why_set(why, ERR_SYSTEM, "image: rename: %s", strerror(errno));
-	json_free(manifest);
 	return e;
 }
 
@@ -241,21 +234,35 @@ static void on_ended(void *owner, int code, int signo)
 	u->on_unpacked(u->owner, e, &why);
 }
 
-/* The program and its arguments: DESTINATION LAYER... */
+/* The program and its arguments: ROOT, then LAYER DIGEST DIFF_ID for each layer. */
 struct unpack_command {
-	const char *argv[IMAGE_LAYERS_MAX + 3];
+	const char *argv[3 * OCI_LAYERS_MAX + 3];
 	char destination[IMAGE_PATH_MAX];
-	char layers[IMAGE_LAYERS_MAX][IMAGE_PATH_MAX];
+	char layers[OCI_LAYERS_MAX][IMAGE_PATH_MAX];
+	struct oci_manifest manifest;
+	struct oci_config config;
 };
+
+static void add_layers(const struct images *i, struct unpack_command *c)
+{
+	const char **arg = c->argv + 2;
+	for (size_t k = 0; k < c->manifest.layer_count; k++) {
+		const char *digest = c->manifest.layers[k].digest;
+		blobs_path(i->blobs, digest, c->layers[k], sizeof c->layers[k]);
+		*arg++ = c->layers[k];
+		*arg++ = digest;
+		*arg++ = c->config.diff_ids[k];
+	}
+}
 
 static enum err make_command(const struct images *i, const char *digest, struct unpack_command *c,
 			     struct why *why)
 {
-	struct json *manifest;
-	size_t n = 0;
-	enum err e = read_document(i, digest, &manifest, why);
+	enum err e = read_manifest(i, digest, &c->manifest, why);
+	if (!e)
+		e = read_config(i, &c->manifest, &c->config, why);
 	if (e)
-		return e;
+		return why_in(why, e, "image");
 	folder_of(i, digest, ".part", c->destination);
 	e = dir_remove(c->destination, why);
 	if (!e)
@@ -263,13 +270,7 @@ static enum err make_command(const struct images *i, const char *digest, struct 
 	folder_of(i, digest, ".part/rootfs", c->destination);
 	c->argv[0] = i->unpack_program;
 	c->argv[1] = c->destination;
-	for (const struct json *l = json_first(json_member(manifest, "layers")); l;
-	     l = json_next(l)) {
-		blobs_path(i->blobs, descriptor_digest(l), c->layers[n], sizeof c->layers[n]);
-		c->argv[2 + n] = c->layers[n];
-		n++;
-	}
-	json_free(manifest);
+	add_layers(i, c);
 	return e;
 }
 

@@ -14,8 +14,6 @@
 #include "ports/loop.h"
 #include "ports/process.h"
 
-enum { IMAGE_LAYERS_MAX = 16, IMAGE_DOCUMENT_MAX = 64 * 1024 };
-
 /* Exit codes of skerry-unpack beside 0; its stdout has one line of reason. */
 enum { UNPACK_FAILED = 1, UNPACK_BAD_IMAGE = 2 };
 

@@ -8,7 +8,6 @@
 #include "ports/file.h"
 #include "ports/json.h"
 #include "ports/tar.h"
-#include "workloads/image.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -248,7 +247,7 @@ static enum err read_json_file(const char *path, struct json **out, struct why *
 {
 	SCOPED_MEMORY char *text = NULL;
 	size_t len;
-	enum err e = file_read(path, IMAGE_DOCUMENT_MAX, &text, &len, why);
+	enum err e = file_read(path, OCI_DOCUMENT_MAX, &text, &len, why);
 	return e ? e : json_parse((struct bytes){ text, len }, out, why);
 }
 
@@ -277,9 +276,9 @@ static enum err take_manifest(const char *layout, const struct json *m, const st
 	const struct json *l = json_first(json_member(m, "layers"));
 	for (; l && !e; l = json_next(l)) {
 		const char *digest = json_string(json_member(l, "digest"));
-		if (out->layer_count == IMAGE_LAYERS_MAX)
+		if (out->layer_count == OCI_LAYERS_MAX)
 			return why_set(why, ERR_INVALID, "%s: more than %d layers", layout,
-				       IMAGE_LAYERS_MAX);
+				       OCI_LAYERS_MAX);
 		e = take_blob(layout, digest, b, &out->bytes, why);
 		if (!e)
 			strcpy(out->layers[out->layer_count++], digest);

@@ -8,11 +8,12 @@
 #pragma once
 
 #include "ports/blobs.h"
+#include "workloads/oci.h"
 
 struct packed {
 	char digest[DIGEST_SIZE]; /* of the manifest: names the image */
 	char config[DIGEST_SIZE];
-	char layers[16][DIGEST_SIZE];
+	char layers[OCI_LAYERS_MAX][DIGEST_SIZE];
 	size_t layer_count;
 	int64_t bytes; /* of all blobs */
 };

@@ -4,13 +4,23 @@ import hashlib
 import io
 import json
 import os
+import shutil
 import tarfile
+import tempfile
 
 from skerry_test import ACTOR, WorldTest, actor_pod, main, wait_until
 
 
 def digest(data):
     return "sha256:" + hashlib.sha256(data).hexdigest()
+
+
+def diff_id(data):
+    """Of a layer; of something that is none, anything."""
+    try:
+        return digest(gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data)
+    except (OSError, EOFError):
+        return digest(data)
 
 
 def layer(*entries):
@@ -34,18 +44,21 @@ def layer(*entries):
 class Layout:
     """An OCI image layout on disk, as other tools would have written it."""
 
-    def __init__(self, folder, *layers, architecture=None):
+    def __init__(self, folder, *layers, architecture=None, diff_ids=None, sizes=None):
         self.folder = folder
-        os.makedirs(os.path.join(folder, "blobs/sha256"))
+        os.makedirs(os.path.join(folder, "blobs/sha256"), exist_ok=True)
         machine = {"x86_64": "amd64", "aarch64": "arm64"}.get(os.uname().machine, "arm")
         config = self.put(json.dumps({"architecture": architecture or machine, "os": "linux",
+                                      "rootfs": {"type": "layers", "diff_ids":
+                                                 diff_ids or [diff_id(data) for data in layers]},
                                       "config": {"Cmd": ["/actor", "wait"],
                                                  "Env": ["FROM_IMAGE=yes"]}}).encode())
         manifest = self.put(json.dumps({
             "schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json",
             "config": {"mediaType": "application/vnd.oci.image.config.v1+json", **config},
             "layers": [{"mediaType": "application/vnd.oci.image.layer.v1.tar+gzip",
-                        **self.put(data)} for data in layers]}).encode())
+                        **self.put(data), **({"size": size} if size else {})}
+                       for data, size in zip(layers, sizes or [None] * len(layers))]}).encode())
         self.digest = manifest["digest"]
         self.write("index.json", json.dumps({"schemaVersion": 2, "manifests": [
             {"mediaType": "application/vnd.oci.image.manifest.v1+json", **manifest}]}).encode())
@@ -147,6 +160,22 @@ class Fetching(WorldTest):
 
 
 class Layouts(WorldTest):
+    def smuggle(self, *layers, **more):
+        """Onto the hub without a desk that would have looked at it."""
+        layout = Layout(tempfile.mkdtemp(dir=self.world.folder), *layers, **more)
+        folder = self.world.db_path + ".blobs"
+        os.makedirs(folder, exist_ok=True)
+        for name in os.listdir(os.path.join(layout.folder, "blobs/sha256")):
+            shutil.copy(os.path.join(layout.folder, "blobs/sha256", name), folder)
+        return "layout@" + layout.digest
+
+    def rejected(self, generation, image):
+        """The board's reason to refuse an image."""
+        self.world.send_desired(self.device, generation, [actor_pod("evil", "wait", image=image)])
+        return wait_until(f"{generation} is rejected", 20, lambda: (
+            lambda c: c["message"] if c and c.get("generation") == generation else None)(
+                self.device.condition("Rejected")))
+
     def push(self, *layers, **more):
         layout = Layout(os.path.join(self.world.folder, f"layout{len(os.listdir(self.world.folder))}"),
                         *layers, **more)
@@ -204,6 +233,29 @@ class Layouts(WorldTest):
         with open(outside) as f:
             self.assertEqual(f.read(), "untouched")
         self.assertEqual(self.device.status()["workloads"], {})
+
+    def test_a_layer_that_is_not_what_its_configuration_says_never_runs(self):
+        good = layer(("actor", actor_bytes()))
+        image = self.smuggle(good, diff_ids=["sha256:" + "0" * 64])
+        self.assertIn("its configuration says sha256:00", self.rejected(1, image))
+        # What stands behind the end of the archive is part of the layer too.
+        more = gzip.compress(gzip.decompress(good) + b"x" * 4096, mtime=0)
+        image = self.smuggle(more, diff_ids=[diff_id(good)])
+        self.assertIn("its configuration says", self.rejected(2, image))
+        image = self.smuggle(good, diff_ids=[diff_id(good)] * 2)
+        self.assertIn("1 layers, but 2 diff_ids", self.rejected(3, image))
+        self.deploy_after(3, self.smuggle(more))
+
+    def deploy_after(self, generation, image):
+        self.generation = generation
+        self.deploy(actor_pod("good", "wait", image=image))
+        self.device.wait_line("good", "waiting")
+
+    def test_a_size_that_is_not_the_blobs_never_runs(self):
+        good = layer(("actor", actor_bytes()))
+        for generation, size in enumerate((len(good) - 1, len(good) + 1), 1):
+            image = self.smuggle(good, sizes=[size])
+            self.assertIn(f"its manifest says {size}", self.rejected(generation, image))
 
     def test_a_link_out_of_the_image_leads_back_into_it(self):
         target = os.path.join(self.device.state_dir, "elsewhere")

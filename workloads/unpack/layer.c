@@ -1,5 +1,6 @@
 #include "workloads/unpack/layer.h"
 
+#include "base/label.h"
 #include "base/limits.h"
 #include "base/scoped.h"
 #include "base/text.h"
@@ -196,14 +197,29 @@ static enum err delete_one(const struct tar_entry *entry, struct why *why)
 	return dir_remove(victim, why);
 }
 
+/* Only bytes that were read to the end say whether they were the right ones. */
+static enum err check_sums(struct tar_reader *r, const struct layer *l, struct why *why)
+{
+	char digest[DIGEST_SIZE], diff_id[DIGEST_SIZE];
+	enum err e = tar_sums(r, digest, diff_id, why);
+	if (!e && strcmp(digest, l->digest) != 0)
+		e = why_set(why, ERR_INVALID, "layer %.19s reads as %.19s", l->digest, digest);
+	if (!e && strcmp(diff_id, l->diff_id) != 0)
+		e = why_set(why, ERR_INVALID,
+			    "layer %.19s unpacks to %.19s; its configuration says %.19s", l->digest,
+			    diff_id, l->diff_id);
+	return e;
+}
+
 /* Each entry of a layer, to delete what it whites out or to write it. */
-static enum err walk(int fd, struct layer_budget *budget, bool deletes, struct why *why)
+static enum err walk(const struct layer *l, struct layer_budget *budget, bool deletes,
+		     struct why *why)
 {
 	struct tar_reader *r;
 	struct tar_entry entry;
-	if (lseek(fd, 0, SEEK_SET) < 0)
+	if (lseek(l->fd, 0, SEEK_SET) < 0)
 		return fail(why, "rewind", "a layer");
-	enum err e = tar_read(fd, &r, why);
+	enum err e = tar_read(l->fd, &r, why);
 	if (e)
 		return e;
 	while (!(e = tar_next(r, &entry, why))) {
@@ -211,18 +227,20 @@ static enum err walk(int fd, struct layer_budget *budget, bool deletes, struct w
 		if (e)
 			break;
 	}
+	if (e == ERR_NOT_FOUND)
+		e = deletes ? OK : check_sums(r, l, why);
 	tar_close(r);
-	return e == ERR_NOT_FOUND ? OK : e;
+	return e;
 }
 
-enum err layer_delete(int fd, struct layer_budget *budget, struct why *why)
+enum err layer_delete(const struct layer *l, struct layer_budget *budget, struct why *why)
 {
-	return walk(fd, budget, true, why);
+	return walk(l, budget, true, why);
 }
 
-enum err layer_extract(int fd, struct layer_budget *budget, struct why *why)
+enum err layer_extract(const struct layer *l, struct layer_budget *budget, struct why *why)
 {
-	return walk(fd, budget, false, why);
+	return walk(l, budget, false, why);
 }
 
 enum err layer_complete(struct why *why)

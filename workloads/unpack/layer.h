@@ -17,17 +17,24 @@ enum {
 	LAYER_DEPTH_MAX = 48, /* folders inside one another */
 };
 
+/* A layer, and what its bytes must add up to. */
+struct layer {
+	int fd;              /* rewound by each call */
+	const char *digest;  /* of the file */
+	const char *diff_id; /* of what it decompresses to */
+};
+
 /* What is left for the whole image. */
 struct layer_budget {
 	int64_t bytes;
 	int64_t entries;
 };
 
-/* Carry out the whiteouts of a layer on what is there. The file is rewound. */
-enum err layer_delete(int fd, struct layer_budget *budget, struct why *why);
+/* Carry out the whiteouts of a layer on what is there. */
+enum err layer_delete(const struct layer *l, struct layer_budget *budget, struct why *why);
 
 /* Write its entries. ERR_INVALID: the image is bad. ERR_FULL, ERR_SYSTEM: the board is. */
-enum err layer_extract(int fd, struct layer_budget *budget, struct why *why);
+enum err layer_extract(const struct layer *l, struct layer_budget *budget, struct why *why);
 
 /* The folders that every workload gets something mounted on are there, and are
  * folders; all is on the medium. */

@@ -1,5 +1,6 @@
 /*
- * skerry-unpack ROOT LAYER... - put the layers of an image on top of each other.
+ * skerry-unpack ROOT (LAYER DIGEST DIFF_ID)... - put the layers of an image on
+ * top of each other.
  *
  * Started by the agent for one image, so that hostile bytes meet neither the
  * agent's memory nor its loop. It opens the layers, moves into ROOT with
@@ -12,37 +13,40 @@
 #include "base/scoped.h"
 #include "ports/confine.h"
 #include "workloads/image.h"
+#include "workloads/oci.h"
 #include "workloads/unpack/layer.h"
 
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
 
-static enum err open_layers(char *const *paths, size_t count, int *fds, struct why *why)
+enum { LAYER_ARGS = 3 };
+
+static enum err open_layers(char *const *args, size_t count, struct layer *layers, struct why *why)
 {
-	for (size_t i = 0; i < count; i++) {
-		fds[i] = open(paths[i], O_RDONLY | O_CLOEXEC);
-		if (fds[i] < 0)
+	for (size_t i = 0; i < count; i++, args += LAYER_ARGS) {
+		layers[i] = (struct layer){ open(args[0], O_RDONLY | O_CLOEXEC), args[1], args[2] };
+		if (layers[i].fd < 0)
 			return why_set(why, ERR_SYSTEM, "open a layer: %s", strerror(errno));
 	}
 	return OK;
 }
 
-static enum err unpack(const char *root, char *const *paths, size_t count, struct why *why)
+static enum err unpack(const char *root, char *const *args, size_t count, struct why *why)
 {
-	int fds[IMAGE_LAYERS_MAX];
+	struct layer layers[OCI_LAYERS_MAX];
 	struct layer_budget budget = { .bytes = IMAGE_MAX, .entries = LAYER_ENTRIES_MAX };
 	if (mkdir(root, 0755) && errno != EEXIST)
 		return why_set(why, ERR_SYSTEM, "make %s: %s", root, strerror(errno));
-	enum err e = open_layers(paths, count, fds, why);
+	enum err e = open_layers(args, count, layers, why);
 	if (!e)
 		e = confine_to_folder(root, why);
 	for (size_t i = 0; i < count && !e; i++) {
 		/* Whiteouts delete what lower layers brought, not this one's own. */
 		if (i > 0)
-			e = layer_delete(fds[i], &budget, why);
+			e = layer_delete(&layers[i], &budget, why);
 		if (!e)
-			e = layer_extract(fds[i], &budget, why);
+			e = layer_extract(&layers[i], &budget, why);
 	}
 	return e ? e : layer_complete(why);
 }
@@ -50,12 +54,13 @@ static enum err unpack(const char *root, char *const *paths, size_t count, struc
 int main(int argc, char **argv)
 {
 	struct why why = { "" };
-	if (argc < 3 || argc - 2 > IMAGE_LAYERS_MAX) {
-		fputs("usage: skerry-unpack ROOT LAYER...\n", stderr);
+	const size_t count = (size_t)(argc > 2 ? argc - 2 : 0) / LAYER_ARGS;
+	if (count < 1 || count > OCI_LAYERS_MAX || (argc - 2) % LAYER_ARGS) {
+		fputs("usage: skerry-unpack ROOT (LAYER DIGEST DIFF_ID)...\n", stderr);
 		return UNPACK_FAILED;
 	}
 	umask(022);
-	enum err e = unpack(argv[1], argv + 2, (size_t)argc - 2, &why);
+	enum err e = unpack(argv[1], argv + 2, count, &why);
 	if (!e)
 		return 0;
 	puts(why.text);
