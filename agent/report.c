@@ -1,6 +1,7 @@
 #include "agent/report.h"
 
 #include "agent/agent.h"
+#include "base/architecture.h"
 #include "base/log.h"
 #include "ports/clock.h"
 #include "ports/file.h"
@@ -166,6 +167,7 @@ static void add_features(struct json *j, struct agent *a)
 	walls_describe(&walls, text, sizeof text);
 	json_set_string(f, "sandbox", text);
 	json_set_string(f, "arch", a->board.architecture);
+	json_set_string(f, "imageArch", architecture_ours());
 	json_set_string(f, "kernel", a->board.kernel);
 	json_set_bool(f, "hostImage", a->config.allow_host_image);
 	json_set(j, "features", f);

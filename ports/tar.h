@@ -48,3 +48,6 @@ enum err tar_finish(struct tar_writer *w, struct why *why);
 
 /* The diff_id of a file that is not looked into any further. */
 enum err tar_digest(const char *path, char *out, struct why *why);
+
+/* Compress a file with gzip; the same content always makes the same bytes. */
+enum err tar_compress(const char *from, const char *to, struct why *why);

@@ -1,8 +1,8 @@
 #include "cloud/skerry/apply.h"
 #include "base/duration.h"
-#include "base/quantity.h"
-#include "cloud/skerry/scratch.h"
-#include "cloud/skerry/upload.h"
+#include "cloud/skerry/fleet_view.h"
+#include "cloud/skerry/intent.h"
+#include "cloud/skerry/pin.h"
 #include "cloud/skerry/verbs.h"
 #include "ports/clock.h"
 
@@ -11,106 +11,29 @@
 #include <string.h>
 #include <unistd.h>
 
-/* --- images --- */
-
-static bool is_folder_image(const char *image)
-{
-	return image[0] == '.' || image[0] == '/';
-}
-
-/* "./folder" of a manifest lies beside the manifest. */
-static void folder_of(const char *file, const char *image, char out[PATH_LIMIT])
-{
-	const char *slash = image[0] == '/' ? NULL : strrchr(file, '/');
-	if (slash)
-		snprintf(out, PATH_LIMIT, "%.*s/%s", (int)(slash - file), file, image);
-	else
-		snprintf(out, PATH_LIMIT, "%s", image);
-}
-
-static void name_of(const char *folder, char out[LABEL_SIZE])
-{
-	size_t end = strlen(folder), n = 0;
-	while (end && folder[end - 1] == '/')
-		end--;
-	size_t from = end;
-	while (from && folder[from - 1] != '/')
-		from--;
-	for (size_t i = from; i < end && n < LABEL_SIZE - 1; i++)
-		out[n++] = folder[i];
-	out[n] = '\0';
-}
-
-struct packing {
-	struct options *options;
-	struct desk *desk;
-	struct scratch scratch;
-	bool opened;
-};
-
-static enum err pack_and_push(struct packing *p, const char *folder, struct packed *out,
-			      struct why *why)
-{
-	struct upload u;
-	char size[16], name[LABEL_SIZE];
-	enum err e = OK;
-	if (!p->opened)
-		e = scratch_open(&p->scratch, why);
-	p->opened = true;
-	if (!e)
-		e = pack_folder(folder, &p->scratch.blobs, out, why);
-	if (e || p->options->dry_run)
-		return e;
-	e = upload_image(&u, p->desk, &p->scratch.blobs, out, why);
-	name_of(folder, name);
-	quantity_print(size, out->bytes);
-	if (!e)
-		fprintf(stderr, "pushed      %s  %sB  %s\n", name, size, out->digest);
-	return e;
-}
-
-/* Folders become digests, in the tree that will be published. */
-static enum err resolve_image(struct packing *p, const struct pod_document *d,
-			      struct json *container, struct why *why)
-{
-	char folder[PATH_LIMIT], name[LABEL_SIZE], pinned[LABEL_SIZE + DIGEST_SIZE + 2];
-	struct packed packed;
-	const char *image = json_string(json_member(container, "image"));
-	if (!image || !is_folder_image(image))
-		return OK;
-	folder_of(d->file, image, folder);
-	enum err e = pack_and_push(p, folder, &packed, why);
-	if (e)
-		return e;
-	name_of(folder, name);
-	snprintf(pinned, sizeof pinned, "%s@%s", name[0] ? name : "image", packed.digest);
-	json_remove(container, "image");
-	json_set_string(container, "image", pinned);
-	return OK;
-}
-
-static enum err resolve_images(struct packing *p, const struct manifest_files *m, struct why *why)
-{
-	enum err e = OK;
-	for (size_t i = 0; i < m->count; i++) {
-		const struct json *spec = json_member(m->pods[i].yaml.tree, "spec");
-		const struct json *c = json_first(json_member(spec, "containers"));
-		for (; c && !e; c = json_next(c))
-			e = resolve_image(p, &m->pods[i], (struct json *)(uintptr_t)c, why);
-	}
-	return e;
-}
-
 /* --- devices --- */
 
-/* Names that live in the options or in the view. */
+struct target {
+	char name[LABEL_SIZE];
+	char architecture[OCI_ARCHITECTURE_SIZE]; /* of its images; "" if nobody knows */
+};
+
 struct targets {
-	const char **names;
+	struct target *list;
 	size_t count;
 };
 
-static enum err choose_devices(const struct options *o, const struct fleet_view *v,
-			       struct targets *out, struct why *why)
+static void fill_target(struct target *t, struct fleet_view *v, const char *name)
+{
+	const struct device_view *d = fleet_view_find(v, name);
+	const struct json *features = d ? json_member(d->state, "features") : NULL;
+	const char *architecture = json_string(json_member(features, "imageArch"));
+	snprintf(t->name, sizeof t->name, "%s", name);
+	snprintf(t->architecture, sizeof t->architecture, "%s", architecture ? architecture : "");
+}
+
+static enum err choose_devices(const struct options *o, struct fleet_view *v, struct targets *out,
+			       struct why *why)
 {
 	if (!o->device_count && !v->count)
 		return why_set(why, ERR_NOT_FOUND,
@@ -120,12 +43,28 @@ static enum err choose_devices(const struct options *o, const struct fleet_view 
 			       "which of the %zu devices? name them with -d, or say --all",
 			       v->count);
 	out->count = o->device_count ? o->device_count : v->count;
-	out->names = calloc(out->count, sizeof *out->names);
-	if (!out->names)
+	out->list = calloc(out->count, sizeof *out->list);
+	if (!out->list)
 		return why_set(why, ERR_SYSTEM, "no memory");
 	for (size_t i = 0; i < out->count; i++)
-		out->names[i] = o->device_count ? o->devices[i] : v->devices[i].name;
+		fill_target(&out->list[i], v, o->device_count ? o->devices[i] : v->devices[i].name);
 	return OK;
+}
+
+/* Pushing takes time, and the desk's ears: what the fleet looks like is read again. */
+static enum err pin_images(struct pins *p, const struct targets *t, struct fleet_view *v,
+			   struct why *why)
+{
+	enum err e = OK;
+	if (!p->count)
+		return OK;
+	for (size_t i = 0; i < t->count && !e; i++)
+		e = pins_make(p, t->list[i].architecture, why);
+	if (e)
+		return e;
+	fleet_view_free(v);
+	*v = (struct fleet_view){ 0 };
+	return fleet_view_read(v, p->desk, NULL, why);
 }
 
 /* --- publishing and waiting --- */
@@ -289,11 +228,29 @@ static enum err apply_to(struct desk *d, struct fleet_view *v, const char *devic
 	return e;
 }
 
+static enum err apply_to_all(struct desk *d, struct fleet_view *v, struct pins *p,
+			     const struct manifest_files *m, struct why *why)
+{
+	const struct options *o = d->options;
+	const struct intent_wish wish = { m, o->prune, o->healthy_ms };
+	struct targets t = { 0 };
+	enum err e = fleet_view_read(v, d, NULL, why);
+	if (!e)
+		e = choose_devices(o, v, &t, why);
+	if (!e)
+		e = pin_images(p, &t, v, why);
+	for (size_t i = 0; i < t.count && !e; i++) {
+		pins_set(p, t.list[i].architecture);
+		e = apply_to(d, v, t.list[i].name, &wish, why);
+	}
+	free(t.list);
+	return e;
+}
+
 enum err apply_files(struct desk *d, struct options *o, struct why *why)
 {
 	struct fleet_view v = { 0 };
-	struct packing p = { .options = o, .desk = d };
-	struct targets targets = { 0 };
+	struct pins p = { .options = o, .desk = d };
 	struct manifest_files *m = calloc(1, sizeof *m);
 	enum err e = m ? OK : why_set(why, ERR_SYSTEM, "no memory");
 	if (!e && !o->file_count && !o->prune)
@@ -301,17 +258,10 @@ enum err apply_files(struct desk *d, struct options *o, struct why *why)
 	if (!e)
 		e = manifest_files_read(m, o->files, o->file_count, why);
 	if (!e)
-		e = resolve_images(&p, m, why);
+		e = pins_open(&p, m, why);
 	if (!e)
-		e = fleet_view_read(&v, d, NULL, why);
-	if (!e)
-		e = choose_devices(o, &v, &targets, why);
-	const struct intent_wish wish = { m, o->prune, o->healthy_ms };
-	for (size_t i = 0; i < targets.count && !e; i++)
-		e = apply_to(d, &v, targets.names[i], &wish, why);
-	free(targets.names);
-	if (p.opened)
-		scratch_close(&p.scratch);
+		e = apply_to_all(d, &v, &p, m, why);
+	pins_close(&p);
 	if (m)
 		manifest_files_free(m);
 	free(m);

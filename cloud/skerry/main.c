@@ -29,8 +29,9 @@ static const struct verb {
 	{ "doctor", verb_doctor, false, "[BOARD.json] [--config FILE]",
 	  "what is wrong with this board, and what to do about it (as root)" },
 	{ "validate", verb_validate, false, "-f FILE", "check manifests; needs no broker" },
-	{ "pack", verb_pack, false, "FOLDER [-o LAYOUT]", "a folder as an OCI image; its digest" },
-	{ "push", verb_push, false, "FOLDER", "pack a folder and hand it to the hub" },
+	{ "pack", verb_pack, false, "FOLDER|TAR [-o LAYOUT]",
+	  "a folder as an OCI image, or an image as it is; its digest" },
+	{ "push", verb_push, false, "FOLDER|TAR", "pack and hand it to the hub" },
 	{ "dev", verb_dev, false, "[-f FILE]",
 	  "broker, hub and device in one throw-away sandbox (as root)" },
 };

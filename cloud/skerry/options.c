@@ -78,6 +78,7 @@ static const struct option {
 	{ "--output", "-o", set_output, 0 },
 	{ "--file", "-f", add_file, 0 },
 	{ "--device", "-d", add_device, 0 },
+	{ "--arch", NULL, set_text, offsetof(struct options, architecture) },
 	{ "--sql", NULL, set_text, offsetof(struct options, sql) },
 	{ "--lines", "-n", set_count, offsetof(struct options, count) },
 	{ "--healthy-for", NULL, set_span, offsetof(struct options, healthy_ms) },

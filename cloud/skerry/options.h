@@ -29,10 +29,11 @@ struct options {
 	const char *devices[OPTIONS_DEVICES_MAX];
 	size_t device_count;
 	const char *sql;
-	int64_t count;      /* -n */
-	int64_t healthy_ms; /* --healthy-for; -1: not given */
-	int64_t since_ms;   /* --since; -1: not given */
-	int64_t wait_ms;    /* --timeout */
+	const char *architecture; /* --arch; NULL: not given */
+	int64_t count;            /* -n */
+	int64_t healthy_ms;       /* --healthy-for; -1: not given */
+	int64_t since_ms;         /* --since; -1: not given */
+	int64_t wait_ms;          /* --timeout */
 
 	const char *words[OPTIONS_WORDS_MAX]; /* behind the verb */
 	size_t word_count;

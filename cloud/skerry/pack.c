@@ -4,7 +4,7 @@
 #include "base/limits.h"
 #include "base/scoped.h"
 #include "base/text.h"
-#include "ports/digest.h"
+#include "cloud/skerry/layout.h"
 #include "ports/file.h"
 #include "ports/json.h"
 #include "ports/tar.h"
@@ -18,7 +18,7 @@ enum { DEPTH_MAX = 48 };
 
 static const char MANIFEST_TYPE[] = "application/vnd.oci.image.manifest.v1+json";
 static const char CONFIG_TYPE[] = "application/vnd.oci.image.config.v1+json";
-static const char LAYER_TYPE[] = "application/vnd.oci.image.layer.v1.tar+gzip";
+#define LAYER_TYPE "application/vnd.oci.image.layer.v1.tar"
 
 static enum err fail(struct why *why, const char *verb, const char *path)
 {
@@ -134,30 +134,13 @@ static enum err add_folder(struct packing *p, const char *path, const char *name
 
 /* --- blobs --- */
 
-static enum err put_open_file(const struct blobs *b, int fd, char digest[DIGEST_SIZE],
-			      int64_t *out_size, struct why *why)
-{
-	static char block[64 * 1024];
-	struct blob_draft d;
-	ssize_t n;
-	enum err e = blob_draft_open(&d, b, why);
-	while (!e && (n = read(fd, block, sizeof block)) != 0)
-		e = n < 0 ? why_set(why, ERR_SYSTEM, "read: %s", strerror(errno))
-			  : blob_draft_add(&d, (struct bytes){ block, (size_t)n }, why);
-	*out_size = d.size;
-	if (!e)
-		return blob_draft_keep(&d, digest, why);
-	blob_draft_drop(&d);
-	return e;
-}
-
-static enum err put_file(const struct blobs *b, const char *path, char digest[DIGEST_SIZE],
-			 int64_t *out_size, struct why *why)
+enum err pack_put(const struct blobs *b, const char *path, char digest[DIGEST_SIZE],
+		  int64_t *out_size, struct why *why)
 {
 	SCOPED_FD fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return fail(why, "open", path);
-	enum err e = put_open_file(b, fd, digest, out_size, why);
+	enum err e = bundle_put(b, fd, digest, out_size, why);
 	return e ? why_in(why, e, path) : OK;
 }
 
@@ -206,21 +189,37 @@ static enum err pack_layer(const char *folder, const char *scratch, const char *
 	return e ? e : ended;
 }
 
-static enum err finish_image(const struct blobs *b, struct json *config, int64_t layer_size,
-			     struct packed *out, struct why *why)
+const char *pack_layer_type(const struct blobs *b, const char *digest)
 {
-	int64_t config_size, manifest_size;
-	enum err e = put_document(b, config, out->config, &config_size, why);
-	if (e)
-		return e;
+	char head[4] = "";
+	size_t len;
+	int64_t total;
+	if (blobs_read(b, digest, 0, head, sizeof head, &len, &total, NULL) == OK) {
+		if (memcmp(head, "\x1f\x8b", 2) == 0)
+			return LAYER_TYPE "+gzip";
+		if (memcmp(head, "\x28\xb5\x2f\xfd", 4) == 0)
+			return LAYER_TYPE "+zstd";
+	}
+	return LAYER_TYPE;
+}
+
+enum err pack_bind(struct packed *p, const struct blobs *b, int64_t config_size,
+		   const int64_t *layer_sizes, struct why *why)
+{
+	int64_t manifest_size;
 	struct json *m = json_new_object(), *layers = json_new_array();
 	json_set_integer(m, "schemaVersion", 2);
 	json_set_string(m, "mediaType", MANIFEST_TYPE);
-	json_set(m, "config", descriptor(CONFIG_TYPE, out->config, config_size));
-	json_push(layers, descriptor(LAYER_TYPE, out->layers[0], layer_size));
+	json_set(m, "config", descriptor(CONFIG_TYPE, p->config, config_size));
+	p->bytes = config_size;
+	for (size_t i = 0; i < p->layer_count; i++) {
+		const char *type = pack_layer_type(b, p->layers[i]);
+		json_push(layers, descriptor(type, p->layers[i], layer_sizes[i]));
+		p->bytes += layer_sizes[i];
+	}
 	json_set(m, "layers", layers);
-	e = put_document(b, m, out->digest, &manifest_size, why);
-	out->bytes = layer_size + config_size + manifest_size;
+	enum err e = put_document(b, m, p->digest, &manifest_size, why);
+	p->bytes += manifest_size;
 	return e;
 }
 
@@ -229,105 +228,45 @@ static enum err pack_plain(const char *folder, const struct blobs *b, struct pac
 {
 	char scratch[PATH_LIMIT], diff_id[DIGEST_SIZE];
 	const char *architecture;
-	int64_t size;
+	int64_t size, config_size;
 	snprintf(scratch, sizeof scratch, "%s/layer.tmp", b->path);
 	enum err e = pack_layer(folder, scratch, &architecture, why);
 	if (!e)
 		e = tar_digest(scratch, diff_id, why);
 	if (!e)
-		e = put_file(b, scratch, out->layers[0], &size, why);
+		e = pack_put(b, scratch, out->layers[0], &size, why);
 	unlink(scratch);
 	out->layer_count = 1;
-	return e ? e : finish_image(b, make_config(architecture, diff_id), size, out, why);
-}
-
-/* --- OCI image layouts --- */
-
-static enum err read_json_file(const char *path, struct json **out, struct why *why)
-{
-	SCOPED_MEMORY char *text = NULL;
-	size_t len;
-	enum err e = file_read(path, OCI_DOCUMENT_MAX, &text, &len, why);
-	return e ? e : json_parse((struct bytes){ text, len }, out, why);
-}
-
-static enum err take_blob(const char *layout, const char *digest, const struct blobs *b,
-			  int64_t *bytes, struct why *why)
-{
-	char path[PATH_LIMIT], found[DIGEST_SIZE];
-	int64_t size = 0;
-	if (!digest || !label_is_digest(bytes_of(digest)))
-		return why_set(why, ERR_INVALID, "%s: a descriptor without a digest", layout);
-	snprintf(path, sizeof path, "%s/blobs/sha256/%s", layout, digest + 7);
-	enum err e = put_file(b, path, found, &size, why);
-	if (!e && strcmp(found, digest) != 0)
-		e = why_set(why, ERR_CORRUPT, "%s is not what its name says", path);
-	*bytes += size;
-	return e;
-}
-
-static enum err take_manifest(const char *layout, const struct json *m, const struct blobs *b,
-			      struct packed *out, struct why *why)
-{
-	const char *config = json_string(json_member(json_member(m, "config"), "digest"));
-	enum err e = take_blob(layout, config, b, &out->bytes, why);
 	if (!e)
-		strcpy(out->config, config);
-	const struct json *l = json_first(json_member(m, "layers"));
-	for (; l && !e; l = json_next(l)) {
-		const char *digest = json_string(json_member(l, "digest"));
-		if (out->layer_count == OCI_LAYERS_MAX)
-			return why_set(why, ERR_INVALID, "%s: more than %d layers", layout,
-				       OCI_LAYERS_MAX);
-		e = take_blob(layout, digest, b, &out->bytes, why);
-		if (!e)
-			strcpy(out->layers[out->layer_count++], digest);
-	}
-	return e;
+		e = put_document(b, make_config(architecture, diff_id), out->config, &config_size,
+				 why);
+	return e ? e : pack_bind(out, b, config_size, &size, why);
 }
 
-static enum err pack_layout(const char *layout, const struct blobs *b, struct packed *out,
-			    struct why *why)
-{
-	char path[PATH_LIMIT];
-	struct json *index, *manifest;
-	snprintf(path, sizeof path, "%s/index.json", layout);
-	enum err e = read_json_file(path, &index, why);
-	if (e)
-		return e;
-	const struct json *list = json_member(index, "manifests");
-	const char *digest = json_string(json_member(json_first(list), "digest"));
-	if (json_count(list) != 1)
-		e = why_set(why, ERR_INVALID, "%s: one image is expected, it has %zu", path,
-			    json_count(list));
-	if (!e)
-		e = take_blob(layout, digest, b, &out->bytes, why);
-	if (!e) {
-		strcpy(out->digest, digest);
-		snprintf(path, sizeof path, "%s/blobs/sha256/%s", layout, digest + 7);
-		e = read_json_file(path, &manifest, why);
-	}
-	json_free(index);
-	if (e)
-		return e;
-	e = take_manifest(layout, manifest, b, out, why);
-	json_free(manifest);
-	return e;
-}
+/* --- all kinds --- */
 
-enum err pack_folder(const char *folder, const struct blobs *blobs, struct packed *out,
-		     struct why *why)
+/* Neither a tar nor a layout: the files of a workload, as they are. */
+static bool is_plain_folder(const char *path)
 {
 	char marker[PATH_LIMIT];
 	struct stat st;
+	snprintf(marker, sizeof marker, "%s/oci-layout", path);
+	return stat(path, &st) == 0 && S_ISDIR(st.st_mode) && !file_exists(marker);
+}
+
+enum err pack_image(const char *path, const char *architecture, const struct blobs *blobs,
+		    struct packed *out, struct why *why)
+{
+	struct bundle b;
 	*out = (struct packed){ 0 };
-	if (stat(folder, &st))
-		return fail(why, "open", folder);
-	if (!S_ISDIR(st.st_mode))
-		return why_set(why, ERR_INVALID, "%s is not a folder", folder);
-	snprintf(marker, sizeof marker, "%s/oci-layout", folder);
-	return file_exists(marker) ? pack_layout(folder, blobs, out, why)
-				   : pack_plain(folder, blobs, out, why);
+	if (is_plain_folder(path))
+		return pack_plain(path, blobs, out, why);
+	enum err e = bundle_open(&b, path, blobs, why);
+	if (e)
+		return e;
+	e = layout_take(&b, architecture, out, why);
+	bundle_close(&b);
+	return e;
 }
 
 static enum err copy_blob(const struct blobs *b, const char *digest, const char *folder,

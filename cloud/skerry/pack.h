@@ -2,8 +2,8 @@
  * pack - a folder as an OCI image of one layer.
  *
  * The same folder always makes the same digest: files in the order of their
- * names, without owners and times. A folder that is an OCI image layout
- * already is taken as it is.
+ * names, without owners and times. What is an image already is taken as it
+ * is: layout.h.
  */
 #pragma once
 
@@ -18,9 +18,23 @@ struct packed {
 	int64_t bytes; /* of all blobs */
 };
 
-/* Pack `folder` into blobs. ERR_INVALID: it holds what an image cannot. */
-enum err pack_folder(const char *folder, const struct blobs *blobs, struct packed *out,
-		     struct why *why);
+/* Put an image's blobs together. `path` is a folder to be packed, an OCI image
+ * layout (folder or tar), or a tar of docker save. Where there are several images
+ * in it, `architecture` chooses; NULL: there must be one only. ERR_INVALID: it
+ * holds what an image cannot. */
+enum err pack_image(const char *path, const char *architecture, const struct blobs *blobs,
+		    struct packed *out, struct why *why);
+
+/* Make the manifest of a configuration and layers that are among the blobs. */
+enum err pack_bind(struct packed *p, const struct blobs *b, int64_t config_size,
+		   const int64_t *layer_sizes, struct why *why);
+
+/* The media type of a layer, as its first bytes say: plain, +gzip or +zstd. */
+const char *pack_layer_type(const struct blobs *b, const char *digest);
+
+/* Keep a file as a blob. */
+enum err pack_put(const struct blobs *b, const char *path, char digest[DIGEST_SIZE],
+		  int64_t *out_size, struct why *why);
 
 /* Write the image as an OCI image layout to a new folder. */
 enum err pack_write_layout(const struct packed *p, const struct blobs *blobs, const char *folder,

@@ -29,9 +29,9 @@ static void print_packed(const struct options *o, const struct packed *p)
 static enum err pack_word(struct options *o, struct scratch *s, struct packed *p, struct why *why)
 {
 	if (o->word_count != 1)
-		return why_set(why, ERR_INVALID, "one folder is expected");
+		return why_set(why, ERR_INVALID, "one folder or tar is expected");
 	enum err e = scratch_open(s, why);
-	return e ? e : pack_folder(o->words[0], &s->blobs, p, why);
+	return e ? e : pack_image(o->words[0], o->architecture, &s->blobs, p, why);
 }
 
 enum exit_code verb_pack(struct options *o)

@@ -319,3 +319,35 @@ enum err tar_digest(const char *path, char *out, struct why *why)
 	stream_close(s);
 	return e;
 }
+
+static enum err compress_open(struct archive *a, const char *to, struct why *why)
+{
+	struct archive_entry *only = archive_entry_new();
+	archive_write_set_format_raw(a);
+	archive_write_add_filter_gzip(a);
+	archive_write_set_filter_option(a, "gzip", "timestamp", NULL);
+	archive_entry_set_filetype(only, AE_IFREG);
+	enum err e = archive_write_open_filename(a, to) || archive_write_header(a, only)
+			     ? explain(a, why)
+			     : OK;
+	archive_entry_free(only);
+	return e;
+}
+
+enum err tar_compress(const char *from, const char *to, struct why *why)
+{
+	SCOPED_FD fd = open(from, O_RDONLY | O_CLOEXEC);
+	SCOPED_MEMORY char *block = malloc(BLOCK);
+	if (fd < 0 || !block)
+		return why_set(why, ERR_SYSTEM, "open %s: %s", from, strerror(errno));
+	struct archive *a = archive_write_new();
+	enum err e = compress_open(a, to, why);
+	ssize_t n = 0;
+	while (!e && (n = read(fd, block, BLOCK)) > 0)
+		e = archive_write_data(a, block, (size_t)n) == n ? OK : explain(a, why);
+	if (!e && n < 0)
+		e = why_set(why, ERR_SYSTEM, "read %s: %s", from, strerror(errno));
+	if (archive_write_free(a) && !e)
+		e = why_set(why, ERR_SYSTEM, "%s: not written to the end", to);
+	return e;
+}

@@ -132,7 +132,7 @@ class Usage(Alone):
         self.run_it(2, "telemetry", says="which database? give --db")
         self.run_it(2, "logs", says="which workload?")
         self.run_it(2, "validate", says="which files? give -f")
-        self.run_it(2, "pack", says="one folder is expected")
+        self.run_it(2, "pack", says="one folder or tar is expected")
 
     def test_a_bad_broker_url_is_told_without_its_password(self):
         done = self.run_it(2, "get", "-b", "http://user:secret@host", says="mqtt://")

@@ -5,14 +5,22 @@ import io
 import json
 import os
 import shutil
+import subprocess
 import tarfile
 import tempfile
+import unittest
 
-from skerry_test import ACTOR, WorldTest, actor_pod, main, wait_until
+from skerry_test import (ACTOR, BIN, SANITIZED, World, WorldTest, actor_pod, main,
+                         wait_until)
 
 
 def digest(data):
     return "sha256:" + hashlib.sha256(data).hexdigest()
+
+
+def machine():
+    """Ours, as OCI calls it."""
+    return {"x86_64": "amd64", "aarch64": "arm64"}.get(os.uname().machine, "arm")
 
 
 def diff_id(data):
@@ -44,24 +52,28 @@ def layer(*entries):
 class Layout:
     """An OCI image layout on disk, as other tools would have written it."""
 
-    def __init__(self, folder, *layers, architecture=None, diff_ids=None, sizes=None):
+    TYPES = ("application/vnd.oci.image.manifest.v1+json",
+             "application/vnd.oci.image.config.v1+json",
+             "application/vnd.oci.image.layer.v1.tar+gzip")
+
+    def __init__(self, folder, *layers, architecture=None, diff_ids=None, sizes=None, types=TYPES,
+                 config=None, more=None):
         self.folder = folder
         os.makedirs(os.path.join(folder, "blobs/sha256"), exist_ok=True)
-        machine = {"x86_64": "amd64", "aarch64": "arm64"}.get(os.uname().machine, "arm")
-        config = self.put(json.dumps({"architecture": architecture or machine, "os": "linux",
+        config = self.put(json.dumps({"architecture": architecture or machine(), "os": "linux",
                                       "rootfs": {"type": "layers", "diff_ids":
                                                  diff_ids or [diff_id(data) for data in layers]},
                                       "config": {"Cmd": ["/actor", "wait"],
-                                                 "Env": ["FROM_IMAGE=yes"]}}).encode())
+                                                 "Env": ["FROM_IMAGE=yes"], **(config or {})}}).encode())
         manifest = self.put(json.dumps({
-            "schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json",
-            "config": {"mediaType": "application/vnd.oci.image.config.v1+json", **config},
-            "layers": [{"mediaType": "application/vnd.oci.image.layer.v1.tar+gzip",
-                        **self.put(data), **({"size": size} if size else {})}
+            "schemaVersion": 2, "mediaType": types[0],
+            "config": {"mediaType": types[1], **config},
+            "layers": [{"mediaType": types[2], **self.put(data),
+                        **({"size": size} if size else {}), **(more or {})}
                        for data, size in zip(layers, sizes or [None] * len(layers))]}).encode())
         self.digest = manifest["digest"]
         self.write("index.json", json.dumps({"schemaVersion": 2, "manifests": [
-            {"mediaType": "application/vnd.oci.image.manifest.v1+json", **manifest}]}).encode())
+            {"mediaType": types[0], **manifest}]}).encode())
         self.write("oci-layout", b'{"imageLayoutVersion":"1.0.0"}')
 
     def write(self, name, data):
@@ -159,6 +171,215 @@ class Fetching(WorldTest):
         self.assertEqual(self.device.pid("old/main"), pid)
 
 
+OCI = "application/vnd.oci.image."
+DOCKER = "application/vnd.docker."
+
+
+class Desk(unittest.TestCase):
+    """What `skerry pack` takes; no broker, no board."""
+
+    def setUp(self):
+        self.world = World()
+        self.addCleanup(self.world.close)
+        self.layer = layer(("actor", actor_bytes()))
+
+    def path(self, name):
+        return os.path.join(self.world.folder, name)
+
+    def pack(self, path, *options, check=0):
+        return self.world.cli("pack", path, *options, broker=False, check=check)
+
+    def packs(self, path, *options):
+        return self.pack(path, *options).stdout.strip()
+
+    def refuses(self, path, reason, *options, check=2):
+        done = self.pack(path, *options, check=check)
+        self.assertIn(reason, done.stderr)
+        self.assertEqual(done.stdout, "")
+
+    def layout(self, name, architecture=None, *layers, **more):
+        return Layout(self.path(name), *(layers or [self.layer]), architecture=architecture, **more)
+
+    def tar(self, folder, name=None, mode="w"):
+        """A folder as a plain tar, names with ./ in front as tar(1) writes them."""
+        path = self.path(name or os.path.basename(folder) + ".tar")
+        with tarfile.open(path, mode) as t:
+            t.add(folder, arcname=".")
+        return path
+
+    def several(self, name, *images, nested=0, kind=OCI + "manifest.v1+json"):
+        """One layout of several (architecture, variant, size of its random file)."""
+        folder, entries, digests = self.path(name), [], []
+        for n, (architecture, variant) in enumerate(images):
+            one = Layout(folder, layer(("file", str(n).encode())), architecture=architecture)
+            size = os.path.getsize(os.path.join(folder, "blobs/sha256", one.digest[7:]))
+            entries.append({"mediaType": kind, "digest": one.digest, "size": size,
+                            "platform": {"os": "linux", "architecture": architecture,
+                                         **({"variant": variant} if variant else {})}})
+            digests.append(one.digest)
+        for _ in range(nested):
+            data = json.dumps({"schemaVersion": 2, "mediaType": OCI + "index.v1+json",
+                               "manifests": entries}).encode()
+            entries = [{"mediaType": OCI + "index.v1+json", **one.put(data)}]
+        one.write("index.json", json.dumps({"schemaVersion": 2, "manifests": entries}).encode())
+        return folder, digests
+
+    def test_a_layout_is_taken_as_it_is_folder_or_tar(self):
+        made = self.layout("layout")
+        self.assertEqual(self.packs(made.folder), made.digest)
+        self.assertEqual(self.packs(self.tar(made.folder)), made.digest)
+        self.assertEqual(self.packs(self.tar(made.folder, "x.tar.gz", "w:gz")), made.digest)
+
+    def test_an_index_gives_the_image_of_the_architecture(self):
+        folder, (amd64, arm64, v6, v7) = self.several(
+            "several", ("amd64", None), ("arm64", "v8"), ("arm", "v6"), ("arm", "v7"))
+        for path in (folder, self.tar(folder)):
+            self.assertEqual(self.packs(path, "--arch", "amd64"), amd64)
+            self.assertEqual(self.packs(path, "--arch", "arm64"), arm64)
+            self.assertEqual(self.packs(path, "--arch", "arm"), v7)
+            self.refuses(path, "no image for riscv64; there are: amd64, arm64/v8, arm/v6, arm/v7",
+                         "--arch", "riscv64")
+            self.refuses(path, "choose one with --arch")
+
+    def test_an_index_inside_an_index_is_followed_but_not_for_ever(self):
+        folder, (amd64, _) = self.several("two", ("amd64", None), ("arm64", None), nested=2)
+        self.assertEqual(self.packs(folder, "--arch", "amd64"), amd64)
+        folder, _ = self.several("three", ("amd64", None), nested=3)
+        self.refuses(folder, "more than 3 indexes inside one another")
+
+    def test_an_index_that_contains_itself_is_refused(self):
+        made = self.layout("loop")
+        # No index can name its own digest; one that claims to is not what its name says.
+        name = "sha256:" + "5" * 64
+        entry = {"mediaType": OCI + "index.v1+json", "digest": name, "size": 100}
+        text = json.dumps({"schemaVersion": 2, "manifests": [entry]}).encode()
+        made.write("index.json", text)
+        made.write("blobs/sha256/" + name[7:], text)
+        self.refuses(made.folder, "is not what its name says", check=1)
+
+    def saved(self, name, *layers, images=1, links=False):
+        """What docker save wrote before it had index.json."""
+        config = json.dumps({"architecture": machine(), "os": "linux", "config": {},
+                             "rootfs": {"type": "layers",
+                                        "diff_ids": [digest(data) for data in layers]}}).encode()
+        entries = [("config.json", config)]
+        names = []
+        for n, data in enumerate(layers):
+            names.append(f"layer{n}/layer.tar")
+            entries.append((names[-1], data))
+        manifest = [{"Config": "config.json", "RepoTags": ["a:b"], "Layers": names}] * images
+        entries.append(("manifest.json", json.dumps(manifest).encode()))
+        with open(self.path(name), "wb") as f:
+            f.write(gzip.decompress(layer(*entries)))
+        return self.path(name)
+
+    def test_what_docker_save_wrote_of_old_becomes_an_image(self):
+        plain = gzip.decompress(self.layer)
+        path = self.saved("saved.tar", plain, gzip.decompress(layer(("second", b"2"))))
+        named = self.packs(path)
+        self.packs(path, "-o", self.path("out"))
+        self.assertEqual(self.packs(self.path("out")), named)
+        blobs = os.path.join(self.path("out"), "blobs/sha256")
+        with open(os.path.join(blobs, named[7:])) as f:
+            manifest = json.load(f)
+        self.assertEqual([m["mediaType"] for m in manifest["layers"]],
+                         [OCI + "layer.v1.tar+gzip"] * 2)
+        with open(os.path.join(blobs, manifest["layers"][0]["digest"][7:]), "rb") as f:
+            self.assertEqual(gzip.decompress(f.read()), plain)
+        self.refuses(self.saved("two.tar", plain, images=2), "one image is expected, it has 2")
+
+    def test_what_docker_save_writes_today_is_a_layout(self):
+        made = self.layout("today", None, gzip.decompress(self.layer))
+        made.write("manifest.json", b'[{"Config":"x","RepoTags":null,"Layers":["y"]}]')
+        self.assertEqual(self.packs(self.tar(made.folder)), made.digest)
+
+    def test_dockers_media_types_are_known(self):
+        made = self.layout("docker", types=(DOCKER + "distribution.manifest.v2+json",
+                                            DOCKER + "container.image.v1+json",
+                                            DOCKER + "image.rootfs.diff.tar.gzip"))
+        self.assertEqual(self.packs(made.folder), made.digest)
+
+    def test_what_skopeo_writes_is_read(self):
+        if not shutil.which("skopeo"):
+            self.skipTest("needs skopeo")
+        made = self.layout("layout")
+
+        def copy(to, *options):
+            subprocess.run(["skopeo", "--insecure-policy", "copy", *options,
+                            "oci:" + made.folder, to], check=True, capture_output=True)
+        copy("oci-archive:" + self.path("a.tar"))
+        self.assertEqual(self.packs(self.path("a.tar")), made.digest)
+        copy("docker-archive:" + self.path("d.tar") + ":some/name:tag")
+        self.packs(self.path("d.tar"))
+        copy("oci-archive:" + self.path("z.tar"), "--dest-compress", "--dest-compress-format",
+             "zstd")
+        self.packs(self.path("z.tar"))
+
+    def test_what_is_not_as_its_documents_say_is_refused(self):
+        made = self.layout("wrong-id", diff_ids=["sha256:" + "1" * 64])
+        self.refuses(made.folder, "its configuration says sha256:111", check=1)
+        made = self.layout("wrong-size", sizes=[7])
+        self.refuses(made.folder, "its descriptor says 7", check=1)
+        made = self.layout("flipped")
+        largest = max(os.listdir(made.folder + "/blobs/sha256"), key=lambda n: os.path.getsize(
+            os.path.join(made.folder, "blobs/sha256", n)))
+        with open(os.path.join(made.folder, "blobs/sha256", largest), "r+b") as f:
+            f.seek(100)
+            f.write(b"\xff\x00")
+        self.refuses(made.folder, "is not what its name says", check=1)
+        self.refuses(self.tar(made.folder), "is not what its name says", check=1)
+
+    def test_a_document_with_layers_and_manifests_is_refused(self):
+        made = self.layout("both")
+        with open(os.path.join(made.folder, "index.json")) as f:
+            index = json.load(f)
+        made.write("index.json", json.dumps({**index, "layers": [], "config": {}}).encode())
+        self.refuses(made.folder, "could mean two things")
+
+    def test_foreign_urls_decide_nothing(self):
+        made = self.layout("urls", more={"urls": ["http://127.0.0.1:1/layer"]})
+        self.assertEqual(self.packs(made.folder), made.digest)
+        for name in os.listdir(made.folder + "/blobs/sha256"):
+            if os.path.getsize(os.path.join(made.folder, "blobs/sha256", name)) > 4096:
+                os.remove(os.path.join(made.folder, "blobs/sha256", name))
+        self.refuses(made.folder, "No such file", check=3)
+
+    def test_huge_documents_are_not_read(self):
+        made = self.layout("huge")
+        made.write("index.json", b'{"manifests":[' + b" " * (1 << 20) + b"]}")
+        self.refuses(made.folder, "a document above 64 KiB")
+        self.refuses(self.tar(made.folder), "a document above 64 KiB")
+
+    def test_hostile_tars_are_refused_or_harmless(self):
+        outside = self.path("outside")
+        for entries, reason, code in (
+                ([("a", {"type": tarfile.CHRTYPE})], "neither file, folder nor link", 2),
+                ([("../outside", b"evil")], "neither an OCI image layout nor", 2),
+                ([("/index.json", b"{}")], "neither an OCI image layout nor", 2),
+                ([("index.json", {"type": tarfile.SYMTYPE, "linkname": "index.json"})],
+                 "neither an OCI image layout nor", 2),
+                ([("index.json", {"type": tarfile.SYMTYPE, "linkname": "/etc/passwd"})],
+                 "neither an OCI image layout nor", 2)):
+            with self.subTest(entries=entries):
+                with open(self.path("evil.tar"), "wb") as f:
+                    f.write(layer(*entries))
+                self.refuses(self.path("evil.tar"), reason, check=code)
+                self.assertFalse(os.path.exists(outside))
+        with open(self.path("evil.tar"), "wb") as f:
+            f.write(layer(("index.json", b"{}"))[:-30])
+        self.refuses(self.path("evil.tar"), "evil.tar: ")
+
+    def test_memory_does_not_grow_with_the_image(self):
+        made = self.layout("large", None, layer(("random", os.urandom(40 << 20))))
+        path = self.tar(made.folder)
+        for what in (made.folder, path):
+            # A sanitizer's own memory would not fit.
+            limit = [] if SANITIZED else ["prlimit", f"--data={6 << 20}"]
+            done = subprocess.run([*limit, os.path.join(BIN, "skerry"), "pack", what],
+                                  capture_output=True, text=True)
+            self.assertEqual(done.stdout.strip(), made.digest, done.stderr)
+
+
 class Layouts(WorldTest):
     def smuggle(self, *layers, **more):
         """Onto the hub without a desk that would have looked at it."""
@@ -193,6 +414,26 @@ class Layouts(WorldTest):
             environment = f.read().split(b"\0")
         self.assertIn(b"FROM_IMAGE=yes", environment)
         self.assertIn(b"SKERRY_WORKLOAD=plain/main", environment)
+
+    def test_apply_takes_from_a_tar_what_suits_the_board(self):
+        folder = os.path.join(self.world.folder, "several")
+        entries = []
+        for architecture in ("riscv64", machine(), "386"):
+            one = Layout(folder, layer(("actor", actor_bytes())), architecture=architecture)
+            with open(os.path.join(folder, "index.json")) as f:
+                entries += [{**json.load(f)["manifests"][0],
+                             "platform": {"os": "linux", "architecture": architecture}}]
+        one.write("index.json", json.dumps({"schemaVersion": 2, "manifests": entries}).encode())
+        with tarfile.open(folder + ".tar", "w") as t:
+            t.add(folder, arcname=".")
+        body = actor_pod("several", "wait", image="./several.tar")
+        self.world.write("pod.json", json.dumps(body))
+        done = self.world.cli("apply", "-f", "pod.json", "--healthy-for", "500ms", check=0)
+        self.assertIn(entries[1]["digest"], done.stderr)
+        self.device.wait_line("several", "waiting")
+        # Again: the same digest, so nothing changes.
+        done = self.world.cli("apply", "-f", "pod.json", "--healthy-for", "500ms", check=0)
+        self.assertIn("unchanged", done.stdout)
 
     def test_upper_layers_replace_and_delete(self):
         image = self.push(layer(("actor", b"not a program"), ("gone/file", b"x"), ("kept", b"x")),
