@@ -14,6 +14,11 @@
  * follows the content. ERR_NOT_FOUND, ERR_FULL (larger), ERR_SYSTEM. */
 enum err file_read(const char *path, size_t max, char **out, size_t *out_len, struct why *why);
 
+/* Read a file as somebody would whose / is `root`: links lead to what they name
+ * there, never out of it. What is no plain file is ERR_INVALID; else as above. */
+enum err file_read_in(const char *root, const char *path, size_t max, char **out, size_t *out_len,
+		      struct why *why);
+
 /* Put new content in place of the old: readers see either, never half. With
  * `durable` it is on the medium when the call returns. */
 enum err file_replace(const char *path, struct bytes content, bool durable, struct why *why);

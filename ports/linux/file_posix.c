@@ -3,6 +3,7 @@
 #include "base/limits.h"
 #include "base/scoped.h"
 #include "base/text.h"
+#include "ports/linux/kernel.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -40,12 +41,13 @@ static enum err read_all(int fd, char *at, size_t max, size_t *out_len)
 	return OK;
 }
 
-enum err file_read(const char *path, size_t max, char **out, size_t *out_len, struct why *why)
+/* `path` is for the reason. */
+static enum err read_open(int fd, const char *path, size_t max, char **out, size_t *out_len,
+			  struct why *why)
 {
-	SCOPED_FD fd = open(path, O_RDONLY | O_CLOEXEC);
 	struct stat st;
-	if (fd < 0 || fstat(fd, &st))
-		return fail(why, "open", path);
+	if (fstat(fd, &st))
+		return fail(why, "look at", path);
 
 	/* Files of /proc say 0; a growing one is read to the limit. */
 	size_t cap = st.st_size > 0 && (size_t)st.st_size < max ? (size_t)st.st_size : max;
@@ -60,6 +62,29 @@ enum err file_read(const char *path, size_t max, char **out, size_t *out_len, st
 	content[*out_len] = '\0';
 	*out = take_memory(&content);
 	return OK;
+}
+
+enum err file_read(const char *path, size_t max, char **out, size_t *out_len, struct why *why)
+{
+	SCOPED_FD fd = open(path, O_RDONLY | O_CLOEXEC);
+	return fd < 0 ? fail(why, "open", path) : read_open(fd, path, max, out, out_len, why);
+}
+
+enum err file_read_in(const char *root, const char *path, size_t max, char **out, size_t *out_len,
+		      struct why *why)
+{
+	struct stat st;
+	SCOPED_FD folder = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (folder < 0)
+		return fail(why, "open", root);
+	/* Opening a FIFO must not wait for a writer. */
+	SCOPED_FD fd = kernel_open(folder, path, O_RDONLY | O_NONBLOCK | O_CLOEXEC,
+				   KERNEL_IN_ROOT | KERNEL_NO_MAGICLINKS);
+	if (fd < 0)
+		return fail(why, "open", path);
+	if (fstat(fd, &st) || !S_ISREG(st.st_mode))
+		return why_set(why, ERR_INVALID, "%s is no plain file", path);
+	return read_open(fd, path, max, out, out_len, why);
 }
 
 static enum err write_all(int fd, struct bytes b)
