@@ -65,6 +65,7 @@ struct launch {
 	int64_t uid, gid;           /* never 0 */
 	int64_t groups[GROUPS_MAX]; /* supplementary, never 0 */
 	size_t group_count;
+	int64_t stop_signal; /* for the agent; 0: SIGTERM */
 	int64_t oom_score_adj;
 	int64_t tmp_bytes;       /* private /tmp */
 	int64_t log_bytes;       /* of one log file */

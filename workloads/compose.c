@@ -2,6 +2,9 @@
 
 #include "base/text.h"
 #include "ports/file.h"
+#include "workloads/passwd.h"
+#include "workloads/signo.h"
+#include "workloads/uid.h"
 
 #include <stdio.h>
 #include <sys/stat.h>
@@ -242,6 +245,50 @@ static enum err read_image(const struct compose_order *o, struct arena *arena,
 		       : no_memory(why);
 }
 
+/* Another container's user is not an image's to be. */
+static enum err check_user(const struct user *u, struct why *why)
+{
+	bool taken = uid_is_ours(u->uid) || uid_is_ours(u->gid);
+	for (size_t i = 0; i < u->group_count; i++)
+		taken = taken || uid_is_ours(u->groups[i]);
+	return taken ? why_set(why, ERR_DENIED,
+			       "the image's user or group is within %d-%d, which are workloads' "
+			       "own",
+			       UID_FIRST, UID_FIRST + UID_COUNT - 1)
+		     : OK;
+}
+
+/* A workload is never root: root, or nobody said, leaves it to the caller. */
+static enum err fill_user(const struct image_config *image, struct launch *l, struct why *why)
+{
+	struct user u;
+	if (!image->user)
+		return OK;
+	enum err e = passwd_resolve(l->root, image->user, &u, why);
+	if (!e)
+		e = check_user(&u, why);
+	if (e || !u.uid)
+		return e;
+	l->uid = u.uid;
+	l->gid = u.gid ? u.gid : u.uid;
+	memcpy(l->groups, u.groups, sizeof u.groups);
+	l->group_count = u.group_count;
+	return OK;
+}
+
+static enum err fill_stop_signal(const struct image_config *image, struct launch *l,
+				 struct why *why)
+{
+	int signo;
+	if (!image->stop_signal)
+		return OK;
+	enum err e = signo_read(image->stop_signal, &signo, why);
+	if (e)
+		return why_in(why, e, "image: StopSignal");
+	l->stop_signal = signo;
+	return OK;
+}
+
 enum err compose_launch(const struct compose_order *o, struct arena *arena, struct launch *out,
 			struct why *why)
 {
@@ -262,6 +309,10 @@ enum err compose_launch(const struct compose_order *o, struct arena *arena, stru
 	enum err e = read_image(o, arena, image, out, why);
 	if (!out->workdir)
 		out->workdir = image->workdir;
+	if (!e)
+		e = fill_user(image, out, why);
+	if (!e)
+		e = fill_stop_signal(image, out, why);
 	if (!e)
 		e = fill_env(o, image, arena, out, why);
 	if (!e)

@@ -24,8 +24,8 @@ struct compose_order {
 	const char *folder;   /* the keeper's */
 };
 
-/* Fill what the specification decides; the caller adds user, cgroup and
- * instance. Strings live in `arena`, the pod or the site. */
+/* Fill what the specification decides; the caller adds cgroup and instance, and
+ * the user where `uid` is 0. Strings live in `arena`, the pod or the site. */
 enum err compose_launch(const struct compose_order *order, struct arena *arena, struct launch *out,
 			struct why *why);
 

@@ -154,6 +154,16 @@ static enum err copy_list(const struct json *list, const char **out, size_t cap,
 	return OK;
 }
 
+/* Empty, or not there, is NULL. */
+static enum err copy_text(const struct json *j, const char **out, struct arena *arena)
+{
+	const char *s = json_string(j);
+	if (json_type_of(j) != JSON_NULL && !s)
+		return ERR_INVALID;
+	*out = s && *s ? arena_copy(arena, bytes_of(s)) : NULL;
+	return s && *s && !*out ? ERR_INVALID : OK;
+}
+
 enum err image_read_config(const struct images *i, const char *digest, struct arena *arena,
 			   struct image_config *out, struct why *why)
 {
@@ -170,12 +180,13 @@ enum err image_read_config(const struct images *i, const char *digest, struct ar
 		return e;
 
 	const struct json *c = json_member(config, "config");
-	const char *workdir = json_string(json_member(c, "WorkingDir"));
-	out->workdir = workdir && *workdir ? arena_copy(arena, bytes_of(workdir)) : NULL;
-	if (copy_list(json_member(c, "Entrypoint"), out->entrypoint, ARGS_MAX, arena) ||
+	if (copy_text(json_member(c, "WorkingDir"), &out->workdir, arena) ||
+	    copy_text(json_member(c, "User"), &out->user, arena) ||
+	    copy_text(json_member(c, "StopSignal"), &out->stop_signal, arena) ||
+	    copy_list(json_member(c, "Entrypoint"), out->entrypoint, ARGS_MAX, arena) ||
 	    copy_list(json_member(c, "Cmd"), out->cmd, ARGS_MAX, arena) ||
 	    copy_list(json_member(c, "Env"), out->env, ENV_MAX, arena))
-		e = why_set(why, ERR_INVALID, "image: Entrypoint, Cmd or Env is unusable");
+		e = why_set(why, ERR_INVALID, "image: its configuration is unusable");
 	json_free(config);
 	return e;
 }

@@ -28,6 +28,8 @@ struct image_config {
 	const char *entrypoint[ARGS_MAX + 1], *cmd[ARGS_MAX + 1];
 	const char *env[ENV_MAX + 1]; /* "NAME=value" */
 	const char *workdir;
+	const char *user;        /* as it stands there; passwd.h knows whom it means */
+	const char *stop_signal; /* likewise; NULL: it does not say */
 };
 
 enum err images_open(struct images *i, const char *path, const struct blobs *blobs,

@@ -15,6 +15,12 @@ enum {
 	UID_COUNT = 65536,
 };
 
+/* Is it, or could it be, some container's own? */
+static inline bool uid_is_ours(int64_t id)
+{
+	return id >= UID_FIRST && id < UID_FIRST + UID_COUNT;
+}
+
 /* The uid (and gid) of a container, the next free one if it has none. */
 enum err uid_take(struct store *s, const char *workload, int64_t *out_uid, struct why *why);
 

@@ -157,7 +157,7 @@ static void on_unhealthy(void *owner, const char *reason)
 	checkup_end(&w->checkup);
 	w->ready = false;
 	tell(w, true, "Unhealthy", reason);
-	if (keeper_signal(w->keeper, SIGTERM, NULL) == OK)
+	if (keeper_signal(w->keeper, w->stop_signal, NULL) == OK)
 		loop_arm(w->site->loop, &w->timer, clock_now_ms() + w->grace_ms);
 }
 
@@ -178,7 +178,7 @@ static void on_started(void *owner, pid_t pid, int64_t started_ms)
 	w->trouble.text[0] = '\0';
 	if (w->state == WORKLOAD_STOPPING) {
 		/* Told to stop before it had started: tell again, now somebody hears. */
-		if (keeper_signal(w->keeper, SIGTERM, NULL))
+		if (keeper_signal(w->keeper, w->stop_signal, NULL))
 			w->timer.due_ms = 0;
 		return;
 	}
@@ -285,11 +285,13 @@ static enum err make_launch(struct workload *w, const char *folder, struct arena
 {
 	const struct compose_order order = { w->site, w->pod, w->spec, w->name, folder };
 	enum err e = compose_launch(&order, arena, l, why);
-	if (!e)
+	if (!e && !l->uid) {
 		e = uid_take(w->site->store, w->name, &l->uid, why);
+		l->gid = l->uid;
+	}
 	if (!e)
 		e = cgroup_make(w->site->cgroups, w->leaf, &w->spec->limits, &l->join, why);
-	l->gid = l->uid;
+	w->stop_signal = l->stop_signal ? (int)l->stop_signal : SIGTERM;
 	l->generation = w->generation;
 	l->instance = w->instance;
 	l->hold = 1;
@@ -373,7 +375,7 @@ static void on_due(void *owner, int64_t now_ms)
 
 static void prepare(struct workload *w, const struct site *site)
 {
-	*w = (struct workload){ .site = site, .telemetry_fd = -1 };
+	*w = (struct workload){ .site = site, .telemetry_fd = -1, .stop_signal = SIGTERM };
 	w->timer = (struct timer){ .owner = w, .on_due = on_due };
 	w->last.code = -1;
 }
@@ -401,6 +403,31 @@ void workload_open_stray(struct workload *w, const struct site *site, const char
 		*dot = '/';
 }
 
+/* What the workload in a folder was started from; in `arena`, which the caller
+ * gives back in any case. NULL: nothing readable. */
+static const struct launch *read_launch(const char *folder, struct arena *arena)
+{
+	char path[PATH_LIMIT + 16];
+	SCOPED_MEMORY char *text = NULL;
+	size_t len;
+	arena_init(arena, (size_t)2 * LAUNCH_MAX);
+	snprintf(path, sizeof path, "%s/launch", folder);
+	if (file_read(path, LAUNCH_MAX, &text, &len, NULL))
+		return NULL;
+	struct launch *l = arena_take(arena, sizeof *l);
+	return l && launch_read((struct bytes){ text, len }, arena, l, NULL) == OK ? l : NULL;
+}
+
+/* An older agent's file does not say: SIGTERM then, as that agent would have sent. */
+static void recall_stop_signal(struct workload *w, const char *folder)
+{
+	struct arena arena;
+	const struct launch *l = read_launch(folder, &arena);
+	if (l && l->stop_signal > 0 && l->stop_signal < NSIG)
+		w->stop_signal = (int)l->stop_signal;
+	arena_deinit(&arena);
+}
+
 bool workload_adopt(struct workload *w)
 {
 	char folder[PATH_LIMIT];
@@ -408,6 +435,7 @@ bool workload_adopt(struct workload *w)
 	const struct keeper_hooks hooks = hooks_of(w);
 	workload_folder(w, folder, sizeof folder);
 	recall_history(w);
+	recall_stop_signal(w, folder);
 	w->state = WORKLOAD_STARTING;
 	w->is_adopting = true;
 	enum err e = keeper_adopt(w->site->loop, folder, &hooks, &w->keeper, &fd, NULL);
@@ -424,17 +452,9 @@ bool workload_adopt(struct workload *w)
 /* What did an earlier agent start here, and was it this very pod? */
 static bool same_pod_is_there(const struct workload *w, const char *folder)
 {
-	char path[PATH_LIMIT + 16];
-	SCOPED_MEMORY char *text = NULL;
 	struct arena arena;
-	size_t len;
-	snprintf(path, sizeof path, "%s/launch", folder);
-	if (file_read(path, LAUNCH_MAX, &text, &len, NULL))
-		return false;
-	arena_init(&arena, (size_t)2 * LAUNCH_MAX);
-	struct launch *l = arena_take(&arena, sizeof *l);
-	bool same = l && launch_read((struct bytes){ text, len }, &arena, l, NULL) == OK &&
-		    l->spec && strcmp(l->spec, w->pod->digest) == 0;
+	const struct launch *l = read_launch(folder, &arena);
+	const bool same = l && l->spec && strcmp(l->spec, w->pod->digest) == 0;
 	arena_deinit(&arena);
 	return same;
 }
@@ -488,7 +508,7 @@ void workload_stop(struct workload *w)
 		return;
 	}
 	set_state(w, WORKLOAD_STOPPING);
-	if (w->grace_ms == 0 || keeper_signal(w->keeper, SIGTERM, NULL))
+	if (w->grace_ms == 0 || keeper_signal(w->keeper, w->stop_signal, NULL))
 		(void)!cgroup_kill(w->site->cgroups, w->leaf, NULL);
 	loop_arm(w->site->loop, &w->timer, clock_now_ms() + w->grace_ms);
 }

@@ -44,6 +44,7 @@ struct workload {
 	int64_t restarts;
 	int64_t failures; /* runs that ended badly since the agent switched to this pod */
 	int64_t grace_ms;
+	int stop_signal; /* of what runs */
 	struct backoff backoff;
 	struct workload_exit last; /* `known` once there was an end */
 	int telemetry_fd;
@@ -73,8 +74,8 @@ void workload_start(struct workload *w);
 /* Take over whatever runs there, to be able to stop it. False: nothing does. */
 bool workload_adopt(struct workload *w);
 
-/* SIGTERM, and SIGKILL after the pod's grace. on_stopped follows, at once if
- * nothing runs. */
+/* The image's stop signal, SIGTERM if it names none, and SIGKILL after the pod's
+ * grace. on_stopped follows, at once if nothing runs. */
 void workload_stop(struct workload *w);
 
 /* Let go of everything in memory; what runs goes on. */

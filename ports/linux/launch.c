@@ -24,6 +24,7 @@ static const struct member {
 	{ "root", STRING, offsetof(struct launch, root) },
 	{ "uid", INTEGER, offsetof(struct launch, uid) },
 	{ "gid", INTEGER, offsetof(struct launch, gid) },
+	{ "stop-signal", INTEGER, offsetof(struct launch, stop_signal) },
 	{ "oom-score-adj", INTEGER, offsetof(struct launch, oom_score_adj) },
 	{ "tmp-bytes", INTEGER, offsetof(struct launch, tmp_bytes) },
 	{ "log-bytes", INTEGER, offsetof(struct launch, log_bytes) },

@@ -10,8 +10,8 @@ import tarfile
 import tempfile
 import unittest
 
-from skerry_test import (ACTOR, BIN, SANITIZED, World, WorldTest, actor_pod, main,
-                         wait_until)
+from skerry_test import (ACTOR, BIN, SANITIZED, World, WorldTest, actor_pod, is_running,
+                         main, wait_until)
 
 
 def digest(data):
@@ -434,6 +434,55 @@ class Layouts(WorldTest):
         # Again: the same digest, so nothing changes.
         done = self.world.cli("apply", "-f", "pod.json", "--healthy-for", "500ms", check=0)
         self.assertIn("unchanged", done.stdout)
+
+    def ids(self, workload):
+        with open(f"/proc/{self.device.pid(workload)}/status") as f:
+            found = dict(line.split(":\t") for line in f.read().splitlines() if ":\t" in line)
+        return [set(found[k].split()) for k in ("Uid", "Gid", "Groups")]
+
+    def test_the_images_user_is_the_workloads_but_never_root(self):
+        users = layer(("actor", actor_bytes()),
+                      ("etc/passwd", b"root:x:0:0:::\nweb:x:1234:1235:::\n"),
+                      ("etc/group", b"root:x:0:web\nextra:x:77:web\n"))
+        for user, uid, gid, groups in (("web", "1234", "1235", {"77"}),
+                                       ("4321:88", "4321", "88", set()),
+                                       ("4321:0", "4321", "4321", set())):
+            self.deploy(actor_pod("user", "wait", image=self.push(users, config={"User": user})))
+            self.assertEqual(self.ids("user/main"), [{uid}, {gid}, groups])
+        for user in ("root", "0:0", ""):
+            self.deploy(actor_pod("user", "wait", image=self.push(users, config={"User": user})))
+            (uid,), (gid,), groups = self.ids("user/main")
+            self.assertGreaterEqual(int(uid), 700000)
+            self.assertEqual((gid, groups), (uid, set()))
+
+    def test_a_user_that_means_nothing_starts_nothing(self):
+        for user, reason in (("1000x", "neither a number"), ("4294967296", "neither a number"),
+                             ("nobody", "is not in /etc/passwd"), ("700001", "workloads' own")):
+            image = self.push(layer(("actor", actor_bytes())), config={"User": user})
+            self.deploy(actor_pod("user", "wait", image=image), phase=None)
+            wait_until(f"{user} is told", 20, lambda: self.world.db(
+                "SELECT 1 FROM event WHERE reason = 'FailedStart' AND message LIKE ?",
+                f"%{reason}%"))
+            self.assertIsNone(self.device.pid("user/main"))
+
+    def stops_soon(self, name):
+        pid = self.device.pid(name + "/main")
+        self.deploy()
+        wait_until("the stop signal has ended it, not the grace", 10, lambda: not is_running(pid))
+
+    def test_the_images_stop_signal_is_sent_also_by_the_next_agent(self):
+        image = self.push(layer(("actor", actor_bytes())), config={"StopSignal": "SIGUSR1"})
+        stubborn = actor_pod("stubborn", "stubborn", image=image)
+        stubborn["spec"]["terminationGracePeriodSeconds"] = 120
+        self.deploy(stubborn)
+        self.device.wait_line("stubborn", ".")
+        self.stops_soon("stubborn")
+        self.deploy(stubborn)
+        self.device.wait_line("stubborn", ".")
+        self.device.kill()
+        self.device.start().wait_up()
+        self.device.wait_state("stubborn/main", "running")
+        self.stops_soon("stubborn")
 
     def test_upper_layers_replace_and_delete(self):
         image = self.push(layer(("actor", b"not a program"), ("gone/file", b"x"), ("kept", b"x")),
