@@ -37,14 +37,16 @@ def layer(*entries):
     with tarfile.open(fileobj=out, mode="w") as t:
         for name, change in entries:
             info = tarfile.TarInfo(name)
+            info.mode = 0o755
             data = b""
             if isinstance(change, bytes):
                 data = change
             else:
+                data = change.get("data", b"")
                 for key, value in change.items():
-                    setattr(info, key, value)
+                    if key != "data":
+                        setattr(info, key, value)
             info.size = len(data)
-            info.mode = 0o755
             t.addfile(info, io.BytesIO(data))
     return gzip.compress(out.getvalue(), mtime=0)
 
@@ -558,11 +560,22 @@ class Layouts(WorldTest):
                    self.device.condition("Rejected"))
         self.assertEqual(os.listdir(target), [])
 
-    def test_set_user_id_bits_are_dropped(self):
-        image = self.push(layer(("actor", actor_bytes())))
+    def root(self, image):
+        return os.path.join(self.device.state_dir, "images", image.split(":")[1], "rootfs")
+
+    def modes(self, image, *names):
+        return [oct(os.lstat(os.path.join(self.root(image), n)).st_mode & 0o7777) for n in names]
+
+    def test_set_user_id_bits_are_dropped_and_all_can_be_read(self):
+        def file(mode):
+            return {"mode": mode, "data": actor_bytes()}
+        image = self.push(layer(("actor", file(0o6755)), ("secret", file(0o600)),
+                                ("own", file(0o700)), ("none", file(0)),
+                                ("closed", {"type": tarfile.DIRTYPE, "mode": 0o2700}),
+                                ("sticky", {"type": tarfile.DIRTYPE, "mode": 0o1777})))
         self.deploy(actor_pod("suid", "wait", image=image))
-        root = os.path.join(self.device.state_dir, "images", image.split(":")[1], "rootfs")
-        self.assertEqual(os.stat(os.path.join(root, "actor")).st_mode & 0o7777, 0o755)
+        self.assertEqual(self.modes(image, "actor", "secret", "own", "none", "closed", "sticky"),
+                         ["0o755", "0o644", "0o755", "0o444", "0o755", "0o1777"])
 
     def test_an_image_for_another_machine_is_refused(self):
         image = self.push(layer(("actor", actor_bytes())), architecture="mips")

@@ -122,10 +122,18 @@ static enum err make_hardlink(const char *path, const char *target, struct why *
 	return link(clean, path) ? fail(why, "link", path) : OK;
 }
 
+/* Nothing of an image is secret from the one workload that has it, whatever user
+ * that runs as: all of it can be read, and run if anybody may run it. */
+static mode_t mode_of(const struct tar_entry *entry)
+{
+	if (entry->kind == ENTRY_FOLDER)
+		return (entry->mode & 01777u) | 0555u;
+	return (entry->mode & 0777u) | (entry->mode & 0111u ? 0555u : 0444u);
+}
+
 static enum err make_entry(struct tar_reader *r, const struct tar_entry *entry, const char *path,
 			   struct why *why)
 {
-	const mode_t mode = entry->mode & (entry->kind == ENTRY_FOLDER ? 01777u : 0777u);
 	enum err e = OK;
 	switch (entry->kind) {
 	case ENTRY_FILE:
@@ -143,7 +151,7 @@ static enum err make_entry(struct tar_reader *r, const struct tar_entry *entry, 
 	default:
 		return refuse(why, path, "is neither file, folder nor link");
 	}
-	return e || chmod(path, mode) == 0 ? e : fail(why, "set the mode of", path);
+	return e || chmod(path, mode_of(entry)) == 0 ? e : fail(why, "set the mode of", path);
 }
 
 static enum err extract_one(struct tar_reader *r, const struct tar_entry *entry,

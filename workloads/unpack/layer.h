@@ -4,7 +4,8 @@
  * Works on / of a process that was moved into the image's folder: links of the
  * image lead nowhere but into the image. Refused: paths that are absolute or
  * have .. in them, devices and sockets, whiteouts of "." and "..", too many,
- * too deep, too large. Set-user-id bits are dropped; everything is root's.
+ * too deep, too large. Set-user-id bits are dropped; everything is root's, and
+ * can be read by all.
  */
 #pragma once
 
