@@ -255,13 +255,22 @@ static enum err open_cgroups(struct agent *a, struct why *why)
 	return OK;
 }
 
+static void on_inspected(void *owner, const char *digest, enum err e, const struct why *why)
+{
+	struct agent *a = owner;
+	deploy_on_inspected(&a->deploy, digest, e, why);
+}
+
 static void open_supervisor(struct agent *a)
 {
+	inspection_init(&a->inspection, a->loop, &a->images, a);
+	a->inspection.on_inspected = on_inspected;
 	const struct site site = {
 		.loop = a->loop,
 		.cgroups = a->cgroups,
 		.store = a->store,
 		.images = &a->images,
+		.inspection = &a->inspection,
 		.device = a->config.device,
 		.run_dir = a->config.run_dir,
 		.state_dir = a->config.state_dir,
@@ -318,6 +327,7 @@ static enum err open_deploy(struct agent *a, struct why *why)
 		.store = a->store,
 		.supervisor = &a->supervisor,
 		.images = &a->images,
+		.inspection = &a->inspection,
 		.blobs = &a->blobs,
 		.events = &a->events,
 		.fleet = a->config.fleet,
@@ -420,6 +430,7 @@ void agent_close(struct agent *a)
 	pulse_close(&a->pulse);
 	control_close(&a->control);
 	deploy_close(&a->deploy);
+	inspection_deinit(&a->inspection);
 	supervisor_deinit(&a->supervisor);
 	uplink_close(&a->uplink);
 	link_close(&a->link);

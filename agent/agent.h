@@ -32,6 +32,7 @@ struct agent {
 	struct cgroup_tree *cgroups;
 	struct blobs blobs;
 	struct images images;
+	struct inspection inspection;
 	char keeper_program[PROGRAM_PATH_MAX], unpack_program[PROGRAM_PATH_MAX];
 	struct supervisor supervisor;
 	struct outbox outbox;

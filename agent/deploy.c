@@ -53,9 +53,11 @@ static void drop_pods(struct deploy *d)
 static void drop_next(struct deploy *d)
 {
 	fetch_stop(&d->fetch);
-	image_unpack_stop(&d->unpacking);
+	unpacking_stop(&d->unpacking);
 	loop_disarm(d->o.loop, &d->timer);
+	loop_disarm(d->o.loop, &d->mending);
 	d->image[0] = '\0';
+	d->is_mending = false;
 	d->trouble.text[0] = '\0';
 	drop_pods(d);
 	desired_free(&d->next);
@@ -143,6 +145,11 @@ static void sweep(struct deploy *d)
 		log_warn("old images stay on flash why=\"%s\"", why.text);
 }
 
+static void mend_soon(struct deploy *d)
+{
+	loop_arm(d->o.loop, &d->mending, 0);
+}
+
 static void become_available(struct deploy *d)
 {
 	struct why why;
@@ -158,6 +165,7 @@ static void become_available(struct deploy *d)
 	supervisor_settle(d->o.supervisor);
 	forget_failure(d);
 	sweep(d);
+	mend_soon(d);
 	tell(d, false, "Available", generation, "healthy, and kept as the last good state");
 	set_phase(d, DEPLOY_AVAILABLE);
 }
@@ -198,6 +206,7 @@ static void give_up(struct deploy *d, const struct supervisor_health *h, const c
 			why.text);
 	drop_next(d);
 	run_good(d);
+	mend_soon(d);
 	supervisor_settle(d->o.supervisor);
 	set_phase(d, DEPLOY_ROLLED_BACK);
 }
@@ -302,23 +311,52 @@ static void give_back(struct deploy *d, const struct why *why)
 		log_err("the refusal is not on flash why=\"%s\"", inner.text);
 	drop_next(d);
 	reject(d, &id, why);
+	mend_soon(d);
 	set_phase(d, d->running.digest[0] ? DEPLOY_AVAILABLE : DEPLOY_UNMANAGED);
+}
+
+static void tell_fetch_failed(struct deploy *d, const struct why *why)
+{
+	tell(d, true, "FetchFailed", d->is_mending ? d->running.generation : d->next.id.generation,
+	     why->text);
+}
+
+static void try_again(struct deploy *d, const struct why *why)
+{
+	struct timer *t = d->is_mending ? &d->mending : &d->timer;
+	d->trouble = *why;
+	log_warn("an image could not be unpacked, tried again why=\"%s\"", why->text);
+	d->o.on_change(d->o.owner);
+	loop_arm(d->o.loop, t, clock_now_ms() + RETRY_MS);
+}
+
+/* A new state with a bad image is refused; what runs waits for a better day. */
+static void on_bad_image(struct deploy *d, const struct why *why)
+{
+	if (d->is_mending)
+		try_again(d, why);
+	else
+		give_back(d, why);
 }
 
 static void on_unpacked(void *owner, enum err e, const struct why *why)
 {
 	struct deploy *d = owner;
-	if (e == ERR_INVALID || e == ERR_CORRUPT) {
-		give_back(d, why);
+	if (e == ERR_INVALID) {
+		on_bad_image(d, why);
 		return;
+	}
+	if (e == ERR_CORRUPT) {
+		/* The blobs were right once; they are fetched anew. */
+		(void)!blobs_sweep(d->o.blobs, keep_no_blob, NULL, NULL);
+		tell_fetch_failed(d, why);
 	}
 	if (e) {
-		d->trouble = *why;
-		log_warn("an image could not be unpacked, tried again why=\"%s\"", why->text);
-		d->o.on_change(d->o.owner);
-		loop_arm(d->o.loop, &d->timer, clock_now_ms() + RETRY_MS);
+		try_again(d, why);
 		return;
 	}
+	inspection_pass(d->o.inspection, d->image);
+	supervisor_on_image(d->o.supervisor, d->image);
 	d->image[0] = '\0';
 	obtain(d);
 }
@@ -334,7 +372,8 @@ static void on_fetch_trouble(void *owner, const struct why *why)
 {
 	struct deploy *d = owner;
 	d->trouble = *why;
-	tell(d, true, "FetchFailed", d->next.id.generation, why->text);
+	tell(d, true, "FetchFailed", d->is_mending ? d->running.generation : d->next.id.generation,
+	     why->text);
 	d->o.on_change(d->o.owner);
 }
 
@@ -344,18 +383,42 @@ static enum err ask_blob(void *owner, struct bytes request)
 	return d->o.ask_blob(d->o.owner, request);
 }
 
-/* The next image that is not unpacked yet. */
+static bool lacks_image(struct deploy *d, const struct pod *p)
+{
+	for (size_t k = 0; k < p->container_count; k++) {
+		const char *digest = p->containers[k].image_digest;
+		if (!digest || image_is_ready(d->o.images, digest))
+			continue;
+		strcpy(d->image, digest);
+		return true;
+	}
+	return false;
+}
+
+/* The next image that is not unpacked: of the state on its way, or of what runs. */
 static bool find_image(struct deploy *d)
 {
-	for (size_t i = 0; i < d->pod_count; i++)
-		for (size_t k = 0; k < d->pods[i]->container_count; k++) {
-			const char *digest = d->pods[i]->containers[k].image_digest;
-			if (!digest || image_is_ready(d->o.images, digest))
-				continue;
-			strcpy(d->image, digest);
-			return true;
-		}
-	return false;
+	bool found = false;
+	if (!d->is_mending) {
+		for (size_t i = 0; i < d->pod_count && !found; i++)
+			found = lacks_image(d, d->pods[i]);
+		return found;
+	}
+	for (size_t i = 0; i < PLAN_HAVE_MAX && !found; i++) {
+		const struct running_pod *r = d->o.supervisor->pods[i];
+		found = r && r->pod && lacks_image(d, r->pod);
+	}
+	return found;
+}
+
+static void finish_mending(struct deploy *d)
+{
+	d->is_mending = false;
+	d->trouble.text[0] = '\0';
+	/* While a state is on trial, images of the good one are kept for the way back. */
+	if (d->phase == DEPLOY_AVAILABLE || d->phase == DEPLOY_ROLLED_BACK)
+		sweep(d);
+	d->o.on_change(d->o.owner);
 }
 
 /* One step on the way to having everything; called again when it is done. */
@@ -364,7 +427,10 @@ static void obtain(struct deploy *d)
 	char blob[DIGEST_SIZE];
 	struct why why;
 	if (!find_image(d)) {
-		switch_over(d);
+		if (d->is_mending)
+			finish_mending(d);
+		else
+			switch_over(d);
 		return;
 	}
 	enum err e = image_missing_blob(d->o.images, d->image, blob, &why);
@@ -373,12 +439,10 @@ static void obtain(struct deploy *d)
 		return;
 	}
 	if (e == ERR_NOT_FOUND) {
-		d->unpacking.owner = d;
-		d->unpacking.on_unpacked = on_unpacked;
-		e = image_unpack(&d->unpacking, d->o.images, d->o.loop, d->image, &why);
+		e = unpacking_start(&d->unpacking, d->o.loop, d->image, &why);
 	}
 	if (e == ERR_INVALID || (e == ERR_FULL && d->phase == DEPLOY_DOWNLOADING))
-		give_back(d, &why);
+		on_bad_image(d, &why);
 	else if (e)
 		on_unpacked(d, e, &why);
 }
@@ -391,6 +455,31 @@ static void on_timer(void *owner, int64_t now_ms)
 		judge(d);
 	else if (d->phase == DEPLOY_DOWNLOADING)
 		obtain(d);
+}
+
+/* --- images that got lost --- */
+
+static void on_mending_due(void *owner, int64_t now_ms)
+{
+	struct deploy *d = owner;
+	(void)now_ms;
+	const bool is_at_it = d->fetch.digest[0] || d->unpacking.process.pid;
+	if (d->phase == DEPLOY_DOWNLOADING || is_at_it)
+		return; /* afterwards, or already */
+	d->is_mending = true;
+	obtain(d);
+}
+
+void deploy_on_inspected(struct deploy *d, const char *digest, enum err e, const struct why *why)
+{
+	char message[sizeof why->text + DIGEST_SIZE];
+	if (e) {
+		snprintf(message, sizeof message, "%s; %.19s is fetched again", why->text, digest);
+		event_add(d->o.events, true, "ImageDamaged", "device", message, NULL);
+		log_warn("an image is damaged, and fetched again why=\"%s\"", why->text);
+		mend_soon(d);
+	}
+	supervisor_on_image(d->o.supervisor, digest);
 }
 
 /* --- a document has come --- */
@@ -545,7 +634,8 @@ enum err deploy_open(struct deploy *d, const struct deploy_options *options, str
 	const struct fetch_hooks hooks = { d, ask_blob, on_fetched, on_fetch_trouble };
 	*d = (struct deploy){ .o = *options };
 	d->timer = (struct timer){ .owner = d, .on_due = on_timer };
-	d->unpacking.output.fd = -1;
+	d->mending = (struct timer){ .owner = d, .on_due = on_mending_due };
+	unpacking_init(&d->unpacking, d->o.images, d, on_unpacked);
 	fetch_init(&d->fetch, d->o.loop, d->o.blobs, &hooks);
 	enum err e = shelf_open(&d->shelf, d->o.store, why);
 	if (e)
@@ -560,6 +650,7 @@ enum err deploy_open(struct deploy *d, const struct deploy_options *options, str
 	if (!on_trial && run_good(d)) {
 		supervisor_settle(d->o.supervisor); /* it has proved itself before */
 		set_phase(d, DEPLOY_AVAILABLE);
+		mend_soon(d);
 	}
 	if (d->shelf.step != SHELF_NONE)
 		resume_next(d);

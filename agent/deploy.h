@@ -13,6 +13,7 @@
 #include "sync/fetch.h"
 #include "sync/shelf.h"
 #include "workloads/supervisor.h"
+#include "workloads/unpacking.h"
 
 enum {
 	DEPLOY_FAILURES_MAX = 3, /* runs that end badly before a state is given up */
@@ -39,6 +40,7 @@ struct deploy_options {
 	struct store *store;
 	struct supervisor *supervisor;
 	struct images *images;
+	struct inspection *inspection;
 	struct blobs *blobs;
 	struct events *events;
 	const char *fleet, *device;
@@ -64,6 +66,8 @@ struct deploy {
 	char image[DIGEST_SIZE]; /* that is being obtained; "" for none */
 	struct unpacking unpacking;
 	struct timer timer;
+	bool is_mending; /* `image` is one of what runs, and had got lost */
+	struct timer mending;
 	int64_t switched_ms, healthy_ms; /* when; healthy_ms 0: it is not */
 	int64_t phase_since_ms;          /* wall clock */
 	struct why trouble;              /* why a download does not go on */
@@ -82,6 +86,10 @@ void deploy_on_document(struct deploy *d, struct bytes document);
 /* dn/blob/{id}/{offset} has come; the link is there (again). */
 void deploy_on_block(struct deploy *d, const char *id, const char *offset, struct bytes payload);
 void deploy_on_up(struct deploy *d);
+
+/* An image that is about to start was looked through. ERR_CORRUPT: it is damaged;
+ * it is fetched again, while what waits for it waits. */
+void deploy_on_inspected(struct deploy *d, const char *digest, enum err e, const struct why *why);
 
 /* Some workload has changed its state. */
 void deploy_on_workloads(struct deploy *d);

@@ -11,5 +11,8 @@
  * files there whatever their modes are, and never gain any again. */
 enum err confine_to_folder(const char *folder, struct why *why);
 
+/* Take no more than `bytes` of memory for data; what is asked beyond fails. */
+enum err confine_memory(long long bytes, struct why *why);
+
 /* Put everything that was written on the medium. */
 enum err confine_sync(struct why *why);

@@ -53,3 +53,6 @@ enum err dir_try(const char *path, struct why *why);
 enum err file_share(const char *path, const char *group, unsigned mode, struct why *why);
 
 bool file_exists(const char *path);
+
+/* How many names (hard links) a file has; 0: it is not there. */
+unsigned long file_names(const char *path);

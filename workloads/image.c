@@ -4,12 +4,9 @@
 #include "base/scoped.h"
 #include "base/text.h"
 #include "ports/file.h"
-#include "workloads/oci.h"
 
 #include <fcntl.h>
 #include <stdio.h>
-
-enum { IMAGE_PATH_MAX = 160 + 96 };
 
 enum err images_open(struct images *i, const char *path, const struct blobs *blobs,
 		     const char *unpack_program, struct why *why)
@@ -191,23 +188,54 @@ enum err image_read_config(const struct images *i, const char *digest, struct ar
 	return e;
 }
 
+enum err image_list_layers(const struct images *i, const char *digest, struct image_layers *out,
+			   struct why *why)
+{
+	SCOPED_MEMORY struct oci_config *config = malloc(sizeof *config);
+	SCOPED_MEMORY struct oci_manifest *m = malloc(sizeof *m);
+	if (!config || !m)
+		return why_set(why, ERR_SYSTEM, "image: no memory");
+	enum err e = read_manifest(i, digest, m, why);
+	if (!e)
+		e = read_config(i, m, config, why);
+	if (e)
+		return why_in(why, e, "image");
+	out->count = m->layer_count;
+	for (size_t k = 0; k < out->count; k++) {
+		struct image_layer *layer = &out->layers[k];
+		strcpy(layer->digest, m->layers[k].digest);
+		strcpy(layer->diff_id, config->diff_ids[k]);
+		blobs_path(i->blobs, layer->digest, layer->path, sizeof layer->path);
+	}
+	return OK;
+}
+
+enum err image_begin(const struct images *i, const char *digest, char out_name[IMAGE_NAME_SIZE],
+		     struct why *why)
+{
+	char part[IMAGE_PATH_MAX];
+	snprintf(out_name, IMAGE_NAME_SIZE, "%.64s.part", digest + 7);
+	folder_of(i, digest, ".part", part);
+	enum err e = dir_remove(part, why);
+	return e ? e : dir_make(part, 0700, why);
+}
+
 /* The configuration goes in, and the folder gets its name. */
-static enum err complete(struct unpacking *u, struct why *why)
+enum err image_complete(const struct images *i, const char *digest, struct why *why)
 {
 	char part[IMAGE_PATH_MAX], whole[IMAGE_PATH_MAX], config[IMAGE_PATH_MAX];
-	struct oci_manifest m;
+	SCOPED_MEMORY struct oci_manifest *m = malloc(sizeof *m);
 	SCOPED_MEMORY char *text = malloc(OCI_DOCUMENT_MAX);
 	size_t len;
 	int64_t total;
-	folder_of(u->images, u->digest, ".part", part);
-	folder_of(u->images, u->digest, "", whole);
-	folder_of(u->images, u->digest, ".part/config.json", config);
-	enum err e = read_manifest(u->images, u->digest, &m, why);
-	if (e || !text)
-		return e;
-
-	e = blobs_read(u->images->blobs, m.config.digest, 0, text, OCI_DOCUMENT_MAX, &len, &total,
-		       why);
+	folder_of(i, digest, ".part", part);
+	folder_of(i, digest, "", whole);
+	folder_of(i, digest, ".part/config.json", config);
+	enum err e = m && text ? read_manifest(i, digest, m, why)
+			       : why_set(why, ERR_SYSTEM, "image: no memory");
+	if (!e)
+		e = blobs_read(i->blobs, m->config.digest, 0, text, OCI_DOCUMENT_MAX, &len, &total,
+			       why);
 	if (!e)
 		e = file_replace(config, (struct bytes){ text, len }, true, why);
 	if (!e)
@@ -217,115 +245,15 @@ static enum err complete(struct unpacking *u, struct why *why)
 	return e;
 }
 
-static void on_output(void *owner, unsigned events)
+enum err image_discard(const struct images *i, const char *digest, struct why *why)
 {
-	struct unpacking *u = owner;
-	size_t len = strlen(u->said.text);
-	(void)events;
-	ssize_t n = read(u->output.fd, u->said.text + len, sizeof u->said.text - 1 - len);
-	if (n > 0)
-		u->said.text[len + (size_t)n] = '\0';
-}
-
-static void on_ended(void *owner, int code, int signo)
-{
-	struct unpacking *u = owner;
-	struct why why = { "" };
-	enum err e = OK;
-	on_output(u, 0);
-	u->said.text[strcspn(u->said.text, "\n")] = '\0';
-	image_unpack_stop(u);
-	if (signo > 0)
-		e = why_set(&why, ERR_SYSTEM, "image: skerry-unpack was ended by signal %d", signo);
-	else if (code != 0)
-		e = why_set(&why, code == UNPACK_BAD_IMAGE ? ERR_INVALID : ERR_SYSTEM, "image: %s",
-			    u->said.text);
-	else
-		e = complete(u, &why);
-	u->on_unpacked(u->owner, e, &why);
-}
-
-/* The program and its arguments: ROOT, then LAYER DIGEST DIFF_ID for each layer. */
-struct unpack_command {
-	const char *argv[3 * OCI_LAYERS_MAX + 3];
-	char destination[IMAGE_PATH_MAX];
-	char layers[OCI_LAYERS_MAX][IMAGE_PATH_MAX];
-	struct oci_manifest manifest;
-	struct oci_config config;
-};
-
-static void add_layers(const struct images *i, struct unpack_command *c)
-{
-	const char **arg = c->argv + 2;
-	for (size_t k = 0; k < c->manifest.layer_count; k++) {
-		const char *digest = c->manifest.layers[k].digest;
-		blobs_path(i->blobs, digest, c->layers[k], sizeof c->layers[k]);
-		*arg++ = c->layers[k];
-		*arg++ = digest;
-		*arg++ = c->config.diff_ids[k];
-	}
-}
-
-static enum err make_command(const struct images *i, const char *digest, struct unpack_command *c,
-			     struct why *why)
-{
-	enum err e = read_manifest(i, digest, &c->manifest, why);
-	if (!e)
-		e = read_config(i, &c->manifest, &c->config, why);
-	if (e)
-		return why_in(why, e, "image");
-	folder_of(i, digest, ".part", c->destination);
-	e = dir_remove(c->destination, why);
-	if (!e)
-		e = dir_make(c->destination, 0700, why);
-	folder_of(i, digest, ".part/rootfs", c->destination);
-	c->argv[0] = i->unpack_program;
-	c->argv[1] = c->destination;
-	add_layers(i, c);
+	char whole[IMAGE_PATH_MAX], bad[IMAGE_PATH_MAX];
+	folder_of(i, digest, "", whole);
+	folder_of(i, digest, ".bad", bad);
+	enum err e = dir_remove(bad, why);
+	if (!e && rename(whole, bad) && errno != ENOENT)
+		e = why_set(why, ERR_SYSTEM, "image: rename: %s", strerror(errno));
 	return e;
-}
-
-enum err image_unpack(struct unpacking *u, const struct images *i, struct loop *l,
-		      const char *digest, struct why *why)
-{
-	int ends[2];
-	SCOPED_MEMORY struct unpack_command *c = calloc(1, sizeof *c);
-	if (!c || pipe2(ends, O_CLOEXEC | O_NONBLOCK))
-		return why_set(why, ERR_SYSTEM, "image: %s", strerror(errno));
-	SCOPED_FD read_end = ends[0];
-	SCOPED_FD write_end = ends[1];
-
-	enum err e = make_command(i, digest, c, why);
-	if (e)
-		return e;
-	u->images = i;
-	strcpy(u->digest, digest);
-	u->said.text[0] = '\0';
-	u->process.owner = u;
-	u->process.on_exit = on_ended;
-	const struct process_options options = { .argv = c->argv,
-						 .out_fd = write_end,
-						 .err_fd = -1 };
-	e = process_start(l, &options, &u->process, why);
-	if (e)
-		return e;
-	u->output = (struct watch){
-		.fd = take_fd(&read_end), .events = LOOP_READ, .owner = u, .on_ready = on_output
-	};
-	return loop_watch(l, &u->output, why);
-}
-
-void image_unpack_stop(struct unpacking *u)
-{
-	process_end(&u->process);
-	if (!u->process.loop)
-		return;
-	if (u->output.fd >= 0) {
-		loop_unwatch(u->process.loop, &u->output);
-		close(u->output.fd);
-	}
-	u->output.fd = -1;
-	u->process.loop = NULL;
 }
 
 struct sweep {
@@ -339,16 +267,30 @@ static void sweep_one(void *owner, const char *name)
 	const struct sweep *s = owner;
 	char digest[DIGEST_SIZE + 8], path[IMAGE_PATH_MAX];
 	snprintf(digest, sizeof digest, "sha256:%.70s", name);
-	if (label_is_digest(bytes_of(digest)) && s->keep(s->owner, digest))
+	if (strcmp(name, IMAGES_SHARED) == 0 ||
+	    (label_is_digest(bytes_of(digest)) && s->keep(s->owner, digest)))
 		return;
 	snprintf(path, sizeof path, "%s/%.80s", s->images->path, name);
 	if (dir_remove(path, NULL))
 		return; /* the next sweep tries again */
 }
 
+/* A shared file whose only name is this one belongs to no image any more. */
+static void sweep_shared(void *owner, const char *name)
+{
+	const struct sweep *s = owner;
+	char path[IMAGE_PATH_MAX];
+	snprintf(path, sizeof path, "%s/" IMAGES_SHARED "/%.80s", s->images->path, name);
+	if (file_names(path) == 1 && dir_remove(path, NULL))
+		return; /* likewise */
+}
+
 enum err images_sweep(const struct images *i, bool (*keep)(void *owner, const char *digest),
 		      void *owner, struct why *why)
 {
 	struct sweep s = { i, keep, owner };
-	return dir_each(i->path, sweep_one, &s, why);
+	char shared[IMAGE_PATH_MAX];
+	snprintf(shared, sizeof shared, "%s/" IMAGES_SHARED, i->path);
+	enum err e = dir_each(i->path, sweep_one, &s, why);
+	return e ? e : dir_each(shared, sweep_shared, &s, why);
 }

@@ -4,18 +4,25 @@
  * An image is named by the digest of its OCI manifest. Its blobs arrive one by
  * one; when all are there, skerry-unpack puts the layers on top of each other
  * into a folder below `images/`. A folder of that name is whole: it gets its
- * name last.
+ * name last. A ready image does not need its blobs any more.
  */
 #pragma once
 
 #include "base/arena.h"
 #include "base/limits.h"
 #include "ports/blobs.h"
-#include "ports/loop.h"
-#include "ports/process.h"
+#include "workloads/oci.h"
+
+enum {
+	IMAGE_PATH_MAX = 160 + 96,
+	IMAGE_NAME_SIZE = 80, /* of a folder below `images/` */
+};
+
+/* The folder below `images/` of what several have in common: unpack/inventory.h. */
+#define IMAGES_SHARED "shared"
 
 /* Exit codes of skerry-unpack beside 0; its stdout has one line of reason. */
-enum { UNPACK_FAILED = 1, UNPACK_BAD_IMAGE = 2 };
+enum { UNPACK_FAILED = 1, UNPACK_BAD_IMAGE = 2, UNPACK_BAD_MEDIUM = 3 };
 
 struct images {
 	char path[160];
@@ -50,22 +57,30 @@ enum err image_missing_blob(const struct images *i, const char *digest, char out
 enum err image_read_config(const struct images *i, const char *digest, struct arena *arena,
 			   struct image_config *out, struct why *why);
 
-struct unpacking {
-	const struct images *images;
-	struct process process;
-	char digest[DIGEST_SIZE];
-	struct watch output; /* what the program says when it fails */
-	struct why said;
-	void *owner;
-	void (*on_unpacked)(void *owner, enum err e, const struct why *why);
+struct image_layer {
+	char digest[DIGEST_SIZE], diff_id[DIGEST_SIZE];
+	char path[IMAGE_PATH_MAX]; /* of its blob */
 };
 
-/* Unpack an image whose blobs are all there; `u->owner` and `u->on_unpacked`
- * are set by the caller. A ready image does not need its blobs any more. */
-enum err image_unpack(struct unpacking *u, const struct images *i, struct loop *l,
-		      const char *digest, struct why *why);
-void image_unpack_stop(struct unpacking *u);
+struct image_layers {
+	struct image_layer layers[OCI_LAYERS_MAX];
+	size_t count;
+};
 
-/* Remove every image that `keep` refuses, and what a power cut left half done. */
+/* What is to be unpacked, lowest first. Its manifest and configuration are there. */
+enum err image_list_layers(const struct images *i, const char *digest, struct image_layers *out,
+			   struct why *why);
+
+/* Make an empty folder to unpack to; it gets its name, and is whole, when all is in it. */
+enum err image_begin(const struct images *i, const char *digest, char out_name[IMAGE_NAME_SIZE],
+		     struct why *why);
+enum err image_complete(const struct images *i, const char *digest, struct why *why);
+
+/* Forget an unpacked image that is damaged. What still runs from it keeps its files
+ * until the next sweep. */
+enum err image_discard(const struct images *i, const char *digest, struct why *why);
+
+/* Remove every image that `keep` refuses, what a power cut left half done, and what
+ * no image shares any more. */
 enum err images_sweep(const struct images *i, bool (*keep)(void *owner, const char *digest),
 		      void *owner, struct why *why);

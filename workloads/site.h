@@ -7,7 +7,7 @@
 #include "ports/cgroup.h"
 #include "ports/loop.h"
 #include "ports/store.h"
-#include "workloads/image.h"
+#include "workloads/inspection.h"
 
 struct workload;
 
@@ -24,6 +24,7 @@ struct site {
 	struct cgroup_tree *cgroups;
 	struct store *store;
 	const struct images *images;
+	struct inspection *inspection; /* of them, before they start */
 	const char *device;
 	const char *run_dir;   /* workloads live in run_dir/w/POD.CONTAINER */
 	const char *state_dir; /* emptyDir volumes live in state_dir/volumes/POD/NAME */

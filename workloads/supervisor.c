@@ -336,6 +336,18 @@ void supervisor_settle(struct supervisor *s)
 			s->pods[i]->on_trial = false;
 }
 
+static void tell_image(void *owner, struct workload *w)
+{
+	workload_on_image(w, owner);
+}
+
+void supervisor_on_image(struct supervisor *s, const char *digest)
+{
+	char copy[DIGEST_SIZE];
+	strcpy(copy, digest);
+	supervisor_each(s, tell_image, copy);
+}
+
 void supervisor_each(struct supervisor *s, void (*on_workload)(void *owner, struct workload *w),
 		     void *owner)
 {

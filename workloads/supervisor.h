@@ -54,6 +54,9 @@ void supervisor_health(const struct supervisor *s, struct supervisor_health *out
 /* The trial is over: what runs now has proved itself. */
 void supervisor_settle(struct supervisor *s);
 
+/* Something has become known of an image: whoever waits for it tries again. */
+void supervisor_on_image(struct supervisor *s, const char *digest);
+
 /* Every workload there is, in a stable order. */
 void supervisor_each(struct supervisor *s, void (*on_workload)(void *owner, struct workload *w),
 		     void *owner);

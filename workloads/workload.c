@@ -337,10 +337,26 @@ static enum err launch(struct workload *w, struct why *why)
 	return e;
 }
 
+/* Is its image whole? If not, it starts when that is known, or mended. */
+static bool waits_for_image(struct workload *w)
+{
+	struct why why;
+	const char *digest = w->spec->image_digest;
+	enum err e = digest ? inspection_ask(w->site->inspection, digest, &why) : OK;
+	w->is_held = e != OK;
+	if (!w->is_held)
+		return false;
+	w->trouble = why;
+	set_state(w, WORKLOAD_WAITING);
+	return true;
+}
+
 static void begin(struct workload *w)
 {
 	struct workload_exit failed = { .known = true, .code = -1, .failed_start = true };
 	struct why why;
+	if (waits_for_image(w))
+		return;
 	w->instance++;
 	w->state = WORKLOAD_STARTING;
 	w->site->on_change(w->site->owner);
@@ -362,7 +378,7 @@ static void on_due(void *owner, int64_t now_ms)
 	if (w->leaf_is_left)
 		remove_leaf(w);
 	if (w->state == WORKLOAD_WAITING) {
-		w->restarts++;
+		w->restarts += !w->is_held;
 		begin(w);
 		return;
 	}
@@ -511,6 +527,13 @@ void workload_stop(struct workload *w)
 	if (w->grace_ms == 0 || keeper_signal(w->keeper, w->stop_signal, NULL))
 		(void)!cgroup_kill(w->site->cgroups, w->leaf, NULL);
 	loop_arm(w->site->loop, &w->timer, clock_now_ms() + w->grace_ms);
+}
+
+void workload_on_image(struct workload *w, const char *digest)
+{
+	if (w->is_held && w->state == WORKLOAD_WAITING && w->spec->image_digest &&
+	    strcmp(w->spec->image_digest, digest) == 0)
+		loop_arm(w->site->loop, &w->timer, clock_now_ms());
 }
 
 void workload_close(struct workload *w)

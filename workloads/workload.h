@@ -49,6 +49,7 @@ struct workload {
 	struct workload_exit last; /* `known` once there was an end */
 	int telemetry_fd;
 	bool ready;
+	bool is_held; /* waits for its image, not for the end of a pause */
 	bool is_adopting;
 	bool leaf_is_left;     /* the cgroup could not be removed yet */
 	char why_stopped[160]; /* a probe's reason for the stop under way */
@@ -77,6 +78,9 @@ bool workload_adopt(struct workload *w);
 /* The image's stop signal, SIGTERM if it names none, and SIGKILL after the pod's
  * grace. on_stopped follows, at once if nothing runs. */
 void workload_stop(struct workload *w);
+
+/* Something has become known of an image: whoever waits for it tries again. */
+void workload_on_image(struct workload *w, const char *digest);
 
 /* Let go of everything in memory; what runs goes on. */
 void workload_close(struct workload *w);

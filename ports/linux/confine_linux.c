@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 
 static enum err fail(struct why *why, const char *step)
@@ -28,6 +29,18 @@ enum err confine_to_folder(const char *folder, struct why *why)
 	if (syscall(SYS_capset, &head, data) || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 		return fail(why, "give up rights");
 	return OK;
+}
+
+enum err confine_memory(long long bytes, struct why *why)
+{
+#ifdef __SANITIZE_ADDRESS__
+	(void)bytes; /* its shadow is larger */
+	(void)why;
+	return OK;
+#else
+	const struct rlimit limit = { (rlim_t)bytes, (rlim_t)bytes };
+	return setrlimit(RLIMIT_DATA, &limit) ? fail(why, "limit the memory") : OK;
+#endif
 }
 
 enum err confine_sync(struct why *why)

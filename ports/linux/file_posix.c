@@ -262,3 +262,9 @@ bool file_exists(const char *path)
 {
 	return access(path, F_OK) == 0;
 }
+
+unsigned long file_names(const char *path)
+{
+	struct stat st;
+	return lstat(path, &st) ? 0 : (unsigned long)st.st_nlink;
+}

@@ -382,7 +382,16 @@ class Desk(unittest.TestCase):
             self.assertEqual(done.stdout.strip(), made.digest, done.stderr)
 
 
-class Layouts(WorldTest):
+class Pushing(WorldTest):
+    """With layouts of our own making."""
+
+    def push(self, *layers, **more):
+        layout = Layout(os.path.join(self.world.folder, f"layout{len(os.listdir(self.world.folder))}"),
+                        *layers, **more)
+        done = self.world.cli("push", layout.folder, check=0)
+        self.assertEqual(done.stdout.strip(), layout.digest)
+        return "layout@" + layout.digest
+
     def smuggle(self, *layers, **more):
         """Onto the hub without a desk that would have looked at it."""
         layout = Layout(tempfile.mkdtemp(dir=self.world.folder), *layers, **more)
@@ -399,13 +408,16 @@ class Layouts(WorldTest):
             lambda c: c["message"] if c and c.get("generation") == generation else None)(
                 self.device.condition("Rejected")))
 
-    def push(self, *layers, **more):
-        layout = Layout(os.path.join(self.world.folder, f"layout{len(os.listdir(self.world.folder))}"),
-                        *layers, **more)
-        done = self.world.cli("push", layout.folder, check=0)
-        self.assertEqual(done.stdout.strip(), layout.digest)
-        return "layout@" + layout.digest
+    def root(self, image):
+        return os.path.join(self.device.state_dir, "images", image.split(":")[1], "rootfs")
 
+    def deploy_after(self, generation, image):
+        self.generation = generation
+        self.deploy(actor_pod("good", "wait", image=image))
+        self.device.wait_line("good", "waiting")
+
+
+class Layouts(Pushing):
     def test_the_image_says_how_to_run_it(self):
         image = self.push(layer(("actor", actor_bytes())))
         p = actor_pod("plain", image=image)
@@ -538,11 +550,6 @@ class Layouts(WorldTest):
         self.assertIn("1 layers, but 2 diff_ids", self.rejected(3, image))
         self.deploy_after(3, self.smuggle(more))
 
-    def deploy_after(self, generation, image):
-        self.generation = generation
-        self.deploy(actor_pod("good", "wait", image=image))
-        self.device.wait_line("good", "waiting")
-
     def test_a_size_that_is_not_the_blobs_never_runs(self):
         good = layer(("actor", actor_bytes()))
         for generation, size in enumerate((len(good) - 1, len(good) + 1), 1):
@@ -559,9 +566,6 @@ class Layouts(WorldTest):
         wait_until("an answer", 20, lambda: self.device.status()["phase"] == "Available" or
                    self.device.condition("Rejected"))
         self.assertEqual(os.listdir(target), [])
-
-    def root(self, image):
-        return os.path.join(self.device.state_dir, "images", image.split(":")[1], "rootfs")
 
     def modes(self, image, *names):
         return [oct(os.lstat(os.path.join(self.root(image), n)).st_mode & 0o7777) for n in names]
@@ -591,6 +595,145 @@ class Layouts(WorldTest):
         wait_until("it does not start", 20, lambda: self.world.db(
             "SELECT 1 FROM event WHERE reason = 'FailedStart'") or
             self.device.condition("Rejected"))
+
+
+class Store(Pushing):
+    """What lies on flash, once, and is still what it was."""
+
+    def shared(self):
+        folder = os.path.join(self.device.state_dir, "images/shared")
+        return {n: os.stat(os.path.join(folder, n)) for n in os.listdir(folder)}
+
+    def inode(self, image, name):
+        return os.stat(os.path.join(self.root(image), name)).st_ino
+
+    def test_what_two_images_have_in_common_is_kept_once(self):
+        big = os.urandom(300000)
+        one = self.push(layer(("actor", actor_bytes()), ("big", big), ("mode", {"data": b"m"})))
+        two = self.push(layer(("actor", actor_bytes()), ("other/name", big),
+                              ("mode", {"data": b"m", "mode": 0o644}), ("own", b"own")))
+        self.deploy(actor_pod("one", "wait", image=one), actor_pod("two", "wait", image=two))
+        self.assertEqual(self.inode(one, "big"), self.inode(two, "other/name"))
+        self.assertEqual(self.inode(one, "actor"), self.inode(two, "actor"))
+        self.assertNotEqual(self.inode(one, "mode"), self.inode(two, "mode"))
+        self.assertEqual({st.st_ino for st in self.shared().values()},
+                         {self.inode(one, n) for n in ("big", "actor", "mode")} |
+                         {self.inode(two, n) for n in ("mode", "own")})
+        # What only the other one used goes with it.
+        self.deploy(actor_pod("one", "wait", image=one))
+        self.assertFalse(os.path.exists(self.root(two)))
+        self.assertEqual({st.st_ino for st in self.shared().values()},
+                         {self.inode(one, n) for n in ("big", "actor", "mode")})
+        self.assertEqual({st.st_nlink for st in self.shared().values()}, {2})
+
+    def flip(self, image, name):
+        """One bit of a file, as worn flash does it: neither size nor time tells."""
+        path = os.path.join(self.root(image), name)
+        st = os.stat(path)
+        with open(path, "r+b") as f:
+            f.seek(st.st_size // 2)
+            byte = f.read(1)[0]
+            f.seek(st.st_size // 2)
+            f.write(bytes([byte ^ 16]))
+        os.utime(path, ns=(st.st_atime_ns, st.st_mtime_ns))
+
+    def content(self, image, name):
+        with open(os.path.join(self.root(image), name), "rb") as f:
+            return f.read()
+
+    def cut_power(self):
+        """What is left: no agent, no workload, the flash."""
+        self.device.kill()
+        self.device.clean()
+        shutil.rmtree(self.device.run_dir)
+
+    def wait_damage(self, text):
+        return wait_until(f"the damage is told: {text}", 30, lambda: self.world.db(
+            "SELECT message FROM event WHERE reason = 'ImageDamaged' AND message LIKE ?",
+            f"%{text}%"))
+
+    def test_a_flipped_bit_is_found_before_the_start_and_mended(self):
+        image = self.push(layer(("actor", actor_bytes()), ("lib/data", b"d" * 10000)))
+        self.deploy(actor_pod("worn", "wait", image=image))
+        self.cut_power()
+        self.device.start().wait_ready()
+        self.device.wait_state("worn/main", "running")
+        self.assertEqual(self.world.db("SELECT 1 FROM event WHERE reason = 'ImageDamaged'"), [])
+        for name, good in (("actor", actor_bytes()), ("lib/data", b"d" * 10000)):
+            self.cut_power()
+            self.flip(image, name)
+            self.assertNotEqual(self.content(image, name), good)
+            self.device.start().wait_ready()
+            self.wait_damage(f'"{name}" is not what was unpacked')
+            self.device.wait_state("worn/main", "running", 40)
+            self.assertEqual(self.content(image, name), good)
+            self.assertEqual(self.device.workload("worn/main")["restarts"], 0)
+
+    def test_without_a_hub_a_damaged_image_waits_and_the_others_run(self):
+        bad = self.push(layer(("actor", actor_bytes()), ("x", b"bad")))
+        good = self.push(layer(("actor", actor_bytes() + b"tail"), ("y", b"good")))
+        self.deploy(actor_pod("bad", "wait", image=bad), actor_pod("good", "wait", image=good))
+        self.world.hub.end()
+        self.cut_power()
+        self.flip(bad, "x")
+        self.device.start().wait_ready()
+        self.device.wait_state("good/main", "running")
+        self.device.wait_state("bad/main", "waiting")
+        self.assertIn("image", json.dumps(self.device.workload("bad/main")))
+        self.world.start_hub()
+        self.device.wait_state("bad/main", "running", 60)
+
+    def test_a_file_that_is_gone_or_has_another_mode_is_damage_too(self):
+        image = self.push(layer(("actor", actor_bytes()), ("a", b"a"), ("b", b"b"),
+                                ("l", {"type": tarfile.SYMTYPE, "linkname": "a"})))
+        self.deploy(actor_pod("worn", "wait", image=image))
+        root = self.root(image)
+        for damage, reason in ((lambda: os.remove(root + "/a"), '"a" is gone'),
+                               (lambda: os.chmod(root + "/b", 0o700), '"b" has another mode'),
+                               (lambda: (os.remove(root + "/l"), os.symlink("b", root + "/l")),
+                                '"l" is not what was unpacked'),
+                               (lambda: os.truncate(root + "/../files", 20),
+                                '"files" has lost its end')):
+            self.cut_power()
+            damage()
+            self.device.start().wait_ready()
+            self.wait_damage(reason)
+            self.device.wait_state("worn/main", "running", 40)
+
+    def test_an_agent_that_comes_back_does_not_stop_for_it(self):
+        image = self.push(layer(("actor", actor_bytes())))
+        self.deploy(actor_pod("runs", "wait", image=image))
+        pid = self.device.pid("runs/main")
+        self.device.kill()
+        self.device.start().wait_ready()
+        self.device.wait_state("runs/main", "running")
+        self.assertEqual(self.device.pid("runs/main"), pid)
+
+    def test_a_blob_that_flips_before_it_is_unpacked_is_fetched_again(self):
+        good = layer(("actor", actor_bytes()))
+        image = self.smuggle(good, layer(("more", os.urandom(2 << 20))))
+        blobs = os.path.join(self.device.state_dir, "blobs")
+
+        def flip_when_there():
+            path = os.path.join(blobs, digest(good)[7:])
+            if not os.path.exists(path):
+                return False
+            with open(path, "r+b") as f:
+                f.seek(1000)
+                f.write(b"\0\0\0")
+            return True
+        relay = self.world.use_relay()
+        self.device.stop()
+        self.device.settings["broker"] = self.world.broker_url()
+        relay.bytes_per_s = 4 << 20
+        self.device.start().wait_up()
+        self.deploy(actor_pod("blob", "wait", image=image), phase=None)
+        wait_until("the first layer is there", 20, flip_when_there)
+        relay.bytes_per_s = 0
+        wait_until("it is told", 30, lambda: self.world.db(
+            "SELECT 1 FROM event WHERE reason = 'FetchFailed' AND message LIKE '%reads as%'"))
+        self.assertIsNone(self.device.condition("Rejected"))
+        self.device.wait_phase("Available", 1, 90)
 
 
 if __name__ == "__main__":

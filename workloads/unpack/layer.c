@@ -4,12 +4,13 @@
 #include "base/limits.h"
 #include "base/scoped.h"
 #include "base/text.h"
-#include "ports/confine.h"
+#include "ports/digest.h"
 #include "ports/file.h"
 #include "ports/tar.h"
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 
 static const char WHITEOUT[] = ".wh.";
@@ -67,6 +68,18 @@ static enum err spend(struct layer_budget *b, const struct tar_entry *e, struct 
 	return OK;
 }
 
+/* Links of the image can lead deeper than any entry's own path. */
+static enum err check_depth(const char *path, const char *folder, struct why *why)
+{
+	SCOPED_MEMORY char *real = realpath(folder, NULL);
+	size_t depth = 0;
+	for (const char *p = real; p && *p; p++)
+		depth += *p == '/';
+	if (!real || depth > LAYER_DEPTH_MAX)
+		return refuse(why, path, "lies too deep behind a link");
+	return OK;
+}
+
 static enum err make_parents(const char *path, struct why *why)
 {
 	char folder[PATH_LIMIT];
@@ -75,11 +88,9 @@ static enum err make_parents(const char *path, struct why *why)
 		return OK;
 	text_copy(folder, sizeof folder, (struct bytes){ path, (size_t)(name - path - 1) });
 	struct stat st;
-	if (stat(folder, &st) == 0 && S_ISDIR(st.st_mode))
-		return OK;
-	return dir_make(folder, 0755, NULL)
-		       ? refuse(why, path, "lies in something that is no folder")
-		       : OK;
+	if ((stat(folder, &st) || !S_ISDIR(st.st_mode)) && dir_make(folder, 0755, NULL))
+		return refuse(why, path, "lies in something that is no folder");
+	return check_depth(path, folder, why);
 }
 
 /* Nothing may stand where a new entry comes, but a folder where a folder comes. */
@@ -181,6 +192,26 @@ static enum err delete_below(const char *folder, struct why *why)
 	return e;
 }
 
+struct emptying {
+	enum err e;
+	struct why *why;
+};
+
+static void delete_name(void *owner, const char *name)
+{
+	struct emptying *x = owner;
+	if (!x->e)
+		x->e = dir_remove(name, x->why);
+}
+
+/* The working folder is the image's root. */
+static enum err empty_root(struct why *why)
+{
+	struct emptying x = { OK, why };
+	enum err e = dir_each(".", delete_name, &x, why);
+	return e ? e : x.e;
+}
+
 static enum err delete_one(const struct tar_entry *entry, struct why *why)
 {
 	char path[PATH_LIMIT], victim[PATH_LIMIT];
@@ -193,7 +224,7 @@ static enum err delete_one(const struct tar_entry *entry, struct why *why)
 	if (strcmp(name, OPAQUE) == 0) {
 		text_copy(victim, sizeof victim,
 			  (struct bytes){ path, folder.len ? folder.len - 1 : 0 });
-		return *victim ? delete_below(victim, why) : OK;
+		return *victim ? delete_below(victim, why) : empty_root(why);
 	}
 	/* ".wh..." would delete the folder above (found in an own prototype). */
 	const char *gone = name + strlen(WHITEOUT);
@@ -205,13 +236,31 @@ static enum err delete_one(const struct tar_entry *entry, struct why *why)
 	return dir_remove(victim, why);
 }
 
+/* Bytes that no longer are their digest were right when they arrived: not the image
+ * is to blame, but what it was kept on. */
+static enum err blame(const struct layer *l, enum err e, struct why *why)
+{
+	char digest[DIGEST_SIZE];
+	static char block[64 * 1024];
+	ssize_t n;
+	if (e != ERR_INVALID || lseek(l->fd, 0, SEEK_SET) < 0)
+		return e;
+	struct digest *d = digest_begin();
+	while ((n = read(l->fd, block, sizeof block)) > 0)
+		digest_add(d, (struct bytes){ block, (size_t)n });
+	digest_end(d, digest);
+	if (n == 0 && strcmp(digest, l->digest) == 0)
+		return e;
+	return why_set(why, ERR_CORRUPT, "layer %.19s reads as %.19s now", l->digest, digest);
+}
+
 /* Only bytes that were read to the end say whether they were the right ones. */
 static enum err check_sums(struct tar_reader *r, const struct layer *l, struct why *why)
 {
 	char digest[DIGEST_SIZE], diff_id[DIGEST_SIZE];
 	enum err e = tar_sums(r, digest, diff_id, why);
 	if (!e && strcmp(digest, l->digest) != 0)
-		e = why_set(why, ERR_INVALID, "layer %.19s reads as %.19s", l->digest, digest);
+		e = why_set(why, ERR_CORRUPT, "layer %.19s reads as %.19s now", l->digest, digest);
 	if (!e && strcmp(diff_id, l->diff_id) != 0)
 		e = why_set(why, ERR_INVALID,
 			    "layer %.19s unpacks to %.19s; its configuration says %.19s", l->digest,
@@ -229,7 +278,7 @@ static enum err walk(const struct layer *l, struct layer_budget *budget, bool de
 		return fail(why, "rewind", "a layer");
 	enum err e = tar_read(l->fd, &r, why);
 	if (e)
-		return e;
+		return blame(l, e, why);
 	while (!(e = tar_next(r, &entry, why))) {
 		e = deletes ? delete_one(&entry, why) : extract_one(r, &entry, budget, why);
 		if (e)
@@ -238,7 +287,7 @@ static enum err walk(const struct layer *l, struct layer_budget *budget, bool de
 	if (e == ERR_NOT_FOUND)
 		e = deletes ? OK : check_sums(r, l, why);
 	tar_close(r);
-	return e;
+	return blame(l, e, why);
 }
 
 enum err layer_delete(const struct layer *l, struct layer_budget *budget, struct why *why)
@@ -261,5 +310,5 @@ enum err layer_complete(struct why *why)
 		if (lstat(folders[i], &st) || !S_ISDIR(st.st_mode))
 			return refuse(why, folders[i], "must be a folder");
 	}
-	return confine_sync(why);
+	return OK;
 }

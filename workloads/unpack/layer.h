@@ -34,9 +34,10 @@ struct layer_budget {
 /* Carry out the whiteouts of a layer on what is there. */
 enum err layer_delete(const struct layer *l, struct layer_budget *budget, struct why *why);
 
-/* Write its entries. ERR_INVALID: the image is bad. ERR_FULL, ERR_SYSTEM: the board is. */
+/* Write its entries. ERR_INVALID: the image is bad. ERR_CORRUPT: the file is not any
+ * more what it was. ERR_FULL, ERR_SYSTEM: the board. */
 enum err layer_extract(const struct layer *l, struct layer_budget *budget, struct why *why);
 
 /* The folders that every workload gets something mounted on are there, and are
- * folders; all is on the medium. */
+ * folders. */
 enum err layer_complete(struct why *why);
