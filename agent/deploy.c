@@ -372,8 +372,7 @@ static void on_fetch_trouble(void *owner, const struct why *why)
 {
 	struct deploy *d = owner;
 	d->trouble = *why;
-	tell(d, true, "FetchFailed", d->is_mending ? d->running.generation : d->next.id.generation,
-	     why->text);
+	tell_fetch_failed(d, why);
 	d->o.on_change(d->o.owner);
 }
 

@@ -36,3 +36,6 @@ enum {
 /* Bytes of one artifact blob, and of one unpacked image. */
 #define BLOB_MAX (256LL * 1024 * 1024)
 #define IMAGE_MAX (512LL * 1024 * 1024)
+
+/* Bytes of one layer as a tar: files, headers, and what stands behind its end. */
+#define LAYER_MAX (1024LL * 1024 * 1024)

@@ -26,8 +26,9 @@ struct tar_reader;
 struct tar_writer;
 
 /* From an open file, which stays the caller's: plain, gzip, or zstd where
- * tar_reads_zstd(). No other program is ever asked to decompress. */
-enum err tar_read(int fd, struct tar_reader **out, struct why *why);
+ * tar_reads_zstd(). No other program is ever asked to decompress. ERR_INVALID, also
+ * from the calls below: it decompresses to more than `max` bytes. */
+enum err tar_read(int fd, int64_t max, struct tar_reader **out, struct why *why);
 bool tar_reads_zstd(void);
 /* ERR_NOT_FOUND: the end. The view is borrowed until the next call. */
 enum err tar_next(struct tar_reader *r, struct tar_entry *out, struct why *why);
@@ -47,7 +48,7 @@ enum err tar_add_content(struct tar_writer *w, struct bytes part, struct why *wh
 enum err tar_finish(struct tar_writer *w, struct why *why);
 
 /* The diff_id of a file that is not looked into any further. */
-enum err tar_digest(const char *path, char *out, struct why *why);
+enum err tar_digest(const char *path, int64_t max, char *out, struct why *why);
 
 /* Compress a file with gzip; the same content always makes the same bytes. */
 enum err tar_compress(const char *from, const char *to, struct why *why);

@@ -112,7 +112,7 @@ static enum err read_tar(struct bundle *b, int fd, struct why *why)
 	b->files = calloc(BUNDLE_FILES_MAX, sizeof *b->files);
 	if (!b->files)
 		return why_set(why, ERR_SYSTEM, "no memory");
-	enum err e = tar_read(fd, &r, why);
+	enum err e = tar_read(fd, BUNDLE_BYTES_MAX, &r, why);
 	if (e)
 		return e;
 	while (!(e = tar_next(r, &entry, why)))

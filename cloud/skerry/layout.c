@@ -55,7 +55,7 @@ static enum err check_diff_id(const struct bundle *b, const char *digest, const 
 {
 	char path[PATH_LIMIT], found[DIGEST_SIZE];
 	blobs_path(b->blobs, digest, path, sizeof path);
-	enum err e = tar_digest(path, found, why);
+	enum err e = tar_digest(path, LAYER_MAX, found, why);
 	if (!e && strcmp(found, diff_id) != 0)
 		e = why_set(why, ERR_CORRUPT,
 			    "layer %.19s unpacks to %.19s; its configuration says %.19s", digest,

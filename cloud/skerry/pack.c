@@ -232,7 +232,7 @@ static enum err pack_plain(const char *folder, const struct blobs *b, struct pac
 	snprintf(scratch, sizeof scratch, "%s/layer.tmp", b->path);
 	enum err e = pack_layer(folder, scratch, &architecture, why);
 	if (!e)
-		e = tar_digest(scratch, diff_id, why);
+		e = tar_digest(scratch, LAYER_MAX, diff_id, why);
 	if (!e)
 		e = pack_put(b, scratch, out->layers[0], &size, why);
 	unlink(scratch);

@@ -14,6 +14,7 @@ enum { BLOCK = 64 * 1024, ZSTD_WINDOW_MAX = 8 * 1024 * 1024 };
  * another: between the two stands what a diff_id is made of. */
 struct stream {
 	int fd;
+	int64_t left; /* bytes that it may still decompress to */
 	struct archive *filter;
 	struct digest *packed, *plain;
 	char packed_block[BLOCK], plain_block[BLOCK];
@@ -60,6 +61,11 @@ static la_ssize_t read_plain(struct archive *a, void *owner, const void **out)
 	if (n < 0) {
 		const char *text = archive_error_string(s->filter);
 		archive_set_error(a, EIO, "%s", text ? text : "not readable");
+		return -1;
+	}
+	s->left -= n;
+	if (s->left < 0) {
+		archive_set_error(a, EFBIG, "it decompresses to more than it may");
 		return -1;
 	}
 	digest_add(s->plain, (struct bytes){ s->plain_block, (size_t)n });
@@ -114,10 +120,11 @@ static enum err check_zstd(int fd, struct why *why)
 	return OK;
 }
 
-static enum err stream_open(struct stream *s, int fd, struct why *why)
+static enum err stream_open(struct stream *s, int fd, int64_t max, struct why *why)
 {
 	struct archive_entry *only;
 	s->fd = fd;
+	s->left = max;
 	s->packed = digest_begin();
 	s->plain = digest_begin();
 	s->filter = archive_read_new();
@@ -162,14 +169,14 @@ static void stream_close(struct stream *s)
 
 /* --- reading --- */
 
-enum err tar_read(int fd, struct tar_reader **out, struct why *why)
+enum err tar_read(int fd, int64_t max, struct tar_reader **out, struct why *why)
 {
 	struct tar_reader *r = calloc(1, sizeof *r);
 	if (!r)
 		return why_set(why, ERR_SYSTEM, "archive: no memory");
 	r->archive = archive_read_new();
 	archive_read_support_format_tar(r->archive);
-	enum err e = stream_open(&r->stream, fd, why);
+	enum err e = stream_open(&r->stream, fd, max, why);
 	if (!e && archive_read_open(r->archive, &r->stream, NULL, read_plain, NULL))
 		e = explain(r->archive, why);
 	if (e) {
@@ -306,14 +313,14 @@ enum err tar_finish(struct tar_writer *w, struct why *why)
 	return e;
 }
 
-enum err tar_digest(const char *path, char *out, struct why *why)
+enum err tar_digest(const char *path, int64_t max, char *out, struct why *why)
 {
 	char packed[DIGEST_SIZE];
 	SCOPED_FD fd = open(path, O_RDONLY | O_CLOEXEC);
 	SCOPED_MEMORY struct stream *s = calloc(1, sizeof *s);
 	if (fd < 0 || !s)
 		return why_set(why, ERR_SYSTEM, "open %s: %s", path, strerror(errno));
-	enum err e = stream_open(s, fd, why);
+	enum err e = stream_open(s, fd, max, why);
 	if (!e)
 		e = stream_finish(s, packed, out, why);
 	stream_close(s);

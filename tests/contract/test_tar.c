@@ -12,6 +12,8 @@ struct fixture {
 	struct why why;
 };
 
+enum { MAX = 1024 * 1024 };
+
 static const char CONTENT[] = "what is in the file";
 
 static int set_up(void **state)
@@ -66,7 +68,7 @@ static void sums_of(struct fixture *f, const char *path, char digest[DIGEST_SIZE
 	struct tar_entry entry;
 	struct tar_reader *r;
 	SCOPED_FD fd = open(path, O_RDONLY | O_CLOEXEC);
-	assert_ok(tar_read(fd, &r, &f->why));
+	assert_ok(tar_read(fd, MAX, &r, &f->why));
 	assert_ok(tar_next(r, &entry, &f->why));
 	assert_string_equal(entry.path, "file");
 	assert_err(ERR_NOT_FOUND, tar_next(r, &entry, &f->why));
@@ -82,7 +84,7 @@ static void what_was_written_reads_back(void **state)
 	struct tar_entry entry;
 	struct tar_reader *r;
 	SCOPED_FD fd = open(write_tar(f, "a.tar.gz"), O_RDONLY | O_CLOEXEC);
-	assert_ok(tar_read(fd, &r, &f->why));
+	assert_ok(tar_read(fd, MAX, &r, &f->why));
 	assert_ok(tar_next(r, &entry, &f->why));
 	assert_int_equal(entry.kind, ENTRY_FILE);
 	assert_int_equal(entry.mode, 0644);
@@ -100,7 +102,7 @@ static void the_sums_are_of_the_whole_file(void **state)
 	sums_of(f, path, digest, diff_id);
 	digest_file(path, expected);
 	assert_string_equal(digest, expected);
-	assert_ok(tar_digest(path, expected, &f->why));
+	assert_ok(tar_digest(path, MAX, expected, &f->why));
 	assert_string_equal(diff_id, expected);
 	assert_string_not_equal(diff_id, digest);
 }
@@ -131,7 +133,7 @@ static void what_stands_behind_the_archives_end_counts(void **state)
 	append(path, (struct bytes){ member, len });
 	sums_of(f, path, digest, diff_id);
 	assert_string_not_equal(diff_id, before);
-	assert_ok(tar_digest(path, digest, &f->why));
+	assert_ok(tar_digest(path, MAX, digest, &f->why));
 	assert_string_equal(diff_id, digest);
 }
 
@@ -142,7 +144,7 @@ static enum err read_bytes(struct fixture *f, struct bytes content)
 	struct tar_reader *r;
 	assert_ok(file_replace(path, content, false, NULL));
 	SCOPED_FD fd = open(path, O_RDONLY | O_CLOEXEC);
-	enum err e = tar_read(fd, &r, &f->why);
+	enum err e = tar_read(fd, MAX, &r, &f->why);
 	if (e)
 		return e;
 	e = tar_next(r, &entry, &f->why);
@@ -164,6 +166,16 @@ static void a_cut_archive_is_refused(void **state)
 	size_t len;
 	assert_ok(file_read(write_tar(f, "a.tar.gz"), 1024 * 1024, &content, &len, NULL));
 	assert_err(ERR_INVALID, read_bytes(f, (struct bytes){ content, 40 }));
+}
+
+static void a_tar_that_decompresses_to_more_than_it_may_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	char digest[DIGEST_SIZE];
+	const char *path = write_tar(f, "a.tar.gz");
+	assert_ok(tar_digest(path, 10240, digest, &f->why));
+	assert_err(ERR_INVALID, tar_digest(path, 1536, digest, &f->why));
+	assert_non_null(strstr(f->why.text, "more than it may"));
 }
 
 static void zstd_that_wants_much_memory_is_refused(void **state)
@@ -190,6 +202,8 @@ int main(void)
 						tear_down),
 		cmocka_unit_test_setup_teardown(what_is_no_archive_is_refused, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_cut_archive_is_refused, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			a_tar_that_decompresses_to_more_than_it_may_is_refused, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(zstd_that_wants_much_memory_is_refused, set_up,
 						tear_down),
 	};

@@ -276,7 +276,7 @@ static enum err walk(const struct layer *l, struct layer_budget *budget, bool de
 	struct tar_entry entry;
 	if (lseek(l->fd, 0, SEEK_SET) < 0)
 		return fail(why, "rewind", "a layer");
-	enum err e = tar_read(l->fd, &r, why);
+	enum err e = tar_read(l->fd, LAYER_MAX, &r, why);
 	if (e)
 		return blame(l, e, why);
 	while (!(e = tar_next(r, &entry, why))) {
