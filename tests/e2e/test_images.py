@@ -693,6 +693,17 @@ class Store(Pushing):
         self.world.start_hub()
         self.device.wait_state("bad/main", "running", 60)
 
+    def test_what_is_shared_and_damaged_is_not_passed_on(self):
+        big = os.urandom(100000)
+        one = self.push(layer(("actor", actor_bytes()), ("big", big)))
+        self.deploy(actor_pod("one", "wait", image=one))
+        self.flip(one, "big")
+        two = self.push(layer(("actor", actor_bytes()), ("big", big), ("own", b"own")))
+        self.deploy(actor_pod("one", "wait", image=one), actor_pod("two", "wait", image=two))
+        self.assertEqual(self.content(two, "big"), big)
+        self.assertNotEqual(self.content(one, "big"), big)
+        self.assertEqual(self.inode(one, "actor"), self.inode(two, "actor"))
+
     def test_a_file_that_is_gone_or_has_another_mode_is_damage_too(self):
         image = self.push(layer(("actor", actor_bytes()), ("a", b"a"), ("b", b"b"),
                                 ("l", {"type": tarfile.SYMTYPE, "linkname": "a"})))
