@@ -472,7 +472,7 @@ static void on_mending_due(void *owner, int64_t now_ms)
 void deploy_on_inspected(struct deploy *d, const char *digest, enum err e, const struct why *why)
 {
 	char message[sizeof why->text + DIGEST_SIZE];
-	if (e) {
+	if (e == ERR_CORRUPT) {
 		snprintf(message, sizeof message, "%s; %.19s is fetched again", why->text, digest);
 		event_add(d->o.events, true, "ImageDamaged", "device", message, NULL);
 		log_warn("an image is damaged, and fetched again why=\"%s\"", why->text);

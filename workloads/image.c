@@ -210,6 +210,22 @@ enum err image_list_layers(const struct images *i, const char *digest, struct im
 	return OK;
 }
 
+static enum err write_config(const struct images *i, const char *digest, struct why *why)
+{
+	char config[IMAGE_PATH_MAX];
+	SCOPED_MEMORY struct oci_manifest *m = malloc(sizeof *m);
+	SCOPED_MEMORY char *text = malloc(OCI_DOCUMENT_MAX);
+	size_t len;
+	int64_t total;
+	folder_of(i, digest, ".part/config.json", config);
+	enum err e = m && text ? read_manifest(i, digest, m, why)
+			       : why_set(why, ERR_SYSTEM, "no memory");
+	if (!e)
+		e = blobs_read(i->blobs, m->config.digest, 0, text, OCI_DOCUMENT_MAX, &len, &total,
+			       why);
+	return e ? e : file_replace(config, (struct bytes){ text, len }, false, why);
+}
+
 enum err image_begin(const struct images *i, const char *digest, char out_name[IMAGE_NAME_SIZE],
 		     struct why *why)
 {
@@ -217,29 +233,19 @@ enum err image_begin(const struct images *i, const char *digest, char out_name[I
 	snprintf(out_name, IMAGE_NAME_SIZE, "%.64s.part", digest + 7);
 	folder_of(i, digest, ".part", part);
 	enum err e = dir_remove(part, why);
-	return e ? e : dir_make(part, 0700, why);
+	if (!e)
+		e = dir_make(part, 0700, why);
+	if (!e)
+		e = write_config(i, digest, why);
+	return e ? why_in(why, e, "image") : OK;
 }
 
-/* The configuration goes in, and the folder gets its name. */
 enum err image_complete(const struct images *i, const char *digest, struct why *why)
 {
-	char part[IMAGE_PATH_MAX], whole[IMAGE_PATH_MAX], config[IMAGE_PATH_MAX];
-	SCOPED_MEMORY struct oci_manifest *m = malloc(sizeof *m);
-	SCOPED_MEMORY char *text = malloc(OCI_DOCUMENT_MAX);
-	size_t len;
-	int64_t total;
+	char part[IMAGE_PATH_MAX], whole[IMAGE_PATH_MAX];
 	folder_of(i, digest, ".part", part);
 	folder_of(i, digest, "", whole);
-	folder_of(i, digest, ".part/config.json", config);
-	enum err e = m && text ? read_manifest(i, digest, m, why)
-			       : why_set(why, ERR_SYSTEM, "image: no memory");
-	if (!e)
-		e = blobs_read(i->blobs, m->config.digest, 0, text, OCI_DOCUMENT_MAX, &len, &total,
-			       why);
-	if (!e)
-		e = file_replace(config, (struct bytes){ text, len }, true, why);
-	if (!e)
-		e = dir_remove(whole, why);
+	enum err e = dir_remove(whole, why);
 	if (!e && rename(part, whole))
 		e = why_set(why, ERR_SYSTEM, "image: rename: %s", strerror(errno));
 	return e;

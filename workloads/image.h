@@ -71,7 +71,8 @@ struct image_layers {
 enum err image_list_layers(const struct images *i, const char *digest, struct image_layers *out,
 			   struct why *why);
 
-/* Make an empty folder to unpack to; it gets its name, and is whole, when all is in it. */
+/* Make a folder to unpack to, with the configuration in it. When all is in it, and on
+ * the medium, it gets its name and is whole. */
 enum err image_begin(const struct images *i, const char *digest, char out_name[IMAGE_NAME_SIZE],
 		     struct why *why);
 enum err image_complete(const struct images *i, const char *digest, struct why *why);

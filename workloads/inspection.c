@@ -42,6 +42,8 @@ static void conclude(struct inspection *i, enum err e, struct why *why)
 	if (e != ERR_CORRUPT) {
 		inspection_pass(i, digest);
 		e = OK;
+	} else if (!image_is_ready(i->run.images, digest)) {
+		e = why_set(why, ERR_NOT_FOUND, "its image is not needed any more");
 	} else if (image_discard(i->run.images, digest, NULL)) {
 		e = why_set(why, ERR_CORRUPT, "image: damaged, and cannot be set aside");
 	}

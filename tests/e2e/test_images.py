@@ -713,6 +713,8 @@ class Store(Pushing):
                                (lambda: os.chmod(root + "/b", 0o700), '"b" has another mode'),
                                (lambda: (os.remove(root + "/l"), os.symlink("b", root + "/l")),
                                 '"l" is not what was unpacked'),
+                               (lambda: self.flip(image, "../config.json"),
+                                '"../config.json" is not what was unpacked'),
                                (lambda: os.truncate(root + "/../files", 20),
                                 '"files" has lost its end')):
             self.cut_power()

@@ -144,6 +144,7 @@ class Hostile(unittest.TestCase):
     def test_t20_whiteouts(self):
         for name in (".wh...", ".wh..", ".wh.", "d/.wh...", "d/.wh..", "d/.wh."):
             self.refuses("is a whiteout of nothing", layer(("d/x", b"")), layer((name, b"")))
+            self.refuses("is a whiteout of nothing", layer((name, b"")))
         self.refuses("leaves the image", layer(("x", b"")), layer(("../.wh.host", b"")))
         root = self.takes(layer(symlink("way", self.host), ("x", b"")),
                           layer(("way/.wh.secret", b"")))

@@ -110,16 +110,21 @@ static enum err share(const struct walk *w, int folder, const char *name, const 
 						    : offer(w, folder, name, key, why);
 }
 
+static void add_line(struct walk *w, const struct stat *st, const char *digest)
+{
+	const int64_t size = S_ISDIR(st->st_mode) ? 0 : st->st_size;
+	w->count++;
+	fprintf(w->list, "%o %lld %s %s%c", (unsigned)st->st_mode, (long long)size, digest + HEX_AT,
+		w->path, '\0');
+}
+
 static enum err list_entry(struct walk *w, int folder, const char *name, const struct stat *st,
 			   struct why *why)
 {
 	char digest[DIGEST_SIZE];
-	const int64_t size = S_ISDIR(st->st_mode) ? 0 : st->st_size;
 	if (digest_entry(folder, name, st->st_mode, digest))
 		return fail(why, "read", w->path);
-	w->count++;
-	fprintf(w->list, "%o %lld %s %s%c", (unsigned)st->st_mode, (long long)size, digest + HEX_AT,
-		w->path, '\0');
+	add_line(w, st, digest);
 	return S_ISREG(st->st_mode) && st->st_size ? share(w, folder, name, st, digest, why) : OK;
 }
 
@@ -163,12 +168,30 @@ static enum err walk_folder(struct walk *w, int parent, const char *name, int de
 	return e;
 }
 
+/* Beside the root, and as much part of what is started. */
+static enum err list_config(struct walk *w, struct why *why)
+{
+	char path[PATH_LIMIT], digest[DIGEST_SIZE];
+	struct stat st;
+	snprintf(path, sizeof path, "%s/config.json", w->image);
+	if (lstat(path, &st))
+		return errno == ENOENT ? OK : fail(why, "look at", path);
+	if (digest_file(AT_FDCWD, path, digest))
+		return fail(why, "read", path);
+	strcpy(w->path, "../config.json");
+	add_line(w, &st, digest);
+	w->path[0] = '\0';
+	return OK;
+}
+
 static enum err write_list(struct walk *w, struct why *why)
 {
 	char root[PATH_LIMIT];
 	snprintf(root, sizeof root, "%s/rootfs", w->image);
 	fprintf(w->list, "%s%c", HEAD, '\0');
-	enum err e = walk_folder(w, AT_FDCWD, root, 0, why);
+	enum err e = list_config(w, why);
+	if (!e)
+		e = walk_folder(w, AT_FDCWD, root, 0, why);
 	fprintf(w->list, "end %ld%c", w->count, '\0');
 	return e;
 }

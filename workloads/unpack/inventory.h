@@ -1,9 +1,9 @@
 /*
  * inventory - what is in an unpacked image, so that a flipped bit is found.
  *
- * Beside `rootfs` lies the file `files`: for each file, folder and link its mode,
- * size, SHA-256 (of a link: of where it leads) and path, NUL-ended entries from
- * "skerry-files 1" to "end COUNT". Written by walking what was unpacked, never
+ * Beside `rootfs` lies the file `files`: for each file, folder and link, and for
+ * `config.json` beside it, mode, size, SHA-256 (of a link: of where it leads) and path, NUL-ended
+ * entries from "skerry-files 1" to "end COUNT". Written by walking what was unpacked, never
  * following a link.
  *
  * Files of the same content and mode are kept once for all images: the folder

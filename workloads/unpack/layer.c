@@ -165,6 +165,16 @@ static enum err make_entry(struct tar_reader *r, const struct tar_entry *entry, 
 	return e || chmod(path, mode_of(entry)) == 0 ? e : fail(why, "set the mode of", path);
 }
 
+/* ".wh..." would delete the folder above (found in an own prototype). */
+static bool is_whiteout_of_nothing(const char *name)
+{
+	static const char *const wrong[] = { ".wh.", ".wh..", ".wh..." };
+	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+		if (strcmp(name, wrong[i]) == 0)
+			return true;
+	return false;
+}
+
 static enum err extract_one(struct tar_reader *r, const struct tar_entry *entry,
 			    struct layer_budget *budget, struct why *why)
 {
@@ -172,6 +182,8 @@ static enum err extract_one(struct tar_reader *r, const struct tar_entry *entry,
 	enum err e = spend(budget, entry, why);
 	if (!e)
 		e = clean_path(entry->path, path, why);
+	if (!e && is_whiteout_of_nothing(name_in(path)))
+		return refuse(why, entry->path, "is a whiteout of nothing");
 	if (e || !path[0] || text_starts(name_in(path), WHITEOUT))
 		return e; /* the root itself, or what layer_delete() has done */
 	e = make_parents(path, why);
@@ -226,13 +238,11 @@ static enum err delete_one(const struct tar_entry *entry, struct why *why)
 			  (struct bytes){ path, folder.len ? folder.len - 1 : 0 });
 		return *victim ? delete_below(victim, why) : empty_root(why);
 	}
-	/* ".wh..." would delete the folder above (found in an own prototype). */
-	const char *gone = name + strlen(WHITEOUT);
-	if (!*gone || strcmp(gone, ".") == 0 || strcmp(gone, "..") == 0)
+	if (is_whiteout_of_nothing(name))
 		return refuse(why, entry->path, "is a whiteout of nothing");
 	struct text t = text_in(victim, sizeof victim);
 	text_add_bytes(&t, folder);
-	text_add(&t, "%s", gone);
+	text_add(&t, "%s", name + strlen(WHITEOUT));
 	return dir_remove(victim, why);
 }
 
