@@ -343,8 +343,8 @@ static bool waits_for_image(struct workload *w)
 	struct why why;
 	const char *digest = w->spec->image_digest;
 	enum err e = digest ? inspection_ask(w->site->inspection, digest, &why) : OK;
-	w->is_held = e != OK;
-	if (!w->is_held)
+	w->lacks_image = e != OK;
+	if (!w->lacks_image)
 		return false;
 	w->trouble = why;
 	set_state(w, WORKLOAD_WAITING);
@@ -378,7 +378,7 @@ static void on_due(void *owner, int64_t now_ms)
 	if (w->leaf_is_left)
 		remove_leaf(w);
 	if (w->state == WORKLOAD_WAITING) {
-		w->restarts += !w->is_held;
+		w->restarts += !w->lacks_image;
 		begin(w);
 		return;
 	}
@@ -531,7 +531,7 @@ void workload_stop(struct workload *w)
 
 void workload_on_image(struct workload *w, const char *digest)
 {
-	if (w->is_held && w->state == WORKLOAD_WAITING && w->spec->image_digest &&
+	if (w->lacks_image && w->state == WORKLOAD_WAITING && w->spec->image_digest &&
 	    strcmp(w->spec->image_digest, digest) == 0)
 		loop_arm(w->site->loop, &w->timer, clock_now_ms());
 }

@@ -49,7 +49,7 @@ struct workload {
 	struct workload_exit last; /* `known` once there was an end */
 	int telemetry_fd;
 	bool ready;
-	bool is_held; /* waits for its image, not for the end of a pause */
+	bool lacks_image; /* waits for it, not for the end of a pause */
 	bool is_adopting;
 	bool leaf_is_left;     /* the cgroup could not be removed yet */
 	char why_stopped[160]; /* a probe's reason for the stop under way */
