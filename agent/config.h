@@ -28,7 +28,7 @@ struct config {
 	char state_dir[128], run_dir[128], watchdog[128];
 	bool allow_host_image;
 	enum network_mode network; /* of pods that do not say */
-	char path_text[1024]; /* what host_paths points into */
+	char path_text[1024];      /* what host_paths points into */
 	const char *host_paths[CONFIG_PATHS_MAX + 1];
 	int64_t flush_ms;
 	int64_t quota_bytes;

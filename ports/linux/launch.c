@@ -131,34 +131,43 @@ static bool append(const char **list, size_t cap, const char *value)
 	return true;
 }
 
+static bool begin_mount(struct launch *l, const char *kind)
+{
+	if (l->mount_count == VOLUMES_MAX)
+		return false;
+	struct launch_mount *m = &l->mounts[l->mount_count++];
+	for (enum mount_kind k = MOUNT_BIND; k <= MOUNT_DEVICE; k++)
+		if (strcmp(kind, mount_kinds[k]) == 0)
+			m->kind = k;
+	return true;
+}
+
 static bool read_mount(struct launch *l, const char *key, const char *value)
 {
-	if (strcmp(key, "mount") == 0) {
-		if (l->mount_count == VOLUMES_MAX)
-			return false;
-		struct launch_mount *m = &l->mounts[l->mount_count++];
-		for (enum mount_kind k = MOUNT_BIND; k <= MOUNT_DEVICE; k++)
-			if (strcmp(value, mount_kinds[k]) == 0)
-				m->kind = k;
-		return true;
-	}
+	if (strcmp(key, "mount") == 0)
+		return begin_mount(l, value);
 	if (l->mount_count == 0)
 		return false;
 	struct launch_mount *m = &l->mounts[l->mount_count - 1];
-	if (strcmp(key, "mount-target") == 0)
-		m->target = value;
-	else if (strcmp(key, "mount-root") == 0)
-		m->root = value;
-	else if (strcmp(key, "mount-source") == 0)
-		m->source = value;
-	else if (strcmp(key, "mount-bytes") == 0)
-		m->bytes = strtoll(value, NULL, 10);
-	else if (strcmp(key, "mount-device") == 0)
+	const struct {
+		const char *key;
+		const char **text;
+		int64_t *number;
+	} parts[] = {
+		{ "mount-target", &m->target, NULL }, { "mount-root", &m->root, NULL },
+		{ "mount-source", &m->source, NULL }, { "mount-bytes", NULL, &m->bytes },
+		{ "mount-major", NULL, &m->major },   { "mount-minor", NULL, &m->minor },
+	};
+	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+		if (strcmp(key, parts[i].key) != 0)
+			continue;
+		if (parts[i].text)
+			*parts[i].text = value;
+		else
+			*parts[i].number = strtoll(value, NULL, 10);
+	}
+	if (strcmp(key, "mount-device") == 0)
 		m->is_block = strcmp(value, "block") == 0;
-	else if (strcmp(key, "mount-major") == 0)
-		m->major = strtoll(value, NULL, 10);
-	else if (strcmp(key, "mount-minor") == 0)
-		m->minor = strtoll(value, NULL, 10);
 	else if (strcmp(key, "mount-read-only") == 0)
 		m->read_only = *value == '1';
 	return true;

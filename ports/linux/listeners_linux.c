@@ -121,7 +121,7 @@ size_t listeners_take(pid_t pid, int first, int *out_fds, size_t count)
 
 static uint16_t port_of(int fd)
 {
-	union address a;
+	union address a = { 0 };
 	socklen_t len = sizeof a;
 	if (getsockname(fd, &a.any, &len))
 		return 0;

@@ -137,7 +137,7 @@ void program_become(const char *const *argv, const char *const *env)
 	for (; argv[n] && n < ARGS_MAX; n++)
 		p.words[n] = argv[n];
 	p.words[n] = NULL;
-	if (!find(&p, argv[0], env) || !resolve_scripts(&p))
+	if (n == 0 || !find(&p, argv[0], env) || !resolve_scripts(&p))
 		return;
 	char *const *words = (char *const *)(uintptr_t)p.words;
 	char *const *variables = (char *const *)(uintptr_t)env;

@@ -529,9 +529,8 @@ static void listening_sockets_are_handed_over(void **state)
 	f->launch.listeners = 2;
 	f->launch.env[2] = strdup("LISTEN_PID=0000000000");
 	f->launch.env[3] = "LISTEN_FDS=2";
-	assert_string_equal(run(f,
-				"[ $LISTEN_PID = $$ ] && echo mine; echo $LISTEN_FDS;"
-				" for n in 3 4; do readlink /proc/$$/fd/$n | cut -d: -f1; done"),
+	assert_string_equal(run(f, "[ $LISTEN_PID = $$ ] && echo mine; echo $LISTEN_FDS;"
+				   " for n in 3 4; do readlink /proc/$$/fd/$n | cut -d: -f1; done"),
 			    "mine\n2\nsocket\nsocket\n");
 	free((char *)(uintptr_t)f->launch.env[2]);
 	close(f->listeners[0]);
