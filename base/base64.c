@@ -1,0 +1,51 @@
+#include "base/base64.h"
+
+#include <stdint.h>
+
+static int digit_of(char c)
+{
+	if (c >= 'A' && c <= 'Z')
+		return c - 'A';
+	if (c >= 'a' && c <= 'z')
+		return c - 'a' + 26;
+	if (c >= '0' && c <= '9')
+		return c - '0' + 52;
+	return c == '+' ? 62 : c == '/' ? 63 : -1;
+}
+
+/* Four digits are three bytes; `pads` of them were '='. */
+static size_t put_group(uint32_t group, unsigned pads, char *out)
+{
+	out[0] = (char)(group >> 16);
+	if (pads < 2)
+		out[1] = (char)(group >> 8);
+	if (pads < 1)
+		out[2] = (char)group;
+	return 3 - pads;
+}
+
+enum err base64_decode(struct bytes s, char *out, size_t *out_len)
+{
+	uint32_t group = 0;
+	unsigned digits = 0, pads = 0;
+	bool ended = false;
+	size_t len = 0;
+	for (size_t i = 0; i < s.len; i++) {
+		if (s.at[i] == '\n' || s.at[i] == '\r')
+			continue;
+		int d = s.at[i] == '=' ? 0 : digit_of(s.at[i]);
+		bool is_pad = s.at[i] == '=';
+		if (d < 0 || ended || (pads && !is_pad) || (is_pad && digits < 2))
+			return ERR_INVALID;
+		pads += is_pad;
+		group = group << 6 | (uint32_t)d;
+		if (++digits < 4)
+			continue;
+		len += put_group(group, pads, out + len);
+		ended = pads > 0;
+		digits = 0;
+		group = 0;
+	}
+	*out_len = len;
+	return digits ? ERR_INVALID : OK;
+}

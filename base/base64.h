@@ -1,0 +1,15 @@
+/* base64 - RFC 4648's, as Kubernetes writes Secrets. */
+#pragma once
+
+#include "base/bytes.h"
+#include "base/err.h"
+
+/* Bytes that the decoded form of `s` takes at most. */
+static inline size_t base64_room(struct bytes s)
+{
+	return s.len / 4 * 3 + 3;
+}
+
+/* Decode into `out`, which has base64_room(). Line breaks are skipped. ERR_INVALID:
+ * another character, or padding that is missing or too much. */
+enum err base64_decode(struct bytes s, char *out, size_t *out_len);
