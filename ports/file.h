@@ -33,6 +33,9 @@ enum err dir_remove(const char *path, struct why *why);
 enum err dir_each(const char *path, void (*on_name)(void *owner, const char *name), void *owner,
 		  struct why *why);
 
+/* Bytes that a folder and all in it take on the medium; links are not followed. */
+enum err dir_bytes(const char *path, int64_t *out, struct why *why);
+
 /* Bytes free and in all on the file system under `path`. */
 enum err dir_space(const char *path, int64_t *out_free, int64_t *out_total, struct why *why);
 
