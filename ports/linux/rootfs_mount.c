@@ -170,7 +170,28 @@ static enum err open_root(struct root *r, const struct launch *l, const char *fo
 	return r->fd < 0 ? fail(why, "open", folder) : OK;
 }
 
-/* While an image's root can still be written: the folders that mounts need. */
+static int open_source(const struct launch_mount *m)
+{
+	SCOPED_FD trusted = open(m->root, O_PATH | O_CLOEXEC);
+	if (trusted < 0)
+		return -1;
+	if (!*m->source)
+		return take_fd(&trusted);
+	return kernel_open(trusted, m->source, O_PATH | O_CLOEXEC,
+			   KERNEL_BENEATH | KERNEL_NO_SYMLINKS | KERNEL_NO_MAGICLINKS);
+}
+
+/* What is not there yet is found out when it is mounted. */
+static bool is_folder(const struct launch_mount *m)
+{
+	struct stat st;
+	if (m->kind == MOUNT_TMPFS)
+		return true;
+	SCOPED_FD source = open_source(m);
+	return source < 0 || fstat(source, &st) || S_ISDIR(st.st_mode);
+}
+
+/* While an image's root can still be written: the folders and files that mounts need. */
 static enum err prepare_image(const struct root *r, const struct launch *l, struct why *why)
 {
 	static const char *const own[] = { "/proc", "/dev", "/tmp", "/run" };
@@ -184,9 +205,9 @@ static enum err prepare_image(const struct root *r, const struct launch *l, stru
 		if (text_starts(target, "/tmp/") || text_starts(target, "/run/") ||
 		    text_starts(target, "/dev/"))
 			continue;
-		SCOPED_FD fd = target_of(r, target, true);
+		SCOPED_FD fd = target_of(r, target, is_folder(&l->mounts[i]));
 		if (fd < 0 && errno != ENOTDIR)
-			return fail(why, "find a folder for", target);
+			return fail(why, "find a place for", target);
 	}
 	return OK;
 }
@@ -310,17 +331,6 @@ static enum err mount_own(const struct root *r, const struct launch *l, struct w
 	if (!e)
 		e = mount_tmpfs(r, "/run", RUN_BYTES, "755", why);
 	return e;
-}
-
-static int open_source(const struct launch_mount *m)
-{
-	SCOPED_FD trusted = open(m->root, O_PATH | O_CLOEXEC);
-	if (trusted < 0)
-		return -1;
-	if (!*m->source)
-		return take_fd(&trusted);
-	return kernel_open(trusted, m->source, O_PATH | O_CLOEXEC,
-			   KERNEL_BENEATH | KERNEL_NO_SYMLINKS | KERNEL_NO_MAGICLINKS);
 }
 
 static enum err bind_volume(const struct root *r, const struct launch_mount *m, struct why *why)
