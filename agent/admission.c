@@ -7,17 +7,20 @@
 #include <stdio.h>
 #include <string.h>
 
-static enum err read_pod(const struct admission *a, const struct json *j, size_t index,
-			 struct pod **out, struct why *why)
+static enum err read_pod(const struct admission *a, const struct json *j, struct wanted *w,
+			 struct why *why)
 {
 	char where[32];
-	snprintf(where, sizeof where, "workloads[%zu]", index);
+	struct pod **out = &w->pods[w->count];
+	snprintf(where, sizeof where, "workloads[%zu]", w->count);
 	enum err e = manifest_read(j, MANIFEST_BOARD, out, why);
 	if (e)
 		return why_in(why, e, where);
-	e = compose_admit(a->site, *out, why);
-	if (!e)
+	e = compose_admit(a->site, *out, w->configs, why);
+	if (!e) {
+		w->count++;
 		return OK;
+	}
 	pod_free(*out);
 	return why_in(why, e, where);
 }
@@ -57,21 +60,18 @@ static enum err check_fit(const struct admission *a, struct pod *const *pods, si
 	return OK;
 }
 
-enum err admission_read(const struct admission *a, const struct json *workloads, struct pod **pods,
-			size_t *out_count, struct why *why)
+enum err admission_read(const struct admission *a, const struct json *workloads,
+			const struct json *configs, struct wanted *out, struct why *why)
 {
-	size_t n = 0;
-	enum err e = OK;
-	for (const struct json *j = json_first(workloads); j && !e; j = json_next(j)) {
-		e = read_pod(a, j, n, &pods[n], why);
-		n += !e;
-	}
+	*out = (struct wanted){ .count = 0 };
+	enum err e = configs_read(configs, &out->configs, why);
+	for (const struct json *j = json_first(workloads); j && !e; j = json_next(j))
+		e = read_pod(a, j, out, why);
 	if (!e)
-		e = check_names(pods, n, why);
+		e = check_names(out->pods, out->count, why);
 	if (!e)
-		e = check_fit(a, pods, n, why);
-	for (size_t i = 0; e && i < n; i++)
-		pod_free(pods[i]);
-	*out_count = e ? 0 : n;
+		e = check_fit(a, out->pods, out->count, why);
+	if (e)
+		wanted_free(out);
 	return e;
 }

@@ -7,15 +7,16 @@
 #pragma once
 
 #include "ports/json.h"
-#include "workloads/pod.h"
 #include "workloads/site.h"
+#include "workloads/wanted.h"
 
 struct admission {
 	const struct site *site;
 	int64_t memory_bytes, cpu_milli; /* of the board */
 };
 
-/* All pods (at most PODS_MAX, the caller owns them) or none: ERR_INVALID or ERR_FULL,
- * "workloads[1]: ...". `workloads` is the document's list, of at most PODS_MAX. */
-enum err admission_read(const struct admission *a, const struct json *workloads, struct pod **pods,
-			size_t *out_count, struct why *why);
+/* All pods with their configs (the caller's), or nothing: ERR_INVALID or ERR_FULL,
+ * "workloads[1]: ...". `workloads` is the document's list, of at most PODS_MAX;
+ * `configs` too, or NULL. */
+enum err admission_read(const struct admission *a, const struct json *workloads,
+			const struct json *configs, struct wanted *out, struct why *why);

@@ -278,6 +278,7 @@ static void open_supervisor(struct agent *a)
 		.host_paths = a->config.host_paths,
 		.allow_host_image = a->config.allow_host_image,
 		.memory_bytes = a->board.memory_bytes,
+		.cpu_milli = a->board.cpu_milli,
 		.owner = a,
 		.on_news = on_news,
 		.on_change = on_workload_change,

@@ -9,7 +9,7 @@
 
 #include <stdio.h>
 
-enum { LAST_LINES = 10, RETRY_MS = 60 * 1000 };
+enum { LAST_LINES = 10, RETRY_MS = 60 * 1000, EVENT_MESSAGE_MAX = 512 };
 
 const char *deploy_phase_name(enum deploy_phase p)
 {
@@ -43,13 +43,6 @@ static void forget_failure(struct deploy *d)
 	d->last_words = NULL;
 }
 
-static void drop_pods(struct deploy *d)
-{
-	for (size_t i = 0; i < d->pod_count; i++)
-		pod_free(d->pods[i]);
-	d->pod_count = 0;
-}
-
 static void drop_next(struct deploy *d)
 {
 	fetch_stop(&d->fetch);
@@ -59,15 +52,15 @@ static void drop_next(struct deploy *d)
 	d->image[0] = '\0';
 	d->is_mending = false;
 	d->trouble.text[0] = '\0';
-	drop_pods(d);
+	wanted_free(&d->wanted);
 	desired_free(&d->next);
 }
 
-static enum err read_pods(const struct deploy *d, const struct desired *from, struct pod **pods,
-			  size_t *out_count, struct why *why)
+static enum err read_wanted(const struct deploy *d, const struct desired *from, struct wanted *out,
+			    struct why *why)
 {
 	const struct admission a = { &d->o.supervisor->site, d->o.memory_bytes, d->o.cpu_milli };
-	return admission_read(&a, from->workloads, pods, out_count, why);
+	return admission_read(&a, from->workloads, from->configs, out, why);
 }
 
 /* --- running what is on the shelf --- */
@@ -81,10 +74,9 @@ static enum err read_slot(struct deploy *d, enum shelf_slot slot, struct desired
 		 : desired_read(kept, d->o.fleet, d->o.device, out, why);
 }
 
-static enum err reach(struct deploy *d, struct pod *const *pods, size_t count,
-		      const struct desired_id *id)
+static enum err reach(struct deploy *d, struct wanted *wanted, const struct desired_id *id)
 {
-	enum err e = supervisor_reach(d->o.supervisor, pods, count, id->generation);
+	enum err e = supervisor_reach(d->o.supervisor, wanted, id->generation);
 	if (!e)
 		d->running = *id;
 	return e;
@@ -94,15 +86,13 @@ static enum err reach(struct deploy *d, struct pod *const *pods, size_t count,
 static bool run_good(struct deploy *d)
 {
 	struct desired good;
-	struct pod *pods[PODS_MAX];
+	struct wanted wanted;
 	struct why why;
-	size_t count;
 	if (read_slot(d, SHELF_GOOD, &good, &why))
 		return false;
-	enum err e = read_pods(d, &good, pods, &count, &why);
-	if (!e && reach(d, pods, count, &good.id)) {
-		for (size_t i = 0; i < count; i++)
-			pod_free(pods[i]);
+	enum err e = read_wanted(d, &good, &wanted, &why);
+	if (!e && reach(d, &wanted, &good.id)) {
+		wanted_free(&wanted);
 		e = why_set(&why, ERR_AGAIN, "too many pods are still ending");
 	}
 	if (!d->newest.digest[0])
@@ -268,14 +258,13 @@ static void switch_over(struct deploy *d)
 	struct why why;
 	/* Written before it happens: after a power cut we know what ran. */
 	enum err e = shelf_try(&d->shelf, &why);
-	if (!e && reach(d, d->pods, d->pod_count, &d->next.id))
+	if (!e && reach(d, &d->wanted, &d->next.id))
 		e = why_set(&why, ERR_AGAIN, "too many pods of earlier states are still ending");
 	if (e) {
 		log_warn("the switch waits why=\"%s\"", why.text);
 		loop_arm(d->o.loop, &d->timer, clock_now_ms() + RETRY_MS / 60);
 		return;
 	}
-	d->pod_count = 0; /* the supervisor has them */
 	tell(d, false, "Switched", d->next.id.generation, "");
 	begin_trial(d);
 }
@@ -399,8 +388,8 @@ static bool find_image(struct deploy *d)
 {
 	bool found = false;
 	if (!d->is_mending) {
-		for (size_t i = 0; i < d->pod_count && !found; i++)
-			found = lacks_image(d, d->pods[i]);
+		for (size_t i = 0; i < d->wanted.count && !found; i++)
+			found = lacks_image(d, d->wanted.pods[i]);
 		return found;
 	}
 	for (size_t i = 0; i < PLAN_HAVE_MAX && !found; i++) {
@@ -493,21 +482,33 @@ static void become_unmanaged(struct deploy *d)
 	d->o.on_change(d->o.owner);
 }
 
+/* What of its document a board does not look at: one warning, of all pods. */
+static void describe_ignored(const struct deploy *d, char out[EVENT_MESSAGE_MAX])
+{
+	struct text t = text_in(out, EVENT_MESSAGE_MAX);
+	if (d->next.warning[0])
+		text_add(&t, "%s", d->next.warning);
+	for (size_t i = 0; i < d->wanted.count; i++) {
+		const struct pod *p = d->wanted.pods[i];
+		for (size_t k = 0; k < p->ignored.count; k++)
+			text_add(&t, "%s%s%s%s", t.len ? ", " : "", k ? "" : p->name, k ? "" : ": ",
+				 p->ignored.paths[k]);
+	}
+}
+
 static void accept(struct deploy *d, struct desired *document, struct bytes text,
-		   struct pod *const *pods, size_t count)
+		   struct wanted *wanted)
 {
 	struct why why;
 	enum err e = shelf_accept(&d->shelf, text, &why);
 	if (e) {
-		for (size_t i = 0; i < count; i++)
-			pod_free(pods[i]);
+		wanted_free(wanted);
 		reject(d, &document->id, &why);
 		desired_free(document);
 		return;
 	}
 	if (d->o.is_safe_mode) {
-		for (size_t i = 0; i < count; i++)
-			pod_free(pods[i]);
+		wanted_free(wanted);
 		desired_free(document);
 		d->o.on_safe_accepted(d->o.owner);
 		return;
@@ -515,26 +516,25 @@ static void accept(struct deploy *d, struct desired *document, struct bytes text
 	drop_next(d);
 	d->next = *document;
 	d->newest = document->id;
-	memcpy(d->pods, pods, count * sizeof *pods);
-	d->pod_count = count;
+	d->wanted = *wanted;
 	d->unmanaged_asked = false;
 	forget_failure(d);
 	d->rejected = d->conflict = d->stale = (struct deploy_answer){ 0 };
-	tell(d, d->next.warning[0] != '\0', "Accepted", d->next.id.generation,
-	     d->next.warning[0] ? d->next.warning : "");
+	char ignored[EVENT_MESSAGE_MAX];
+	describe_ignored(d, ignored);
+	tell(d, ignored[0] != '\0', "Accepted", d->next.id.generation, ignored);
 	set_phase(d, DEPLOY_DOWNLOADING);
 	obtain(d);
 }
 
 static void consider(struct deploy *d, struct desired *document, struct bytes text)
 {
-	struct pod *pods[PODS_MAX];
+	struct wanted wanted;
 	struct why why;
-	size_t count;
 	const struct desired_id id = document->id;
-	enum err e = read_pods(d, document, pods, &count, &why);
+	enum err e = read_wanted(d, document, &wanted, &why);
 	if (!e) {
-		accept(d, document, text, pods, count);
+		accept(d, document, text, &wanted);
 		return;
 	}
 	desired_free(document);
@@ -581,7 +581,7 @@ static void resume_next(struct deploy *d)
 	struct why why;
 	enum err e = read_slot(d, SHELF_NEXT, &d->next, &why);
 	if (!e)
-		e = read_pods(d, &d->next, d->pods, &d->pod_count, &why);
+		e = read_wanted(d, &d->next, &d->wanted, &why);
 	if (e) {
 		log_err("the accepted state does not read back why=\"%s\"", why.text);
 		desired_free(&d->next);

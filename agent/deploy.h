@@ -56,12 +56,11 @@ struct deploy {
 	struct deploy_options o;
 	struct shelf shelf;
 	enum deploy_phase phase;
-	struct desired_id newest;   /* the highest that was accepted */
-	struct desired_id running;  /* what the supervisor was told */
-	bool unmanaged_asked;       /* an empty document came: keep what runs */
-	struct desired next;        /* document inside while it is fetched or proved */
-	struct pod *pods[PODS_MAX]; /* of next, until the supervisor takes them */
-	size_t pod_count;
+	struct desired_id newest;  /* the highest that was accepted */
+	struct desired_id running; /* what the supervisor was told */
+	bool unmanaged_asked;      /* an empty document came: keep what runs */
+	struct desired next;       /* document inside while it is fetched or proved */
+	struct wanted wanted;      /* of next, until the supervisor takes it */
 	struct fetch fetch;
 	char image[DIGEST_SIZE]; /* that is being obtained; "" for none */
 	struct unpacking unpacking;

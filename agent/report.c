@@ -48,7 +48,7 @@ static void add_workload(void *owner, struct workload *w)
 {
 	struct workloads_of *o = owner;
 	struct json *j = json_new_object();
-	bool failed = w->state == WORKLOAD_DONE && !verdict_is_good(&w->last);
+	bool failed = w->state == WORKLOAD_DONE && (w->is_given_up || !verdict_is_good(&w->last));
 	json_set_string(j, "state", failed ? "failed" : workload_state_name(w->state));
 	json_set_bool(j, "ready", w->ready);
 	json_set_integer(j, "restarts", w->restarts);

@@ -19,6 +19,7 @@ enum {
 	ENV_MAX = 64,       /* environment variables of one container */
 	ARGS_MAX = 64,      /* words of one command line */
 	VOLUMES_MAX = 16,   /* volumes of one pod, mounts of one container */
+	CONFIGS_MAX = 64,   /* ConfigMaps and Secrets of one board */
 
 	PIDS_PER_WORKLOAD = 128,     /* processes and threads; Kubernetes leaves it to the node */
 	LOG_FILE_BYTES = 256 * 1024, /* one log file of a workload; two are kept */

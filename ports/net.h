@@ -4,8 +4,8 @@
  * Names are looked up by a short-lived child process, so that a dead name
  * server costs a deadline and nothing else.
  *
- * Implementations: ports/linux/net_tcp.c and net_http.c. A program that dials must call
- * net_is_resolver() first in main().
+ * Implementations: ports/linux/net_tcp.c, net_http.c and net_address.c. A program that dials must
+ * call net_is_resolver() first in main().
  */
 #pragma once
 
@@ -33,6 +33,11 @@ void net_cancel(struct dial *d);
 /* A port of 127.0.0.1 that nobody uses right now; 0: there is none. */
 int net_free_port(void);
 
+enum { NET_ADDRESS_SIZE = 46 };
+
+/* The address from which this machine speaks to others; 127.0.0.1 when it has no way out. */
+void net_own_address(char out[NET_ADDRESS_SIZE]);
+
 struct http_get;
 
 struct http_hooks {
@@ -41,10 +46,17 @@ struct http_hooks {
 	void (*on_answered)(void *owner, int status, const struct why *why);
 };
 
+struct http_request {
+	const char *host, *path;
+	const char
+		*headers; /* more of them, whole lines; "" for none. Host takes the place of ours */
+	uint16_t port;
+	int64_t wait_ms;
+};
+
 /* GET a path for its status; the body is not read. */
-enum err net_http_get(struct loop *l, const char *host, uint16_t port, const char *path,
-		      int64_t wait_ms, const struct http_hooks *hooks, struct http_get **out,
-		      struct why *why);
+enum err net_http_get(struct loop *l, const struct http_request *request,
+		      const struct http_hooks *hooks, struct http_get **out, struct why *why);
 void net_http_cancel(struct http_get *g); /* NULL is fine */
 
 /* When the program was started to look up a name, do so and answer true. */

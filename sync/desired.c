@@ -113,8 +113,11 @@ static enum err read_members(struct desired *d, const char *fleet, const char *d
 		return why_set(why, ERR_INVALID, "workloads: a list is expected");
 	if (json_count(d->workloads) > PODS_MAX)
 		return why_set(why, ERR_FULL, "workloads: more than %d pods", PODS_MAX);
-	if (json_count(json_member(doc, "configs")) > 0)
-		return why_set(why, ERR_INVALID, "configs: not supported in this version");
+	d->configs = json_member(doc, "configs");
+	if (d->configs && json_type_of(d->configs) != JSON_ARRAY)
+		return why_set(why, ERR_INVALID, "configs: a list is expected");
+	if (json_count(d->configs) > CONFIGS_MAX)
+		return why_set(why, ERR_FULL, "configs: more than %d", CONFIGS_MAX);
 	return OK;
 }
 
@@ -132,7 +135,7 @@ enum err desired_read(struct bytes document, const char *fleet, const char *devi
 		/* The numbers stay: a refusal names the generation that it refuses. */
 		json_free(out->document);
 		out->document = NULL;
-		out->workloads = NULL;
+		out->workloads = out->configs = NULL;
 		return e;
 	}
 	digest_of(document, out->id.digest);

@@ -1,7 +1,7 @@
 /*
  * desired - the envelope of a desired state: who it is for, and in which order.
  *
- * The workloads inside stay JSON; reading them is not this folder's business.
+ * The workloads and configs inside stay JSON; reading them is not this folder's business.
  */
 #pragma once
 
@@ -27,6 +27,7 @@ struct desired {
 	int64_t healthy_for_ms;
 	int64_t progress_deadline_ms; /* not healthy by then: it has failed */
 	const struct json *workloads; /* an array, inside document */
+	const struct json *configs;   /* likewise; NULL: none */
 	char warning[160];            /* what was ignored; "" when nothing */
 };
 

@@ -1,11 +1,9 @@
 #include "workloads/checkup.h"
 
-#include "base/scoped.h"
 #include "ports/clock.h"
+#include "ports/random.h"
 
 #include <stdio.h>
-
-enum { HTTP_OK_FROM = 200, HTTP_OK_BELOW = 400 }; /* Kubernetes */
 
 static const char *const role_names[] = {
 	[PROBE_STARTUP] = "startup",
@@ -16,7 +14,7 @@ static const char *const role_names[] = {
 static bool has(const struct checkup *c, enum probe_role role)
 {
 	const struct probe_spec *spec = c->checks[role].probe.spec;
-	return spec && spec->kind != PROBE_NONE;
+	return spec && spec->action.kind != ACTION_NONE;
 }
 
 static bool has_started(const struct checkup *c)
@@ -26,7 +24,7 @@ static bool has_started(const struct checkup *c)
 
 static bool is_wanted(const struct checkup *c, enum probe_role role)
 {
-	if (!has(c, role) || c->checks[role].running)
+	if (!has(c, role) || c->checks[role].action.running)
 		return false;
 	return role == PROBE_STARTUP ? !has_started(c) : has_started(c);
 }
@@ -42,69 +40,35 @@ static void arm(struct checkup *c)
 		loop_arm(c->loop, &c->timer, due);
 }
 
-static void tell_ready(struct checkup *c)
+static void tell(struct checkup *c)
 {
-	bool ready = has_started(c) &&
-		     (!has(c, PROBE_READINESS) || c->checks[PROBE_READINESS].probe.passed);
-	if (ready == c->ready)
+	bool started = has_started(c);
+	bool ready =
+		started && (!has(c, PROBE_READINESS) || c->checks[PROBE_READINESS].probe.passed);
+	if (ready == c->ready && started == c->started)
 		return;
 	c->ready = ready;
-	c->hooks.on_ready(c->hooks.owner, ready);
+	c->started = started;
+	c->hooks.on_change(c->hooks.owner, started, ready);
 }
 
 /* Kubernetes counts the delays of the others from the start of the container;
  * what is overdue by then is due now. */
-static void conclude(struct check *k, bool ok, const char *reason)
+static void on_done(void *owner, bool ok, const char *reason)
 {
+	struct check *k = owner;
 	struct checkup *c = k->checkup;
-	k->running = false;
-	k->dial = NULL;
-	k->http = NULL;
+	const struct probe_spec *spec = k->probe.spec;
 	enum probe_change change = probe_note(&k->probe, ok, clock_now_ms());
-	tell_ready(c);
+	tell(c);
 	if (change != PROBE_FAILED || k->role == PROBE_READINESS) {
 		arm(c);
 		return;
 	}
 	char text[200];
 	snprintf(text, sizeof text, "%s probe failed %lld times: %s", role_names[k->role],
-		 (long long)k->probe.spec->failure, reason);
-	c->hooks.on_unhealthy(c->hooks.owner, text);
-}
-
-static void on_dialled(void *owner, int fd, const struct why *why)
-{
-	close_quietly(fd);
-	conclude(owner, fd >= 0, why->text);
-}
-
-static void on_answered(void *owner, int status, const struct why *why)
-{
-	char text[32];
-	snprintf(text, sizeof text, "HTTP %d", status);
-	conclude(owner, status >= HTTP_OK_FROM && status < HTTP_OK_BELOW,
-		 status < 0 ? why->text : text);
-}
-
-static enum err begin_check(struct check *k, struct why *why)
-{
-	struct checkup *c = k->checkup;
-	const struct probe_spec *s = k->probe.spec;
-	const struct dial_hooks dial = { .owner = k, .on_dialled = on_dialled };
-	const struct http_hooks http = { .owner = k, .on_answered = on_answered };
-	switch (s->kind) {
-	case PROBE_EXEC:
-		k->exec_id += PROBE_ROLES; /* the role stays readable: id % PROBE_ROLES */
-		return keeper_exec(c->keeper, k->exec_id, s->argv, s->timeout_ms, why);
-	case PROBE_HTTP:
-		return net_http_get(c->loop, s->host, (uint16_t)s->port, s->path, s->timeout_ms,
-				    &http, &k->http, why);
-	case PROBE_TCP:
-		return net_dial(c->loop, s->host, (uint16_t)s->port, s->timeout_ms, &dial, &k->dial,
-				why);
-	default:
-		return why_set(why, ERR_INVALID, "no such probe");
-	}
+		 (long long)spec->failure, reason);
+	c->hooks.on_unhealthy(c->hooks.owner, text, spec->grace_ms);
 }
 
 static void on_due(void *owner, int64_t now_ms)
@@ -115,10 +79,10 @@ static void on_due(void *owner, int64_t now_ms)
 		struct check *k = &c->checks[r];
 		if (!is_wanted(c, r) || k->probe.due_ms > now_ms)
 			continue;
-		k->running = true;
-		if (begin_check(k, &why) == OK)
+		const struct probe_spec *spec = k->probe.spec;
+		if (action_begin(&k->action, &spec->action, spec->timeout_ms, &why) == OK)
 			continue;
-		conclude(k, false, why.text); /* may have ended the checkup */
+		on_done(k, false, why.text); /* may have ended the checkup */
 		return;
 	}
 	arm(c);
@@ -126,30 +90,27 @@ static void on_due(void *owner, int64_t now_ms)
 
 void checkup_on_exec(struct checkup *c, unsigned id, int code, struct bytes output)
 {
-	struct check *k = &c->checks[id % PROBE_ROLES];
-	char text[160];
-	if (!c->loop || !k->running || k->exec_id != id)
-		return;
-	int n = output.len > 100 ? 100 : (int)output.len;
-	if (code < 0)
-		snprintf(text, sizeof text, "no answer in time");
-	else
-		snprintf(text, sizeof text, "exit code %d: %.*s", code, n, output.at);
-	conclude(k, code == 0, text);
+	if (c->loop && id % ACTION_SLOTS < PROBE_ROLES)
+		action_on_exec(&c->checks[id % ACTION_SLOTS].action, id, code, output);
 }
 
 void checkup_begin(struct checkup *c, struct loop *l, const struct container_spec *spec,
-		   struct keeper *keeper, const struct checkup_hooks *hooks)
+		   struct keeper *keeper, bool found, const struct checkup_hooks *hooks)
 {
 	const int64_t now = clock_now_ms();
-	*c = (struct checkup){ .loop = l, .keeper = keeper, .hooks = *hooks };
+	*c = (struct checkup){ .loop = l, .hooks = *hooks };
 	c->timer = (struct timer){ .owner = c, .on_due = on_due };
 	for (enum probe_role r = 0; r < PROBE_ROLES; r++) {
 		struct check *k = &c->checks[r];
-		*k = (struct check){ .checkup = c, .role = r, .exec_id = r };
-		probe_begin(&k->probe, &spec->probes[r], r, now);
+		const struct probe_spec *s = &spec->probes[r];
+		const struct action_hooks done = { k, on_done };
+		*k = (struct check){ .checkup = c, .role = r };
+		action_init(&k->action, l, keeper, r, &done);
+		/* It has had its initial delay already. */
+		probe_begin(&k->probe, s, r,
+			    found ? now - s->initial_delay_ms + random_below(s->period_ms) : now);
 	}
-	tell_ready(c);
+	tell(c);
 	arm(c);
 }
 
@@ -158,10 +119,8 @@ void checkup_end(struct checkup *c)
 	if (!c->loop)
 		return;
 	loop_disarm(c->loop, &c->timer);
-	for (enum probe_role r = 0; r < PROBE_ROLES; r++) {
-		net_cancel(c->checks[r].dial);
-		net_http_cancel(c->checks[r].http);
-	}
+	for (enum probe_role r = 0; r < PROBE_ROLES; r++)
+		action_end(&c->checks[r].action);
 	c->loop = NULL;
-	c->ready = false;
+	c->started = c->ready = false;
 }

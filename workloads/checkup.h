@@ -7,16 +7,15 @@
  */
 #pragma once
 
-#include "base/bytes.h"
-#include "ports/keeper.h"
-#include "ports/loop.h"
-#include "ports/net.h"
+#include "workloads/action.h"
 #include "workloads/probe.h"
 
 struct checkup_hooks {
 	void *owner;
-	void (*on_unhealthy)(void *owner, const char *reason); /* restart it */
-	void (*on_ready)(void *owner, bool ready);
+	/* Restart it, with this grace; -1: the pod's. */
+	void (*on_unhealthy)(void *owner, const char *reason, int64_t grace_ms);
+	/* Ready turned, or the startup probe has passed. */
+	void (*on_change)(void *owner, bool started, bool ready);
 };
 
 struct checkup;
@@ -25,24 +24,21 @@ struct check {
 	struct checkup *checkup;
 	enum probe_role role;
 	struct probe probe;
-	bool running;
-	unsigned exec_id;
-	struct dial *dial;
-	struct http_get *http;
+	struct action action;
 };
 
 struct checkup {
 	struct loop *loop; /* NULL: not begun */
-	struct keeper *keeper;
 	struct checkup_hooks hooks;
 	struct timer timer;
 	struct check checks[PROBE_ROLES];
-	bool ready;
+	bool started, ready;
 };
 
-/* A container without probes is ready at once. */
+/* A container without probes is ready at once. One that was `found` running waits
+ * a random part of the period first, so that not all of a board's do it at once. */
 void checkup_begin(struct checkup *c, struct loop *l, const struct container_spec *spec,
-		   struct keeper *keeper, const struct checkup_hooks *hooks);
+		   struct keeper *keeper, bool found, const struct checkup_hooks *hooks);
 
 /* The keeper's answer to an exec. */
 void checkup_on_exec(struct checkup *c, unsigned id, int code, struct bytes output);

@@ -1,13 +1,12 @@
 #include "workloads/compose.h"
 
 #include "base/text.h"
-#include "ports/file.h"
 #include "workloads/passwd.h"
 #include "workloads/signo.h"
 #include "workloads/uid.h"
+#include "workloads/volume.h"
 
 #include <stdio.h>
-#include <sys/stat.h>
 
 enum { EXPANDED_MAX = 4096 };
 
@@ -89,29 +88,79 @@ static enum err add_env(struct launch *l, struct arena *arena, const char *name,
 	return l->env[n] ? OK : no_memory(why);
 }
 
-static enum err fill_env(const struct compose_order *o, const struct image_config *image,
-			 struct arena *arena, struct launch *l, struct why *why)
+static struct resolver resolver_of(const struct compose_order *o)
 {
-	const struct container_spec *c = o->container;
-	size_t n = 0;
+	return (struct resolver){ o->site, o->pod, o->container, o->configs };
+}
+
+static enum err config_error(enum err e, struct why *why)
+{
+	return e == ERR_NOT_FOUND ? why_in(why, e, RESOLVE_REASON) : e;
+}
+
+/* Every key of a config is a variable, but for binary ones. */
+static enum err add_env_from(const struct compose_order *o, const struct env_from *from,
+			     struct arena *arena, struct launch *l, struct why *why)
+{
+	const struct confmap *c = configs_find(o->configs, from->config.kind, from->config.name);
 	enum err e = OK;
-	for (; image->env[n] && n + 1 < sizeof l->env / sizeof *l->env; n++)
-		l->env[n] = image->env[n];
+	if (!c && !from->config.optional)
+		return config_error(why_set(why, ERR_NOT_FOUND, "%s \"%.80s\" is not there",
+					    config_kind_name(from->config.kind), from->config.name),
+				    why);
+	for (size_t i = 0; c && !e && i < c->count; i++) {
+		const struct confmap_entry *entry = &c->entries[i];
+		const char *name = print(arena, "%s%s", from->prefix, entry->key);
+		if (entry->is_binary || memchr(entry->value.at, '\0', entry->value.len))
+			continue;
+		e = name ? add_env(l, arena, name, entry->value.at, why) : no_memory(why);
+	}
+	return e;
+}
+
+/* Written values are expanded; values of a config or a field stand as they are. */
+static enum err add_env_entry(const struct compose_order *o, const struct env_spec *env,
+			      struct arena *arena, struct launch *l, struct why *why)
+{
+	const struct resolver r = resolver_of(o);
+	struct bytes value;
+	enum err e = resolve_value(&r, &env->value, arena, &value, why);
+	if (e == ERR_NOT_FOUND && env->value.config.optional)
+		return OK;
+	if (e)
+		return config_error(e, why);
+	const char *text =
+		env->value.kind == VALUE_TEXT ? compose_expand(arena, value.at, l->env) : value.at;
+	return text ? add_env(l, arena, env->name, text, why) : no_memory(why);
+}
+
+static enum err add_own_env(const struct compose_order *o, struct arena *arena, struct launch *l,
+			    struct why *why)
+{
+	enum err e = OK;
 	if (!value_of(l->env, bytes_of("PATH")))
 		e = add_env(l, arena, "PATH",
 			    "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", why);
 	if (!e)
-		e = add_env(l, arena, "HOSTNAME", o->pod->name, why);
+		e = add_env(l, arena, "HOSTNAME", o->pod->hostname, why);
 	if (!e)
 		e = add_env(l, arena, "SKERRY_DEVICE", o->site->device, why);
 	if (!e)
 		e = add_env(l, arena, "SKERRY_WORKLOAD", o->workload, why);
-	if (!e)
-		e = add_env(l, arena, "SKERRY_SOCKET", SOCKET_INSIDE, why);
-	for (size_t i = 0; !e && i < c->env_count; i++) {
-		const char *value = compose_expand(arena, c->env[i].value, l->env);
-		e = value ? add_env(l, arena, c->env[i].name, value, why) : no_memory(why);
-	}
+	return e ? e : add_env(l, arena, "SKERRY_SOCKET", SOCKET_INSIDE, why);
+}
+
+static enum err fill_env(const struct compose_order *o, const struct image_config *image,
+			 struct arena *arena, struct launch *l, struct why *why)
+{
+	const struct container_spec *c = o->container;
+	for (size_t n = 0; image->env[n] && n + 1 < sizeof l->env / sizeof *l->env; n++)
+		l->env[n] = image->env[n];
+	enum err e = add_own_env(o, arena, l, why);
+	for (size_t i = 0; !e && i < c->env_from_count; i++)
+		e = add_env_from(o, &c->env_from[i], arena, l, why);
+	for (size_t i = 0; !e && i < c->env_count; i++)
+		e = add_env_entry(o, &c->env[i], arena, l, why);
 	return e;
 }
 
@@ -147,65 +196,78 @@ static enum err fill_argv(const struct container_spec *c, const struct image_con
 	return e;
 }
 
-/* The entry of the list that allows a path: the path itself or a folder above. */
-static const char *allowed_by(const struct site *site, const char *path)
+/* --- files that a pod has beside its image --- */
+
+enum { ETC_MAX = 8 * 1024 };
+
+static enum err add_own_file(const struct volume_order *v, const char *target, const struct text *t,
+			     struct arena *arena, struct launch *l, struct why *why)
 {
-	for (const char *const *p = site->host_paths; p && *p; p++) {
-		size_t n = strlen(*p);
-		if (strncmp(path, *p, n) == 0 && (path[n] == '\0' || path[n] == '/'))
-			return *p;
-	}
-	return NULL;
+	if (text_is_cut(t))
+		return why_set(why, ERR_FULL, "%s would be larger than %d bytes", target, ETC_MAX);
+	if (l->mount_count == VOLUMES_MAX)
+		return no_memory(why);
+	return volume_bind_own(v, target, text_bytes(t), arena, &l->mounts[l->mount_count++], why);
 }
 
-static enum err bind_disk(const struct compose_order *o, const char *name, struct arena *arena,
-			  struct launch_mount *m, struct why *why)
+static enum err fill_hosts(const struct volume_order *v, struct arena *arena, struct launch *l,
+			   struct why *why)
 {
-	char path[PATH_LIMIT];
-	if ((size_t)snprintf(path, sizeof path, "%s/volumes/%s/%s", o->site->state_dir,
-			     o->pod->name, name) >= sizeof path)
-		return why_set(why, ERR_INVALID, "%s: the path is too long", o->site->state_dir);
-	enum err e = dir_make(path, 0700, why);
-	/* Open to every container of the pod; what is above is closed to all. */
-	if (!e && chmod(path, 0777))
-		e = why_set(why, ERR_SYSTEM, "chmod %s failed", path);
-	m->root = arena_copy(arena, bytes_of(path));
-	m->source = "";
-	return e || m->root ? e : no_memory(why);
+	const struct pod *p = v->resolver.pod;
+	if (!p->alias_count)
+		return OK;
+	char *content = arena_take(arena, ETC_MAX);
+	if (!content)
+		return no_memory(why);
+	struct text t = text_in(content, ETC_MAX);
+	text_add(&t,
+		 "127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n"
+		 "127.0.1.1 %s\n",
+		 p->hostname);
+	for (size_t i = 0; i < p->alias_count; i++) {
+		text_add(&t, "%s", p->aliases[i].address);
+		for (size_t k = 0; k < p->aliases[i].name_count; k++)
+			text_add(&t, " %s", p->aliases[i].names[k]);
+		text_add(&t, "\n");
+	}
+	return add_own_file(v, "/etc/hosts", &t, arena, l, why);
 }
 
-static enum err fill_mount(const struct compose_order *o, const struct volume_mount *v,
-			   struct arena *arena, struct launch_mount *m, struct why *why)
+static enum err fill_resolv_conf(const struct volume_order *v, struct arena *arena,
+				 struct launch *l, struct why *why)
 {
-	*m = (struct launch_mount){ .target = v->path, .read_only = v->read_only };
-	switch (v->volume->kind) {
-	case VOLUME_MEMORY:
-		m->kind = MOUNT_TMPFS;
-		m->bytes = v->volume->bytes ? v->volume->bytes : TMP_DEFAULT;
+	const struct dns_spec *d = &v->resolver.pod->dns;
+	if (!d->is_own)
 		return OK;
-	case VOLUME_DISK:
-		return bind_disk(o, v->volume->name, arena, m, why);
-	case VOLUME_HOST:
-	default:
-		m->root = allowed_by(o->site, v->volume->host_path);
-		if (!m->root)
-			return why_set(why, ERR_DENIED, "hostPath %s is not in allow_host_path",
-				       v->volume->host_path);
-		m->source = v->volume->host_path + strlen(m->root);
-		m->source += *m->source == '/';
-		return OK;
-	}
+	char *content = arena_take(arena, ETC_MAX);
+	if (!content)
+		return no_memory(why);
+	struct text t = text_in(content, ETC_MAX);
+	for (size_t i = 0; i < d->server_count; i++)
+		text_add(&t, "nameserver %s\n", d->servers[i]);
+	for (size_t i = 0; i < d->search_count; i++)
+		text_add(&t, "%s %s%s", i ? "" : "search", d->searches[i],
+			 i + 1 < d->search_count ? "" : "\n");
+	for (size_t i = 0; i < d->option_count; i++)
+		text_add(&t, "options %s%s%s\n", d->options[i].name, d->options[i].value ? ":" : "",
+			 d->options[i].value ? d->options[i].value : "");
+	return add_own_file(v, "/etc/resolv.conf", &t, arena, l, why);
 }
 
 static enum err fill_mounts(const struct compose_order *o, struct arena *arena, struct launch *l,
 			    struct why *why)
 {
 	const struct container_spec *c = o->container;
+	const struct volume_order order = { resolver_of(o), o->folder, l->uid, l->gid };
 	enum err e = OK;
 	for (size_t i = 0; !e && i < c->mount_count; i++)
-		e = fill_mount(o, &c->mounts[i], arena, &l->mounts[l->mount_count++], why);
-	if (e)
-		return e;
+		e = volume_mount(&order, &c->mounts[i], arena, &l->mounts[l->mount_count++], why);
+	if (!e)
+		e = fill_hosts(&order, arena, l, why);
+	if (!e)
+		e = fill_resolv_conf(&order, arena, l, why);
+	if (e || l->mount_count == VOLUMES_MAX)
+		return e ? e : no_memory(why);
 	l->mounts[l->mount_count++] = (struct launch_mount){ .root = o->folder,
 							     .source = "telemetry.sock",
 							     .target = SOCKET_INSIDE };
@@ -258,8 +320,21 @@ static enum err check_user(const struct user *u, struct why *why)
 		     : OK;
 }
 
-/* A workload is never root: root, or nobody said, leaves it to the caller. */
-static enum err fill_user(const struct image_config *image, struct launch *l, struct why *why)
+static enum err add_group(struct launch *l, int64_t group, struct why *why)
+{
+	if (!group)
+		return OK;
+	for (size_t i = 0; i < l->group_count; i++)
+		if (l->groups[i] == group)
+			return OK;
+	if (l->group_count == GROUPS_MAX)
+		return why_set(why, ERR_FULL, "more than %d supplementary groups", GROUPS_MAX);
+	l->groups[l->group_count++] = group;
+	return OK;
+}
+
+/* A workload is never root: root, or nobody said, is a user of its own. */
+static enum err take_image_user(const struct image_config *image, struct launch *l, struct why *why)
 {
 	struct user u;
 	if (!image->user)
@@ -274,6 +349,24 @@ static enum err fill_user(const struct image_config *image, struct launch *l, st
 	memcpy(l->groups, u.groups, sizeof u.groups);
 	l->group_count = u.group_count;
 	return OK;
+}
+
+/* The container's word counts before the pod's, the pod's before the image's. */
+static enum err fill_user(const struct compose_order *o, const struct image_config *image,
+			  struct launch *l, struct why *why)
+{
+	const struct security_spec *c = &o->container->security, *p = &o->pod->security;
+	const int64_t uid = c->uid ? c->uid : p->uid, gid = c->gid ? c->gid : p->gid;
+	enum err e = uid ? OK : take_image_user(image, l, why);
+	if (uid)
+		l->uid = uid;
+	if (gid)
+		l->gid = gid;
+	l->uid = l->uid ? l->uid : o->own_id;
+	l->gid = l->gid ? l->gid : o->own_id;
+	for (size_t i = 0; !e && i < o->pod->group_count; i++)
+		e = add_group(l, o->pod->groups[i], why);
+	return e ? e : add_group(l, o->pod->fs_group, why);
 }
 
 static enum err fill_stop_signal(const struct image_config *image, struct launch *l,
@@ -299,7 +392,7 @@ enum err compose_launch(const struct compose_order *o, struct arena *arena, stru
 	*out = (struct launch){
 		.workload = o->workload,
 		.spec = o->pod->digest,
-		.hostname = o->pod->name,
+		.hostname = o->pod->hostname,
 		.workdir = c->workdir,
 		.oom_score_adj = compose_oom_score_adj(c, o->site->memory_bytes),
 		.tmp_bytes = TMP_DEFAULT,
@@ -310,7 +403,7 @@ enum err compose_launch(const struct compose_order *o, struct arena *arena, stru
 	if (!out->workdir)
 		out->workdir = image->workdir;
 	if (!e)
-		e = fill_user(image, out, why);
+		e = fill_user(o, image, out, why);
 	if (!e)
 		e = fill_stop_signal(image, out, why);
 	if (!e)
@@ -322,32 +415,22 @@ enum err compose_launch(const struct compose_order *o, struct arena *arena, stru
 	return e;
 }
 
-enum err compose_admit(const struct site *site, const struct pod *pod, struct why *why)
+enum err compose_admit(const struct site *site, const struct pod *pod,
+		       const struct configs *configs, struct why *why)
 {
 	for (size_t i = 0; i < pod->volume_count; i++) {
 		const struct volume_spec *v = &pod->volumes[i];
-		if (v->kind == VOLUME_HOST && !allowed_by(site, v->host_path))
-			return why_set(
-				why, ERR_DENIED,
-				"spec.volumes[%zu].hostPath: %s is not in allow_host_path of "
-				"this board",
-				i, v->host_path);
+		if (v->kind == VOLUME_HOST && !volume_allowed_by(site, v->host_path))
+			return why_set(why, ERR_DENIED,
+				       "%s.volumes[%zu].hostPath: %s is not in allow_host_path of "
+				       "this board",
+				       pod->where, i, v->host_path);
 	}
 	for (size_t i = 0; i < pod->container_count; i++)
 		if (!pod->containers[i].image_digest && !site->allow_host_image)
-			return why_set(
-				why, ERR_DENIED,
-				"spec.containers[%zu].image: host is not allowed on this board; "
-				"set allow_host_image = true",
-				i);
-	return OK;
-}
-
-enum err compose_remove_volumes(const struct site *site, const char *pod, struct why *why)
-{
-	char path[PATH_LIMIT];
-	if ((size_t)snprintf(path, sizeof path, "%s/volumes/%s", site->state_dir, pod) >=
-	    sizeof path)
-		return why_set(why, ERR_INVALID, "%s: the path is too long", site->state_dir);
-	return dir_remove(path, why);
+			return why_set(why, ERR_DENIED,
+				       "%s.image: host is not allowed on this board; "
+				       "set allow_host_image = true",
+				       pod->containers[i].where);
+	return resolve_check(pod, configs, why);
 }

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "ports/launch.h"
+#include "workloads/configs.h"
 #include "workloads/pod.h"
 #include "workloads/site.h"
 
@@ -22,15 +23,19 @@ struct compose_order {
 	const struct container_spec *container;
 	const char *workload; /* "pod/container" */
 	const char *folder;   /* the keeper's */
+	const struct configs *configs;
+	int64_t own_id; /* user and group of its own, where the manifest names none */
 };
 
-/* Fill what the specification decides; the caller adds cgroup and instance, and
- * the user where `uid` is 0. Strings live in `arena`, the pod or the site. */
+/* Fill what the specification decides; the caller adds cgroup and
+ * instance. Strings live in `arena`, the pod or the site. */
 enum err compose_launch(const struct compose_order *order, struct arena *arena, struct launch *out,
 			struct why *why);
 
-/* Is every volume allowed here, and every image one that this board may run? */
-enum err compose_admit(const struct site *site, const struct pod *pod, struct why *why);
+/* Is every volume allowed here, every image one that this board may run, and every
+ * config there? */
+enum err compose_admit(const struct site *site, const struct pod *pod,
+		       const struct configs *configs, struct why *why);
 
 /* Kubernetes' score by class of service, within 200-1000. */
 int64_t compose_oom_score_adj(const struct container_spec *c, int64_t memory_bytes);
@@ -38,6 +43,3 @@ int64_t compose_oom_score_adj(const struct container_spec *c, int64_t memory_byt
 /* Replace $(NAME) by the value of NAME in `env`, $$ by $; what is not known
  * stays as it is. The result lives in `arena`; NULL: no memory. */
 const char *compose_expand(struct arena *arena, const char *text, const char *const *env);
-
-/* Remove the pod's emptyDir volumes. */
-enum err compose_remove_volumes(const struct site *site, const char *pod, struct why *why);

@@ -5,106 +5,7 @@
 
 #include <stdlib.h>
 
-enum { POD_ARENA = 256 * 1024, GRACE_DEFAULT_S = 30 };
-
-const struct volume_spec *manifest_volume(const struct pod *p, const char *name)
-{
-	for (size_t i = 0; i < p->volume_count; i++)
-		if (strcmp(p->volumes[i].name, name) == 0)
-			return &p->volumes[i];
-	return NULL;
-}
-
-static enum err read_medium(struct reader *r, const struct json *j, void *into)
-{
-	struct volume_spec *v = into;
-	const char *s = json_string(j);
-	if (!s || (*s && strcmp(s, "Memory") != 0))
-		return field_refuse(r, "\"\" or \"Memory\" is expected");
-	v->kind = *s ? VOLUME_MEMORY : VOLUME_DISK;
-	return OK;
-}
-
-static enum err read_empty_dir(struct reader *r, const struct json *j, void *into)
-{
-	static const struct field fields[] = {
-		{ "medium", read_medium },
-		{ "sizeLimit", manifest_bytes, offsetof(struct volume_spec, bytes) },
-		{ 0 },
-	};
-	struct volume_spec *v = into;
-	v->kind = VOLUME_DISK;
-	enum err e = field_object(r, j, fields, v);
-	if (!e && v->bytes && v->kind == VOLUME_DISK)
-		return field_refuse(r, "sizeLimit is kept only with medium: Memory");
-	return e;
-}
-
-static enum err read_host_path_type(struct reader *r, const struct json *j, void *into)
-{
-	const char *s = json_string(j);
-	(void)into;
-	if (!s || (*s && strcmp(s, "Directory") != 0 && strcmp(s, "File") != 0 &&
-		   strcmp(s, "Socket") != 0))
-		return field_refuse(r, "\"\", Directory, File or Socket is expected");
-	return OK;
-}
-
-static enum err read_host_path(struct reader *r, const struct json *j, void *into)
-{
-	static const struct field fields[] = {
-		{ "path", field_path, offsetof(struct volume_spec, host_path) },
-		{ "type", read_host_path_type },
-		{ 0 },
-	};
-	struct volume_spec *v = into;
-	v->kind = VOLUME_HOST;
-	enum err e = field_object(r, j, fields, v);
-	return e || v->host_path ? e : field_refuse(r, "path is missing");
-}
-
-static enum err read_volume_name(struct reader *r, const struct json *j, void *into)
-{
-	const char **name = into;
-	enum err e = field_name(r, j, name);
-	if (!e && manifest_volume(r->pod, *name))
-		return field_refuse(r, "a second volume is called \"%s\"", *name);
-	return e;
-}
-
-static enum err read_volume(struct reader *r, const struct json *j, void *into)
-{
-	static const struct field fields[] = {
-		{ "name", read_volume_name, offsetof(struct volume_spec, name) },
-		{ "emptyDir", read_empty_dir },
-		{ "hostPath", read_host_path },
-		{ 0 },
-	};
-	struct pod *p = into;
-	struct volume_spec v = { 0 };
-	enum err e = field_object(r, j, fields, &v);
-	if (!e && (!v.name || json_count(j) != 2))
-		return field_refuse(r, "name and one of emptyDir and hostPath are expected");
-	p->volumes[p->volume_count++] = v;
-	return e;
-}
-
-static enum err read_volumes(struct reader *r, const struct json *j, void *into)
-{
-	return field_list(r, j, VOLUMES_MAX, read_volume, into);
-}
-
-static enum err read_containers(struct reader *r, const struct json *j, void *into)
-{
-	struct pod *p = into;
-	size_t n = json_count(j);
-	if (n == 0 || n > CONTAINERS_MAX)
-		return field_refuse(r, "1 to %d containers are expected", CONTAINERS_MAX);
-	p->containers = arena_take_many(&p->arena, n, sizeof *p->containers);
-	if (!p->containers)
-		return field_refuse(r, "the manifest is too large");
-	return field_list(r, j, CONTAINERS_MAX, manifest_container, p);
-}
+enum { POD_ARENA = 512 * 1024, GRACE_DEFAULT_S = 30, DEADLINE_MAX_S = 2147483647 };
 
 static enum err read_restart(struct reader *r, const struct json *j, void *into)
 {
@@ -134,91 +35,238 @@ static enum err read_host_network(struct reader *r, const struct json *j, void *
 				      "only true is supported: workloads use the host's network");
 }
 
-static enum err was_read_before(struct reader *r, const struct json *j, void *into)
+enum err manifest_deadline(struct reader *r, const struct json *j, void *into)
 {
-	(void)r;
-	(void)j;
-	(void)into;
-	return OK;
+	int64_t s = 0, *ms = into;
+	enum err e = field_integer(r, j, 1, DEADLINE_MAX_S, &s);
+	*ms = s * 1000;
+	return e;
 }
 
-static enum err read_spec(struct reader *r, const struct json *j, void *into)
+static enum err read_init_containers(struct reader *r, const struct json *j, void *into)
 {
-	static const struct field fields[] = {
-		{ "containers", read_containers },
-		{ "volumes", was_read_before }, /* mounts name them */
-		{ "restartPolicy", read_restart },
-		{ "terminationGracePeriodSeconds", field_seconds, offsetof(struct pod, grace_ms) },
-		{ "hostNetwork", read_host_network },
-		{ 0 },
-	};
-	const struct json *volumes = json_member(j, "volumes");
-	if (volumes) {
-		size_t was = field_enter(r, "volumes");
-		enum err e = read_volumes(r, volumes, into);
-		if (e)
-			return e;
-		field_leave(r, was);
-	}
+	return field_list(r, j, CONTAINERS_MAX - 1, manifest_init_container, into);
+}
+
+static enum err read_containers(struct reader *r, const struct json *j, void *into)
+{
+	const struct pod *p = into;
+	if (json_count(j) == 0)
+		return field_refuse(r, "1 to %d containers are expected", CONTAINERS_MAX);
+	return field_list(r, j, CONTAINERS_MAX - p->init_count, manifest_container, into);
+}
+
+static enum err read_false(struct reader *r, const struct json *j, void *into)
+{
+	bool on;
+	(void)into;
+	enum err e = field_boolean(r, j, &on);
+	return e || !on ? e : field_refuse(r, "only false is supported on a board");
+}
+
+static enum err read_os_name(struct reader *r, const struct json *j, void *into)
+{
+	static const char *const names[] = { "linux", NULL };
+	size_t which;
+	(void)into;
+	return field_choice(r, j, names, &which);
+}
+
+static enum err read_os(struct reader *r, const struct json *j, void *into)
+{
+	static const struct field fields[] = { { "name", read_os_name }, { 0 } };
 	return field_object(r, j, fields, into);
 }
 
-static enum err read_string_map(struct reader *r, const struct json *j, void *into)
+static enum err refuse_field(struct reader *r, const struct json *j, void *into)
 {
+	(void)j;
 	(void)into;
+	return field_refuse(r, "is not supported on a board");
+}
+
+/* Read before the others: mounts name volumes, and init containers start first. */
+static enum err read_early(struct reader *r, const struct json *spec, const char *key,
+			   enum err (*read)(struct reader *r, const struct json *j, void *into))
+{
+	const struct json *j = json_member(spec, key);
+	if (!j)
+		return OK;
+	size_t was = field_enter(r, key);
+	enum err e = read(r, j, r->pod);
+	if (!e)
+		field_leave(r, was);
+	return e;
+}
+
+enum err manifest_pod_spec(struct reader *r, const struct json *j, void *into)
+{
+	static const struct field fields[] = {
+		{ "volumes", field_done },
+		{ "initContainers", field_done },
+		{ "containers", field_done },
+		{ "restartPolicy", read_restart },
+		{ "terminationGracePeriodSeconds", field_seconds, offsetof(struct pod, grace_ms) },
+		{ "activeDeadlineSeconds", manifest_deadline, offsetof(struct pod, deadline_ms) },
+		{ "hostNetwork", read_host_network },
+		{ "securityContext", manifest_pod_security },
+		{ "hostname", field_name, offsetof(struct pod, hostname) },
+		{ "hostAliases", manifest_host_aliases },
+		{ "dnsPolicy", manifest_dns_policy },
+		{ "dnsConfig", manifest_dns_config },
+		{ "shareProcessNamespace", read_false },
+		{ "hostPID", read_false },
+		{ "hostIPC", read_false },
+		{ "setHostnameAsFQDN", read_false },
+		{ "os", read_os },
+		/* Another has chosen this node. */
+		{ "nodeSelector", field_ignored },
+		{ "nodeName", field_ignored },
+		{ "affinity", field_ignored },
+		{ "tolerations", field_ignored },
+		{ "topologySpreadConstraints", field_ignored },
+		{ "schedulerName", field_ignored },
+		{ "priority", field_ignored },
+		{ "priorityClassName", field_ignored },
+		{ "preemptionPolicy", field_ignored },
+		{ "overhead", field_ignored },
+		/* There is no API server to speak to, and no registry to pull from. */
+		{ "serviceAccount", field_ignored },
+		{ "serviceAccountName", field_ignored },
+		{ "automountServiceAccountToken", field_ignored },
+		{ "imagePullSecrets", field_ignored },
+		{ "enableServiceLinks", field_ignored },
+		{ "subdomain", field_ignored },
+		{ "hostUsers", refuse_field },
+		{ "runtimeClassName", refuse_field },
+		{ "ephemeralContainers", refuse_field },
+		{ "resourceClaims", refuse_field },
+		{ "schedulingGates", refuse_field },
+		{ "readinessGates", refuse_field },
+		{ 0 },
+	};
+	struct pod *p = r->pod;
+	enum err e = OK;
+	p->containers = field_room(r, CONTAINERS_MAX, sizeof *p->containers, &e);
+	if (!e)
+		e = read_early(r, j, "volumes", manifest_volumes);
+	if (!e)
+		e = read_early(r, j, "initContainers", read_init_containers);
+	if (!e)
+		e = read_early(r, j, "containers", read_containers);
+	return e ? e : field_object(r, j, fields, into);
+}
+
+struct string_map {
+	struct pair *pairs;
+	size_t *count;
+};
+
+static enum err read_string_map(struct reader *r, const struct json *j, const struct string_map *m)
+{
+	enum err e = OK;
 	if (json_type_of(j) != JSON_OBJECT)
 		return field_refuse(r, "an object is expected");
-	for (const struct json *m = json_first(j); m; m = json_next(m))
-		if (!json_string(m))
-			return field_refuse(r, "\"%.60s\" is not a string", json_key(m));
-	return OK;
+	if (json_count(j) > LABELS_MAX)
+		return field_refuse(r, "more than %d entries", LABELS_MAX);
+	for (const struct json *x = json_first(j); x && !e; x = json_next(x)) {
+		struct pair *pair = &m->pairs[(*m->count)++];
+		if (!json_string(x))
+			return field_refuse(r, "\"%.60s\" is not a string", json_key(x));
+		pair->name = arena_copy(r->arena, bytes_of(json_key(x)));
+		e = pair->name ? field_text(r, x, &pair->value)
+			       : field_refuse(r, "the manifest is too large");
+	}
+	return e;
+}
+
+enum err manifest_labels(struct reader *r, const struct json *j, void *into)
+{
+	struct pod *p = into;
+	return read_string_map(r, j, &(struct string_map){ p->labels, &p->label_count });
+}
+
+enum err manifest_annotations(struct reader *r, const struct json *j, void *into)
+{
+	struct pod *p = into;
+	return read_string_map(r, j, &(struct string_map){ p->annotations, &p->annotation_count });
+}
+
+static enum err read_namespace(struct reader *r, const struct json *j, void *into)
+{
+	enum err e = field_name(r, j, into);
+	return e ? e : field_ignored(r, j, into);
 }
 
 static enum err read_metadata(struct reader *r, const struct json *j, void *into)
 {
 	static const struct field fields[] = {
 		{ "name", field_name, offsetof(struct pod, name) },
-		{ "namespace", field_ignored },
-		{ "labels", read_string_map },
-		{ "annotations", read_string_map },
+		{ "namespace", read_namespace, offsetof(struct pod, name_space) },
+		{ "labels", manifest_labels },
+		{ "annotations", manifest_annotations },
+		{ "creationTimestamp", field_ignored },
 		{ 0 },
 	};
-	return field_object(r, j, fields, into);
+	/* A pod is labelled by its template: what is around it is data. */
+	static const struct field around[] = {
+		{ "name", field_name, offsetof(struct pod, name) },
+		{ "namespace", read_namespace, offsetof(struct pod, name_space) },
+		{ "labels", field_done },
+		{ "annotations", field_done },
+		{ "creationTimestamp", field_ignored },
+		{ 0 },
+	};
+	bool is_pod = strcmp(r->pod->where, "spec") == 0;
+	return field_object(r, j, is_pod ? fields : around, into);
 }
 
-static enum err read_api_version(struct reader *r, const struct json *j, void *into)
+enum err manifest_version_v1(struct reader *r, const struct json *j, void *into)
 {
 	const char *s = json_string(j);
 	(void)into;
 	return s && strcmp(s, "v1") == 0 ? OK : field_refuse(r, "v1 is expected");
 }
 
-static enum err read_kind(struct reader *r, const struct json *j, void *into)
+static enum err read_spec(struct reader *r, const struct json *j, void *into)
 {
-	const char *s = json_string(j);
-	(void)into;
-	return s && strcmp(s, "Pod") == 0 ? OK : field_refuse(r, "Pod is expected");
+	return r->read_spec(r, j, into);
 }
 
-static enum err read_pod(struct reader *r, const struct json *j)
+/* What one field alone does not show. */
+static enum err check_pod(struct reader *r, const struct pod *p)
+{
+	enum err e = manifest_check_dns(r, p);
+	for (size_t i = 0; !e && i < p->container_count; i++)
+		if (p->containers[i].of_host)
+			e = manifest_check_host_ids(r, p, &p->containers[i]);
+	return e;
+}
+
+static enum err read_document(struct reader *r, const struct json *j)
 {
 	static const struct field fields[] = {
-		{ "apiVersion", read_api_version }, { "kind", read_kind },
-		{ "metadata", read_metadata },      { "spec", read_spec },
-		{ "status", field_ignored },        { 0 },
+		{ "apiVersion", field_done },  { "kind", field_done },
+		{ "metadata", read_metadata }, { "spec", read_spec },
+		{ "status", field_ignored },   { 0 },
 	};
 	struct pod *p = r->pod;
 	p->grace_ms = INT64_C(1000) * GRACE_DEFAULT_S;
-	enum err e = field_object(r, j, fields, p);
+	p->name_space = "default";
+	if (json_type_of(j) != JSON_OBJECT)
+		return why_set(r->why, ERR_INVALID, ": an object is expected");
+	enum err e = manifest_kind(r, j);
+	if (!e)
+		e = field_object(r, j, fields, p);
 	if (e)
 		return e;
-	if (!json_member(j, "apiVersion") || !json_member(j, "kind"))
-		return why_set(r->why, ERR_INVALID, "apiVersion: v1 and kind: Pod are expected");
 	if (!p->name)
 		return why_set(r->why, ERR_INVALID, "metadata.name: is missing");
-	if (!p->container_count)
-		return why_set(r->why, ERR_INVALID, "spec.containers: is missing");
-	return OK;
+	if (!p->hostname)
+		p->hostname = p->name;
+	if (p->container_count == p->init_count)
+		return why_set(r->why, ERR_INVALID, "%s.containers: is missing", p->where);
+	return check_pod(r, p);
 }
 
 static void take_digest(const struct json *j, struct pod *p)
@@ -235,8 +283,10 @@ enum err manifest_read(const struct json *pod, enum manifest_use use, struct pod
 	if (!p)
 		return why_set(why, ERR_SYSTEM, "manifest: no memory");
 	arena_init(&p->arena, POD_ARENA);
-	struct reader r = { .pod = p, .use = use, .why = why };
-	enum err e = read_pod(&r, pod);
+	struct reader r = {
+		.arena = &p->arena, .ignored = &p->ignored, .pod = p, .use = use, .why = why
+	};
+	enum err e = read_document(&r, pod);
 	if (e) {
 		pod_free(p);
 		return e;

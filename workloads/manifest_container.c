@@ -9,7 +9,8 @@ static enum err read_image(struct reader *r, const struct json *j, void *into)
 	const char *s = json_string(j);
 	if (!s || !*s)
 		return field_refuse(r, "a string is expected");
-	if (strcmp(s, "host") == 0 || (r->use == MANIFEST_DESK && strpbrk(s, "./") == s))
+	c->of_host = strcmp(s, "host") == 0;
+	if (c->of_host || (r->use == MANIFEST_DESK && strpbrk(s, "./") == s))
 		return OK;
 	const char *at = strrchr(s, '@');
 	const char *digest = at ? at + 1 : s;
@@ -19,7 +20,7 @@ static enum err read_image(struct reader *r, const struct json *j, void *into)
 			"\"%.80s\" is neither host, nor a ./folder to pack, nor pinned as "
 			"NAME@sha256:DIGEST",
 			s);
-	c->image_digest = arena_copy(&r->pod->arena, bytes_of(digest));
+	c->image_digest = arena_copy(r->arena, bytes_of(digest));
 	return c->image_digest ? OK : field_refuse(r, "the manifest is too large");
 }
 
@@ -35,14 +36,17 @@ static enum err read_env_entry(struct reader *r, const struct json *j, void *int
 {
 	static const struct field fields[] = {
 		{ "name", read_env_name, offsetof(struct env_spec, name) },
-		{ "value", field_string, offsetof(struct env_spec, value) },
+		{ "value", field_string, offsetof(struct env_spec, value.text) },
+		{ "valueFrom", manifest_value_from, offsetof(struct env_spec, value) },
 		{ 0 },
 	};
 	struct container_spec *c = into;
-	struct env_spec env = { .value = "" };
+	struct env_spec env = { .value.text = "" };
 	enum err e = field_object(r, j, fields, &env);
 	if (!e && !env.name)
 		return field_refuse(r, "name is missing");
+	if (!e && json_member(j, "value") && json_member(j, "valueFrom"))
+		return field_refuse(r, "one of value and valueFrom is expected");
 	c->env[c->env_count++] = env;
 	return e;
 }
@@ -50,6 +54,11 @@ static enum err read_env_entry(struct reader *r, const struct json *j, void *int
 static enum err read_env(struct reader *r, const struct json *j, void *into)
 {
 	return field_list(r, j, ENV_MAX, read_env_entry, into);
+}
+
+static enum err read_env_from(struct reader *r, const struct json *j, void *into)
+{
+	return field_list(r, j, ENV_FROM_MAX, manifest_env_from, into);
 }
 
 static enum err read_mount_volume(struct reader *r, const struct json *j, void *into)
@@ -75,19 +84,40 @@ static enum err read_mount_path(struct reader *r, const struct json *j, void *in
 	return e;
 }
 
+static enum err read_propagation(struct reader *r, const struct json *j, void *into)
+{
+	static const char *const names[] = { "None", NULL };
+	size_t which;
+	(void)into;
+	return field_choice(r, j, names, &which);
+}
+
+static enum err refuse_mount(struct reader *r, const struct json *j, void *into)
+{
+	(void)j;
+	(void)into;
+	return field_refuse(r, "is not supported on a board");
+}
+
 static enum err read_mount(struct reader *r, const struct json *j, void *into)
 {
 	static const struct field fields[] = {
 		{ "name", read_mount_volume },
 		{ "mountPath", read_mount_path, offsetof(struct volume_mount, path) },
 		{ "readOnly", field_boolean, offsetof(struct volume_mount, read_only) },
+		{ "subPath", field_relative, offsetof(struct volume_mount, below) },
+		{ "mountPropagation", read_propagation },
+		{ "subPathExpr", refuse_mount },
+		{ "recursiveReadOnly", refuse_mount },
 		{ 0 },
 	};
 	struct container_spec *c = into;
-	struct volume_mount m = { 0 };
+	struct volume_mount m = { .below = "" };
 	enum err e = field_object(r, j, fields, &m);
 	if (!e && (!m.volume || !m.path))
 		return field_refuse(r, "name and mountPath are needed");
+	if (!e && *m.below && m.volume->kind == VOLUME_MEMORY)
+		return field_refuse(r, "subPath is not supported in an emptyDir in memory");
 	c->mounts[c->mount_count++] = m;
 	return e;
 }
@@ -95,6 +125,18 @@ static enum err read_mount(struct reader *r, const struct json *j, void *into)
 static enum err read_mounts(struct reader *r, const struct json *j, void *into)
 {
 	return field_list(r, j, VOLUMES_MAX - 1, read_mount, into);
+}
+
+static enum err check_roles(struct reader *r, const struct json *j, const struct container_spec *c)
+{
+	if (c->role != CONTAINER_INIT)
+		return OK;
+	static const char *const not_here[] = { "startupProbe", "livenessProbe", "readinessProbe",
+						"lifecycle" };
+	for (size_t i = 0; i < sizeof not_here / sizeof *not_here; i++)
+		if (json_member(j, not_here[i]))
+			return field_refuse(r, "%s needs restartPolicy: Always here", not_here[i]);
+	return OK;
 }
 
 static enum err check_container(struct reader *r, const struct json *j,
@@ -110,10 +152,35 @@ static enum err check_container(struct reader *r, const struct json *j,
 	for (const struct container_spec *other = r->pod->containers; other != c; other++)
 		if (strcmp(other->name, c->name) == 0)
 			return field_refuse(r, "a second container is called \"%s\"", c->name);
+	return check_roles(r, j, c);
+}
+
+static enum err read_own_restart(struct reader *r, const struct json *j, void *into)
+{
+	struct container_spec *c = into;
+	const char *s = json_string(j);
+	if (c->role == CONTAINER_MAIN || !s || strcmp(s, "Always") != 0)
+		return field_refuse(r, "only Always is supported, in spec.initContainers");
+	c->role = CONTAINER_SIDECAR;
 	return OK;
 }
 
-enum err manifest_container(struct reader *r, const struct json *j, void *into)
+static enum err refuse_terminal(struct reader *r, const struct json *j, void *into)
+{
+	bool on;
+	(void)into;
+	enum err e = field_boolean(r, j, &on);
+	return e || !on ? e : field_refuse(r, "a workload of a board has no terminal");
+}
+
+static enum err refuse_devices(struct reader *r, const struct json *j, void *into)
+{
+	(void)j;
+	(void)into;
+	return field_refuse(r, "block volumes are not supported on a board");
+}
+
+static enum err read_container(struct reader *r, const struct json *j, struct container_spec *c)
 {
 	/* imagePullPolicy and ports say nothing new: an image is pinned by its
 	 * digest, and the network is the host's. */
@@ -124,24 +191,45 @@ enum err manifest_container(struct reader *r, const struct json *j, void *into)
 		{ "args", field_words, offsetof(struct container_spec, args) },
 		{ "workingDir", field_path, offsetof(struct container_spec, workdir) },
 		{ "env", read_env },
+		{ "envFrom", read_env_from },
 		{ "resources", manifest_resources },
 		{ "volumeMounts", read_mounts },
-		{ "startupProbe", manifest_probe_once,
+		{ "startupProbe", manifest_startup_probe,
 		  offsetof(struct container_spec, probes[PROBE_STARTUP]) },
-		{ "livenessProbe", manifest_probe_once,
+		{ "livenessProbe", manifest_liveness_probe,
 		  offsetof(struct container_spec, probes[PROBE_LIVENESS]) },
-		{ "readinessProbe", manifest_probe,
+		{ "readinessProbe", manifest_readiness_probe,
 		  offsetof(struct container_spec, probes[PROBE_READINESS]) },
+		{ "lifecycle", manifest_lifecycle },
+		{ "securityContext", manifest_security },
+		{ "restartPolicy", read_own_restart },
 		{ "imagePullPolicy", field_ignored },
 		{ "ports", field_ignored },
+		{ "stdin", refuse_terminal },
+		{ "stdinOnce", refuse_terminal },
+		{ "tty", refuse_terminal },
+		{ "volumeDevices", refuse_devices },
 		{ 0 },
 	};
-	struct pod *p = into;
-	struct container_spec *c = &p->containers[p->container_count];
 	c->limits.pids = PIDS_PER_WORKLOAD;
-	enum err e = field_object(r, j, fields, c);
-	if (!e)
-		e = check_container(r, j, c);
-	p->container_count++;
-	return e;
+	c->where = arena_copy(r->arena, bytes_of(r->path));
+	r->container = j;
+	enum err e = c->where ? field_object(r, j, fields, c)
+			      : field_refuse(r, "the manifest is too large");
+	r->container = NULL;
+	return e ? e : check_container(r, j, c);
+}
+
+enum err manifest_container(struct reader *r, const struct json *j, void *into)
+{
+	struct pod *p = into;
+	return read_container(r, j, &p->containers[p->container_count++]);
+}
+
+enum err manifest_init_container(struct reader *r, const struct json *j, void *into)
+{
+	struct pod *p = into;
+	p->containers[p->container_count].role = CONTAINER_INIT;
+	p->init_count++;
+	return manifest_container(r, j, into);
 }

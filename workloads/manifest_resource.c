@@ -7,7 +7,7 @@
 /* Less does not start anything: a suffix was forgotten. */
 enum { MEMORY_MIN = 256 * 1024 };
 
-static enum err read_milli(struct reader *r, const struct json *j, void *into)
+enum err manifest_milli(struct reader *r, const struct json *j, void *into)
 {
 	char digits[32];
 	double n;
@@ -25,7 +25,7 @@ static enum err read_milli(struct reader *r, const struct json *j, void *into)
 enum err manifest_bytes(struct reader *r, const struct json *j, void *into)
 {
 	int64_t milli = 0, *bytes = into;
-	enum err e = read_milli(r, j, &milli);
+	enum err e = manifest_milli(r, j, &milli);
 	if (e)
 		return e;
 	*bytes = milli / 1000 + (milli % 1000 != 0);
@@ -41,7 +41,7 @@ struct resource_list {
 };
 
 static const struct field resource_fields[] = {
-	{ "cpu", read_milli, offsetof(struct resource_list, cpu) },
+	{ "cpu", manifest_milli, offsetof(struct resource_list, cpu) },
 	{ "memory", manifest_bytes, offsetof(struct resource_list, memory) },
 	{ 0 },
 };

@@ -9,6 +9,7 @@
 #include "ports/store.h"
 #include "workloads/inspection.h"
 
+struct configs;
 struct workload;
 
 /* Names of Kubernetes' events where it has one. */
@@ -31,7 +32,8 @@ struct site {
 	const char *keeper_program;
 	const char *const *host_paths; /* what hostPath may name, or be below; ends in NULL */
 	bool allow_host_image;
-	int64_t memory_bytes; /* of the board */
+	int64_t memory_bytes, cpu_milli; /* of the board */
+	const struct configs *configs;   /* of the set that is wanted now; NULL: none */
 
 	void *owner;
 	void (*on_news)(void *owner, const struct workload_news *news);

@@ -2,7 +2,9 @@
 
 #include "base/text.h"
 #include "ports/file.h"
-#include "workloads/compose.h"
+#include "workloads/job.h"
+#include "workloads/verdict.h"
+#include "workloads/volume.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -13,15 +15,9 @@ void supervisor_init(struct supervisor *s, const struct site *site)
 	*s = (struct supervisor){ .site = *site };
 }
 
-static size_t size_of(const struct running_pod *r)
-{
-	return r->pod ? r->pod->container_count : 0;
-}
-
 static void close_pod(struct running_pod *r)
 {
-	for (size_t i = 0; i < size_of(r); i++)
-		workload_close(&r->workloads[i]);
+	running_close(r);
 	pod_free(r->pod);
 	pod_free(r->next);
 	free(r);
@@ -38,6 +34,7 @@ void supervisor_deinit(struct supervisor *s)
 		workload_close(s->strays[i]);
 		free(s->strays[i]);
 	}
+	configs_free(s->configs);
 	*s = (struct supervisor){ 0 };
 }
 
@@ -49,92 +46,45 @@ static struct running_pod **find_pod(struct supervisor *s, const char *name)
 	return NULL;
 }
 
-static void on_stopped(void *owner, struct workload *w);
-
-static void start_pod(struct supervisor *s, struct running_pod *r)
-{
-	r->on_trial = true;
-	for (size_t i = 0; i < size_of(r); i++) {
-		struct workload *w = &r->workloads[i];
-		workload_open(w, &s->site, r->pod, &r->pod->containers[i], r->generation);
-		w->owner = s;
-		w->on_stopped = on_stopped;
-	}
-	for (size_t i = 0; i < size_of(r); i++)
-		workload_start(&r->workloads[i]);
-}
-
 /* All containers have ended: the pod's memory and folders go, its successor comes. */
-static void bury_pod(struct supervisor *s, struct running_pod **at)
+static void on_ended(void *owner, struct running_pod *r)
 {
-	struct running_pod *r = *at;
-	for (size_t i = 0; i < size_of(r); i++) {
-		workload_close(&r->workloads[i]);
+	struct supervisor *s = owner;
+	running_close(r);
+	for (size_t i = 0; i < running_size(r); i++)
 		workload_remove(&r->workloads[i], r->next != NULL);
-	}
-	(void)!compose_remove_volumes(&s->site, r->pod->name, NULL);
+	(void)!volume_remove_all(&s->site, r->pod->name, NULL);
+	if (!r->next)
+		job_forget(s->site.store, r->pod->name);
 	struct pod *next = r->next;
 	r->next = NULL;
 	pod_free(r->pod);
 	r->pod = next;
-	r->leaving = false;
-	if (!next) {
-		free(r);
-		*at = NULL;
-		s->site.on_change(s->site.owner);
+	if (next) {
+		r->generation = r->next_generation;
+		running_begin(r);
 		return;
 	}
-	r->generation = r->next_generation;
-	start_pod(s, r);
+	for (size_t i = 0; i < PLAN_HAVE_MAX; i++)
+		if (s->pods[i] == r)
+			s->pods[i] = NULL;
+	free(r);
+	s->site.on_change(s->site.owner);
 }
 
-static bool has_ended(const struct running_pod *r)
+/* A stray has ended. */
+static void on_stray_change(void *owner, struct workload *w)
 {
-	for (size_t i = 0; i < size_of(r); i++)
-		if (r->workloads[i].state != WORKLOAD_STOPPED)
-			return false;
-	return true;
-}
-
-static void bury_stray(struct supervisor *s, struct workload *w)
-{
+	struct supervisor *s = owner;
 	for (size_t i = 0; i < SUPERVISOR_STRAYS_MAX; i++) {
-		if (s->strays[i] != w)
+		if (s->strays[i] != w || w->state != WORKLOAD_STOPPED)
 			continue;
 		workload_close(w);
 		workload_remove(w, false);
 		free(w);
 		s->strays[i] = NULL;
-	}
-}
-
-static void on_stopped(void *owner, struct workload *w)
-{
-	struct supervisor *s = owner;
-	if (!w->pod) {
-		bury_stray(s, w);
 		return;
 	}
-	for (size_t i = 0; i < PLAN_HAVE_MAX; i++) {
-		struct running_pod *r = s->pods[i];
-		if (!r || r->pod != w->pod)
-			continue;
-		if (r->leaving && has_ended(r))
-			bury_pod(s, &s->pods[i]);
-		return;
-	}
-}
-
-static void stop_pod(struct running_pod *r)
-{
-	if (r->leaving)
-		return;
-	/* The last container to stop buries the pod, maybe within workload_stop(). */
-	const size_t count = size_of(r);
-	r->leaving = true;
-	for (size_t i = 0; i + 1 < count; i++)
-		workload_stop(&r->workloads[i]);
-	workload_stop(&r->workloads[count - 1]);
 }
 
 static void add_pod(struct supervisor *s, struct pod *pod, int64_t generation)
@@ -144,9 +94,14 @@ static void add_pod(struct supervisor *s, struct pod *pod, int64_t generation)
 		i++;
 	s->pods[i] = calloc(1, sizeof **s->pods);
 	assert(s->pods[i]);
-	s->pods[i]->pod = pod;
-	s->pods[i]->generation = generation;
-	start_pod(s, s->pods[i]);
+	*s->pods[i] = (struct running_pod){
+		.pod = pod,
+		.generation = generation,
+		.site = &s->site,
+		.owner = s,
+		.on_ended = on_ended,
+	};
+	running_begin(s->pods[i]);
 }
 
 static void replace_pod(struct running_pod *r, struct pod *next, int64_t generation)
@@ -154,15 +109,16 @@ static void replace_pod(struct running_pod *r, struct pod *next, int64_t generat
 	pod_free(r->next);
 	r->next = next;
 	r->next_generation = generation;
-	stop_pod(r);
+	running_stop(r);
 }
 
 static void keep_pod(struct running_pod *r, struct pod *pod, int64_t generation)
 {
 	pod_free(pod);
 	r->generation = generation;
-	for (size_t i = 0; i < size_of(r); i++)
+	for (size_t i = 0; i < running_size(r); i++)
 		r->workloads[i].generation = generation;
+	running_refresh(r);
 }
 
 /* --- what an earlier agent left behind --- */
@@ -170,7 +126,7 @@ static void keep_pod(struct running_pod *r, struct pod *pod, int64_t generation)
 static bool is_wanted(struct supervisor *s, const char *leaf)
 {
 	for (size_t i = 0; i < PLAN_HAVE_MAX; i++)
-		for (size_t k = 0; s->pods[i] && k < size_of(s->pods[i]); k++)
+		for (size_t k = 0; s->pods[i] && k < running_size(s->pods[i]); k++)
 			if (strcmp(s->pods[i]->workloads[k].leaf, leaf) == 0)
 				return true;
 	for (size_t i = 0; i < SUPERVISOR_STRAYS_MAX; i++)
@@ -192,10 +148,10 @@ static void on_folder(void *owner, const char *leaf)
 		return; /* found again by the next agent */
 	workload_open_stray(w, &s->site, leaf);
 	w->owner = s;
-	w->on_stopped = on_stopped;
+	w->on_change = on_stray_change;
 	if (workload_adopt(w)) {
 		s->strays[place] = w;
-		workload_stop(w);
+		workload_stop(w, w->grace_ms);
 		return;
 	}
 	workload_remove(w, false);
@@ -249,6 +205,14 @@ static void carry_out(struct supervisor *s, const struct reaching *r, struct pod
 	}
 }
 
+static void take_configs(struct supervisor *s, struct wanted *w)
+{
+	configs_free(s->configs);
+	s->configs = w->configs;
+	s->site.configs = s->configs;
+	w->configs = NULL;
+}
+
 static void make_plan(struct supervisor *s, struct pod *const *pods, size_t count,
 		      struct reaching *r)
 {
@@ -273,17 +237,18 @@ static bool has_places(const struct reaching *r)
 	return needed <= PLAN_HAVE_MAX;
 }
 
-enum err supervisor_reach(struct supervisor *s, struct pod *const *pods, size_t count,
-			  int64_t generation)
+enum err supervisor_reach(struct supervisor *s, struct wanted *w, int64_t generation)
 {
 	struct reaching *r = calloc(1, sizeof *r);
-	assert(r && count <= PODS_MAX);
-	make_plan(s, pods, count, r);
+	assert(r && w->count <= PODS_MAX);
+	make_plan(s, w->pods, w->count, r);
 	if (!has_places(r)) {
 		free(r);
 		return ERR_AGAIN;
 	}
-	carry_out(s, r, pods, generation);
+	take_configs(s, w);
+	carry_out(s, r, w->pods, generation);
+	w->count = 0;
 	free(r);
 
 	if (!s->has_applied)
@@ -300,12 +265,25 @@ static bool is_in_trouble(const struct workload *w)
 	return w->trouble.text[0] != '\0';
 }
 
-static void look_at(const struct workload *w, struct supervisor_health *out)
+/* As well as it is to be: it runs and is ready, or has done what it had to do. A run
+ * of a schedule says nothing about the state that brought it. */
+static bool is_well(const struct running_pod *r, const struct workload *w)
+{
+	if (r->pod->is_scheduled)
+		return true;
+	if (w->state == WORKLOAD_DONE)
+		return verdict_is_good(&w->last) && !w->is_given_up;
+	if (w->spec->role == CONTAINER_SIDECAR && r->is_over)
+		return true;
+	return w->state == WORKLOAD_RUNNING && w->ready && w->spec->role != CONTAINER_INIT;
+}
+
+static void look_at(const struct running_pod *r, const struct workload *w,
+		    struct supervisor_health *out)
 {
 	out->workloads++;
-	out->failures += w->failures;
-	bool done_well = w->state == WORKLOAD_DONE && w->last.known && w->last.code == 0;
-	if ((w->state == WORKLOAD_RUNNING && w->ready) || done_well)
+	out->failures += r->pod->is_scheduled ? 0 : w->failures;
+	if (is_well(r, w))
 		out->ready++;
 	else if (!out->worst || (is_in_trouble(w) && !is_in_trouble(out->worst)))
 		out->worst = w;
@@ -324,8 +302,8 @@ void supervisor_health(const struct supervisor *s, struct supervisor_health *out
 			out->worst = out->worst ? out->worst : &r->workloads[0];
 			continue;
 		}
-		for (size_t k = 0; k < size_of(r) && r->on_trial; k++)
-			look_at(&r->workloads[k], out);
+		for (size_t k = 0; k < running_size(r) && r->on_trial; k++)
+			look_at(r, &r->workloads[k], out);
 	}
 }
 
@@ -352,7 +330,7 @@ void supervisor_each(struct supervisor *s, void (*on_workload)(void *owner, stru
 		     void *owner)
 {
 	for (size_t i = 0; i < PLAN_HAVE_MAX; i++)
-		for (size_t k = 0; s->pods[i] && k < size_of(s->pods[i]); k++)
+		for (size_t k = 0; s->pods[i] && k < running_size(s->pods[i]); k++)
 			on_workload(owner, &s->pods[i]->workloads[k]);
 }
 
@@ -360,22 +338,46 @@ struct workload *supervisor_find(struct supervisor *s, const char *name)
 {
 	for (size_t i = 0; i < PLAN_HAVE_MAX; i++) {
 		struct running_pod *r = s->pods[i];
-		if (r && size_of(r) == 1 && strcmp(r->pod->name, name) == 0)
+		if (r && running_size(r) == 1 && strcmp(r->pod->name, name) == 0)
 			return &r->workloads[0];
-		for (size_t k = 0; r && k < size_of(r); k++)
+		for (size_t k = 0; r && k < running_size(r); k++)
 			if (strcmp(r->workloads[k].name, name) == 0)
 				return &r->workloads[k];
 	}
 	return NULL;
 }
 
+/* Kubernetes: an init container needs its own only while it runs, beside the sidecars
+ * that were started before it; a sidecar's is needed all the time. */
+static int64_t sum_pod(const struct pod *p, int64_t (*request)(const struct container_spec *c))
+{
+	int64_t all_time = 0, peak = 0;
+	for (size_t i = 0; i < p->container_count; i++) {
+		const struct container_spec *c = &p->containers[i];
+		if (c->role != CONTAINER_INIT)
+			all_time += request(c);
+		else if (all_time + request(c) > peak)
+			peak = all_time + request(c);
+	}
+	return all_time > peak ? all_time : peak;
+}
+
+static int64_t memory_of(const struct container_spec *c)
+{
+	return c->memory_request;
+}
+
+static int64_t cpu_of(const struct container_spec *c)
+{
+	return c->limits.cpu_request_milli;
+}
+
 void supervisor_sum(struct pod *const *pods, size_t count, int64_t *out_memory_bytes,
 		    int64_t *out_cpu_milli)
 {
 	*out_memory_bytes = *out_cpu_milli = 0;
-	for (size_t i = 0; i < count; i++)
-		for (size_t k = 0; k < pods[i]->container_count; k++) {
-			*out_memory_bytes += pods[i]->containers[k].memory_request;
-			*out_cpu_milli += pods[i]->containers[k].limits.cpu_request_milli;
-		}
+	for (size_t i = 0; i < count; i++) {
+		*out_memory_bytes += sum_pod(pods[i], memory_of);
+		*out_cpu_milli += sum_pod(pods[i], cpu_of);
+	}
 }

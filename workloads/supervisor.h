@@ -8,23 +8,14 @@
 #pragma once
 
 #include "workloads/plan.h"
-#include "workloads/pod.h"
-#include "workloads/workload.h"
+#include "workloads/running.h"
+#include "workloads/wanted.h"
 
 enum { SUPERVISOR_STRAYS_MAX = 16 };
 
-/* One pod on this board: what runs, and what shall take its place. */
-struct running_pod {
-	struct pod *pod;  /* owned; NULL: this place is free */
-	struct pod *next; /* owned; starts when `pod` has ended */
-	bool leaving;
-	bool on_trial; /* started since the last supervisor_settle() */
-	int64_t generation, next_generation;
-	struct workload workloads[CONTAINERS_MAX];
-};
-
 struct supervisor {
 	struct site site;
+	struct configs *configs; /* owned; site.configs is the same */
 	struct running_pod *pods[PLAN_HAVE_MAX];
 	struct workload *strays[SUPERVISOR_STRAYS_MAX];
 	bool has_applied;
@@ -44,10 +35,11 @@ void supervisor_init(struct supervisor *s, const struct site *site);
 /* Forget everything in memory; what runs goes on. */
 void supervisor_deinit(struct supervisor *s);
 
-/* Take the pods (at most PODS_MAX) and reach them; the array stays the caller's.
- * ERR_AGAIN: too many of earlier sets are still ending; nothing was taken. */
-enum err supervisor_reach(struct supervisor *s, struct pod *const *pods, size_t count,
-			  int64_t generation);
+/* Take what is wanted, and reach it; `wanted` is empty then. A pod that did not change
+ * is left alone, even if its configs did: their files follow at once, variables at
+ * the next start. ERR_AGAIN: too many of earlier sets are still ending; nothing was
+ * taken. */
+enum err supervisor_reach(struct supervisor *s, struct wanted *wanted, int64_t generation);
 
 void supervisor_health(const struct supervisor *s, struct supervisor_health *out);
 

@@ -1,5 +1,8 @@
 #include "workloads/verdict.h"
 
+#include "base/text.h"
+#include "workloads/resolve.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -10,6 +13,8 @@ bool verdict_is_good(const struct workload_exit *x)
 
 const char *verdict_reason(const struct workload_exit *x)
 {
+	if (x->known && x->failed_start && text_starts(x->message, RESOLVE_REASON))
+		return RESOLVE_REASON;
 	if (x->known && x->failed_start)
 		return "FailedStart";
 	if (x->known && x->oom)

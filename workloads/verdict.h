@@ -9,7 +9,7 @@ enum { VERDICT_TEXT_MAX = 320 };
 /* Exit code 0, and nothing speaks against it. */
 bool verdict_is_good(const struct workload_exit *x);
 
-/* "Completed", "OOMKilled", "FailedStart" or "Exited". */
+/* "Completed", "OOMKilled", "CreateContainerConfigError", "FailedStart" or "Exited". */
 const char *verdict_reason(const struct workload_exit *x);
 
 /* A sentence for people. */

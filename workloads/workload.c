@@ -1,13 +1,13 @@
 #include "workloads/workload.h"
 
 #include "base/duration.h"
-#include "base/scoped.h"
 #include "base/text.h"
 #include "ports/clock.h"
 #include "ports/file.h"
-#include "ports/socket.h"
-#include "workloads/compose.h"
-#include "workloads/history.h"
+#include "workloads/inlet.h"
+#include "workloads/start.h"
+#include "workloads/stop.h"
+#include "workloads/trace.h"
 #include "workloads/uid.h"
 #include "workloads/verdict.h"
 
@@ -15,11 +15,8 @@
 #include <stdio.h>
 
 enum {
-	LAUNCH_ARENA = 128 * 1024,
 	LEAF_RETRY_MS = 50, /* a cgroup is busy until its last process is buried */
 	GRACE_STRAY_MS = 30 * 1000,
-	GRACE_MIN_MS = 2 * 1000, /* Kubernetes' least, but for 0 */
-	SOCKET_BUFFER = 256 * 1024,
 };
 
 enum event { EVENT_START, EVENT_STARTED, EVENT_EXITED, EVENT_STOP, EVENT_DUE, EVENTS };
@@ -60,40 +57,14 @@ static void set_state(struct workload *w, enum workload_state state)
 {
 	w->state = state;
 	w->site->on_change(w->site->owner);
+	if (w->on_change)
+		w->on_change(w->owner, w);
 }
 
-static void tell(const struct workload *w, bool warning, const char *reason, const char *message)
+void workload_tell(const struct workload *w, bool warning, const char *reason, const char *message)
 {
 	const struct workload_news news = { w, warning, reason, message };
 	w->site->on_news(w->site->owner, &news);
-}
-
-static void keep_history(const struct workload *w)
-{
-	char folder[PATH_LIMIT];
-	const struct history h = {
-		.restarts = w->restarts,
-		.instance = w->instance,
-		.quick_exits = w->backoff.quick_exits,
-		.last = w->last,
-	};
-	workload_folder(w, folder, sizeof folder);
-	/* On a folder in memory: what cannot be written there is lost with it. */
-	if (history_write(folder, &h))
-		return;
-}
-
-static void recall_history(struct workload *w)
-{
-	char folder[PATH_LIMIT];
-	struct history h;
-	workload_folder(w, folder, sizeof folder);
-	if (history_read(folder, &h))
-		return;
-	w->restarts = h.restarts;
-	w->instance = h.instance;
-	w->backoff.quick_exits = h.quick_exits;
-	w->last = h.last;
 }
 
 /* --- the cgroup --- */
@@ -114,58 +85,67 @@ static void clear_away(struct workload *w)
 	remove_leaf(w);
 }
 
-/* --- the telemetry socket --- */
-
-static void take_socket(struct workload *w, int fd)
+/* Its end is followed by what the restart policy says. */
+static void end_unwell(struct workload *w, const char *event, const char *reason, int64_t grace_ms)
 {
-	w->telemetry_fd = fd;
-	if (fd >= 0)
-		w->site->on_socket(w->site->owner, w, fd);
-}
-
-static void close_socket(struct workload *w)
-{
-	if (w->telemetry_fd < 0)
-		return;
-	w->site->on_socket(w->site->owner, w, -1);
-	close(w->telemetry_fd);
-	w->telemetry_fd = -1;
-}
-
-/* Everybody may write to it: only this workload can reach it. */
-static enum err open_socket(struct workload *w, const char *folder, struct why *why)
-{
-	char path[PATH_LIMIT + 32];
-	int fd;
-	if (w->telemetry_fd >= 0)
-		return OK;
-	snprintf(path, sizeof path, "%s/telemetry.sock", folder);
-	enum err e = dir_make(folder, 0700, why);
-	if (!e)
-		e = socket_listen(path, SOCKET_DATAGRAM, 0666, &fd, why);
-	if (!e)
-		take_socket(w, fd);
-	return e;
+	text_copy(w->why_stopped, sizeof w->why_stopped, bytes_of(reason));
+	workload_tell(w, true, event, reason);
+	stop_begin(w, grace_ms);
 }
 
 /* --- news of the keeper --- */
 
-static void on_unhealthy(void *owner, const char *reason)
+static void on_unhealthy(void *owner, const char *reason, int64_t grace_ms)
 {
 	struct workload *w = owner;
-	text_copy(w->why_stopped, sizeof w->why_stopped, bytes_of(reason));
-	checkup_end(&w->checkup);
-	w->ready = false;
-	tell(w, true, "Unhealthy", reason);
-	if (keeper_signal(w->keeper, w->stop_signal, NULL) == OK)
-		loop_arm(w->site->loop, &w->timer, clock_now_ms() + w->grace_ms);
+	int64_t grace = grace_ms < 0 ? w->grace_ms : grace_ms;
+	end_unwell(w, "Unhealthy", reason, grace && grace < STOP_LEAST_MS ? STOP_LEAST_MS : grace);
 }
 
-static void on_ready(void *owner, bool ready)
+static void on_checked(void *owner, bool started, bool ready)
 {
 	struct workload *w = owner;
+	w->started = started;
 	w->ready = ready;
-	w->site->on_change(w->site->owner);
+	set_state(w, w->state);
+}
+
+static void begin_checkup(struct workload *w, bool found)
+{
+	const struct checkup_hooks hooks = { w, on_unhealthy, on_checked };
+	if (w->spec)
+		checkup_begin(&w->checkup, w->site->loop, w->spec, w->keeper, found, &hooks);
+}
+
+static void fail_start_hook(struct workload *w, const char *reason)
+{
+	char text[200];
+	snprintf(text, sizeof text, "postStart failed: %.160s", reason);
+	end_unwell(w, "FailedPostStartHook", text, w->grace_ms);
+}
+
+static void on_start_hook(void *owner, bool ok, const char *reason)
+{
+	struct workload *w = owner;
+	if (ok)
+		begin_checkup(w, false);
+	else
+		fail_start_hook(w, reason);
+}
+
+/* Probes begin when the hook is done; an adopted workload has had its hook. */
+static void begin_start_hook(struct workload *w)
+{
+	struct why why;
+	const struct action_hooks hooks = { w, on_start_hook };
+	const struct action_spec *spec = w->spec ? &w->spec->hooks[HOOK_START] : NULL;
+	if (w->is_adopting || !spec || spec->kind == ACTION_NONE) {
+		begin_checkup(w, w->is_adopting);
+		return;
+	}
+	action_init(&w->hook, w->site->loop, w->keeper, STOP_HOOK_SLOT, &hooks);
+	if (action_begin(&w->hook, spec, POST_START_MAX_MS, &why))
+		fail_start_hook(w, why.text);
 }
 
 static void on_started(void *owner, pid_t pid, int64_t started_ms)
@@ -183,18 +163,14 @@ static void on_started(void *owner, pid_t pid, int64_t started_ms)
 		return;
 	}
 	set_state(w, WORKLOAD_RUNNING);
-	tell(w, false, w->is_adopting ? "Adopted" : "Started",
-	     w->is_adopting ? "found running, with its history" : "");
-	const struct checkup_hooks hooks = { w, on_unhealthy, on_ready };
-	if (w->spec)
-		checkup_begin(&w->checkup, w->site->loop, w->spec, w->keeper, &hooks);
+	workload_tell(w, false, w->is_adopting ? "Adopted" : "Started",
+		      w->is_adopting ? "found running, with its history" : "");
+	begin_start_hook(w);
 }
 
 static void stopped(struct workload *w)
 {
 	set_state(w, WORKLOAD_STOPPED);
-	if (w->on_stopped)
-		w->on_stopped(w->owner, w);
 }
 
 /* Stopped means that not even its cgroup is left. */
@@ -202,6 +178,16 @@ static void finish_stop(struct workload *w)
 {
 	if (!w->leaf_is_left)
 		stopped(w);
+}
+
+/* An init container that has ended well is not run again; a sidecar always is. */
+static enum restart_policy policy_of(const struct workload *w)
+{
+	if (w->spec->role == CONTAINER_SIDECAR)
+		return RESTART_ALWAYS;
+	bool ends = w->spec->role == CONTAINER_INIT && w->pod->restart == RESTART_ALWAYS;
+	/* Never, in a job, means another pod for the next try; here it is the same one. */
+	return ends || w->pod->is_job ? RESTART_ON_FAILURE : w->pod->restart;
 }
 
 static void wait_to_restart(struct workload *w, const struct workload_exit *x)
@@ -212,51 +198,62 @@ static void wait_to_restart(struct workload *w, const struct workload_exit *x)
 	duration_print(wait_text, wait);
 	snprintf(message, sizeof message, "starts again in %s", wait_text);
 	if (wait)
-		tell(w, true, "BackOff", message);
-	keep_history(w);
+		workload_tell(w, true, "BackOff", message);
+	trace_keep(w);
 	set_state(w, WORKLOAD_WAITING);
 	loop_arm(w->site->loop, &w->timer, clock_now_ms() + wait);
+}
+
+/* Said to whoever listens; one that was not well is its trouble, too. */
+static void tell_end(struct workload *w, const struct workload_exit *x)
+{
+	char message[VERDICT_TEXT_MAX];
+	verdict_describe(x, message);
+	if (w->why_stopped[0])
+		snprintf(message, sizeof message, "restarted: %.150s", w->why_stopped);
+	const bool well = verdict_is_good(x) && !w->why_stopped[0];
+	workload_tell(w, !well, verdict_reason(x), message);
+	if (well || !w->pod)
+		return;
+	w->failures++;
+	(void)why_set(&w->trouble, OK, "%s", message);
+}
+
+static void end_stop(struct workload *w)
+{
+	w->state = WORKLOAD_STOPPING;
+	if (w->pod) /* a stop that was wanted is no news for the next agent */
+		trace_keep(w);
+	finish_stop(w);
 }
 
 static void on_ended(void *owner, const struct workload_exit *x)
 {
 	struct workload *w = owner;
-	char message[VERDICT_TEXT_MAX];
 	const bool was_stopping = w->state == WORKLOAD_STOPPING;
 	w->held = x->held ? w->keeper : NULL;
 	w->keeper = NULL;
 	if (!expects(w, EVENT_EXITED))
 		return;
 	checkup_end(&w->checkup);
+	action_end(&w->hook);
 	loop_disarm(w->site->loop, &w->timer);
-	w->ready = false;
+	w->started = w->ready = false;
 	w->pid = 0;
 	w->last = *x;
-	verdict_describe(x, message);
-	if (w->why_stopped[0] && !was_stopping)
-		snprintf(message, sizeof message, "restarted: %.150s", w->why_stopped);
-
-	const bool well = verdict_is_good(x) && !w->why_stopped[0];
-	w->why_stopped[0] = '\0';
 	if (!was_stopping)
-		tell(w, !well, verdict_reason(x), message);
+		tell_end(w, x);
+	w->why_stopped[0] = '\0';
 	w->site->on_log(w->site->owner, w); /* its last lines */
-	const bool again = w->pod && !was_stopping && verdict_starts_again(w->pod->restart, x);
-	if (!again || !w->held)
+	const bool again = w->pod && !was_stopping && verdict_starts_again(policy_of(w), x);
+	if (!again || !w->held || w->is_stale)
 		clear_away(w);
 	if (was_stopping || !w->pod) {
-		w->state = WORKLOAD_STOPPING;
-		finish_stop(w);
-		return;
-	}
-	if (!well) {
-		w->failures++;
-		(void)why_set(&w->trouble, OK, "%s", message);
-	}
-	if (again) {
+		end_stop(w);
+	} else if (again) {
 		wait_to_restart(w, x);
 	} else {
-		keep_history(w);
+		trace_keep(w);
 		set_state(w, WORKLOAD_DONE);
 	}
 }
@@ -270,7 +267,10 @@ static void on_log(void *owner)
 static void on_exec(void *owner, unsigned id, int code, struct bytes output)
 {
 	struct workload *w = owner;
-	checkup_on_exec(&w->checkup, id, code, output);
+	if (id % ACTION_SLOTS == STOP_HOOK_SLOT)
+		action_on_exec(&w->hook, id, code, output);
+	else
+		checkup_on_exec(&w->checkup, id, code, output);
 }
 
 static struct keeper_hooks hooks_of(struct workload *w)
@@ -280,61 +280,11 @@ static struct keeper_hooks hooks_of(struct workload *w)
 
 /* --- starting --- */
 
-static enum err make_launch(struct workload *w, const char *folder, struct arena *arena,
-			    struct launch *l, struct why *why)
-{
-	const struct compose_order order = { w->site, w->pod, w->spec, w->name, folder };
-	enum err e = compose_launch(&order, arena, l, why);
-	if (!e && !l->uid) {
-		e = uid_take(w->site->store, w->name, &l->uid, why);
-		l->gid = l->uid;
-	}
-	if (!e)
-		e = cgroup_make(w->site->cgroups, w->leaf, &w->spec->limits, &l->join, why);
-	w->stop_signal = l->stop_signal ? (int)l->stop_signal : SIGTERM;
-	l->generation = w->generation;
-	l->instance = w->instance;
-	l->hold = 1;
-	return e;
-}
-
-/* By the keeper that waits since the last run, else by a new one. */
-static enum err set_off(struct workload *w, const struct keeper_options *o, const struct launch *l,
-			struct why *why)
-{
-	const struct keeper_hooks hooks = hooks_of(w);
-	w->keeper = w->held;
-	w->held = NULL;
-	if (w->keeper && keeper_restart(w->keeper, l, why) == OK)
-		return OK;
-	keeper_close(w->keeper);
-	w->keeper = NULL;
-	return keeper_start(w->site->loop, o, l, &hooks, &w->keeper, why);
-}
-
 static enum err launch(struct workload *w, struct why *why)
 {
-	char folder[PATH_LIMIT];
-	struct arena arena;
-	arena_init(&arena, LAUNCH_ARENA);
-	workload_folder(w, folder, sizeof folder);
-	struct launch *l = arena_take(&arena, sizeof *l);
-	enum err e = l ? OK : why_set(why, ERR_SYSTEM, "launch: no memory");
-	if (!e)
-		e = make_launch(w, folder, &arena, l, why);
-	if (!e)
-		e = open_socket(w, folder, why);
-	const struct keeper_options options = {
-		.program = w->site->keeper_program,
-		.folder = folder,
-		.cgroups = w->site->cgroups,
-		.telemetry_fd = w->telemetry_fd,
-		.network_fd = -1,
-	};
-	if (!e)
-		e = set_off(w, &options, l, why);
-	arena_deinit(&arena);
-	return e;
+	const struct keeper_hooks hooks = hooks_of(w);
+	enum err e = inlet_open(w, why);
+	return e ? e : start_keeper(w, &hooks, why);
 }
 
 /* Is its image whole? If not, it starts when that is known, or mended. */
@@ -358,10 +308,11 @@ static void begin(struct workload *w)
 	if (waits_for_image(w))
 		return;
 	w->instance++;
+	w->is_stale = false;
 	w->state = WORKLOAD_STARTING;
 	w->site->on_change(w->site->owner);
 	if (launch(w, &why) == OK) {
-		keep_history(w);
+		trace_keep(w);
 		return;
 	}
 	failed.ended_ms = clock_now_ms();
@@ -382,9 +333,9 @@ static void on_due(void *owner, int64_t now_ms)
 		begin(w);
 		return;
 	}
-	/* The grace is over, for a stop or for a probe that failed. */
+	/* The grace is over, for a stop or for a run that was not well. */
 	if (w->keeper)
-		(void)!cgroup_kill(w->site->cgroups, w->leaf, NULL);
+		stop_kill(w);
 	else if (w->state == WORKLOAD_STOPPING)
 		finish_stop(w);
 }
@@ -403,7 +354,8 @@ void workload_open(struct workload *w, const struct site *site, const struct pod
 	w->pod = pod;
 	w->spec = spec;
 	w->generation = generation;
-	w->grace_ms = pod->grace_ms && pod->grace_ms < GRACE_MIN_MS ? GRACE_MIN_MS : pod->grace_ms;
+	w->grace_ms =
+		pod->grace_ms && pod->grace_ms < STOP_LEAST_MS ? STOP_LEAST_MS : pod->grace_ms;
 	snprintf(w->name, sizeof w->name, "%s/%s", pod->name, spec->name);
 	snprintf(w->leaf, sizeof w->leaf, "%s.%s", pod->name, spec->name);
 }
@@ -419,39 +371,13 @@ void workload_open_stray(struct workload *w, const struct site *site, const char
 		*dot = '/';
 }
 
-/* What the workload in a folder was started from; in `arena`, which the caller
- * gives back in any case. NULL: nothing readable. */
-static const struct launch *read_launch(const char *folder, struct arena *arena)
-{
-	char path[PATH_LIMIT + 16];
-	SCOPED_MEMORY char *text = NULL;
-	size_t len;
-	arena_init(arena, (size_t)2 * LAUNCH_MAX);
-	snprintf(path, sizeof path, "%s/launch", folder);
-	if (file_read(path, LAUNCH_MAX, &text, &len, NULL))
-		return NULL;
-	struct launch *l = arena_take(arena, sizeof *l);
-	return l && launch_read((struct bytes){ text, len }, arena, l, NULL) == OK ? l : NULL;
-}
-
-/* An older agent's file does not say: SIGTERM then, as that agent would have sent. */
-static void recall_stop_signal(struct workload *w, const char *folder)
-{
-	struct arena arena;
-	const struct launch *l = read_launch(folder, &arena);
-	if (l && l->stop_signal > 0 && l->stop_signal < NSIG)
-		w->stop_signal = (int)l->stop_signal;
-	arena_deinit(&arena);
-}
-
 bool workload_adopt(struct workload *w)
 {
 	char folder[PATH_LIMIT];
 	int fd;
 	const struct keeper_hooks hooks = hooks_of(w);
 	workload_folder(w, folder, sizeof folder);
-	recall_history(w);
-	recall_stop_signal(w, folder);
+	trace_recall(w);
 	w->state = WORKLOAD_STARTING;
 	w->is_adopting = true;
 	enum err e = keeper_adopt(w->site->loop, folder, &hooks, &w->keeper, &fd, NULL);
@@ -460,32 +386,22 @@ bool workload_adopt(struct workload *w)
 		w->state = WORKLOAD_STOPPED;
 		return false;
 	}
-	take_socket(w, fd);
+	inlet_take(w, fd);
 	w->site->on_log(w->site->owner, w);
 	return true;
-}
-
-/* What did an earlier agent start here, and was it this very pod? */
-static bool same_pod_is_there(const struct workload *w, const char *folder)
-{
-	struct arena arena;
-	const struct launch *l = read_launch(folder, &arena);
-	const bool same = l && l->spec && strcmp(l->spec, w->pod->digest) == 0;
-	arena_deinit(&arena);
-	return same;
 }
 
 /* It ended while no agent lived: the end is news now. */
 static bool catch_up(struct workload *w, const char *folder)
 {
 	struct workload_exit x;
-	recall_history(w);
+	trace_recall(w);
 	keeper_last_exit(folder, &x);
 	if (!x.known && w->instance == 0)
 		return false;
 	if (x.known && w->last.known && x.ended_ms == w->last.ended_ms) {
 		/* Told already: it was waiting to be started again, or done. */
-		if (verdict_starts_again(w->pod->restart, &x))
+		if (verdict_starts_again(policy_of(w), &x))
 			return false;
 		set_state(w, WORKLOAD_DONE);
 		return true;
@@ -495,28 +411,27 @@ static bool catch_up(struct workload *w, const char *folder)
 	return true;
 }
 
-void workload_start(struct workload *w)
+bool workload_recall(struct workload *w)
 {
 	char folder[PATH_LIMIT];
-	if (!expects(w, EVENT_START))
-		return;
 	workload_folder(w, folder, sizeof folder);
-	if (same_pod_is_there(w, folder)) {
-		if (workload_adopt(w))
-			return;
-		if (catch_up(w, folder))
-			return;
-	}
-	begin(w);
+	return trace_is_of_pod(w) && (workload_adopt(w) || catch_up(w, folder));
 }
 
-void workload_stop(struct workload *w)
+void workload_start(struct workload *w)
+{
+	if (expects(w, EVENT_START))
+		begin(w);
+}
+
+void workload_stop(struct workload *w, int64_t grace_ms)
 {
 	if (!expects(w, EVENT_STOP))
 		return;
 	loop_disarm(w->site->loop, &w->timer);
 	checkup_end(&w->checkup);
-	w->ready = false;
+	action_end(&w->hook);
+	w->started = w->ready = false;
 	if (!w->keeper) {
 		w->state = WORKLOAD_STOPPING;
 		clear_away(w);
@@ -524,9 +439,30 @@ void workload_stop(struct workload *w)
 		return;
 	}
 	set_state(w, WORKLOAD_STOPPING);
-	if (w->grace_ms == 0 || keeper_signal(w->keeper, w->stop_signal, NULL))
-		(void)!cgroup_kill(w->site->cgroups, w->leaf, NULL);
-	loop_arm(w->site->loop, &w->timer, clock_now_ms() + w->grace_ms);
+	stop_begin(w, grace_ms);
+}
+
+void workload_give_up(struct workload *w, const char *reason)
+{
+	w->is_given_up = true;
+	(void)why_set(&w->trouble, OK, "%s", reason);
+	if (w->state == WORKLOAD_STOPPED)
+		set_state(w, WORKLOAD_DONE);
+}
+
+void workload_conclude(struct workload *w, bool well)
+{
+	w->last = (struct workload_exit){ .known = true, .code = well ? 0 : 1 };
+	w->state = WORKLOAD_DONE;
+}
+
+enum err workload_refresh(struct workload *w, struct why *why)
+{
+	/* What is mounted by subPath is of then; only a new sandbox has what is of now. */
+	w->is_stale = w->is_stale || start_mounts_parts(w->spec);
+	if (w->is_stale && w->held)
+		clear_away(w);
+	return start_refresh(w, why);
 }
 
 void workload_on_image(struct workload *w, const char *digest)
@@ -540,20 +476,21 @@ void workload_close(struct workload *w)
 {
 	loop_disarm(w->site->loop, &w->timer);
 	checkup_end(&w->checkup);
+	action_end(&w->hook);
 	keeper_close(w->keeper);
 	keeper_close(w->held);
 	w->keeper = w->held = NULL;
-	close_socket(w);
+	inlet_close(w);
 }
 
 void workload_remove(struct workload *w, bool has_successor)
 {
 	char folder[PATH_LIMIT];
 	workload_folder(w, folder, sizeof folder);
-	close_socket(w);
+	inlet_close(w);
 	w->site->on_gone(w->site->owner, w);
-	if (w->leaf_is_left)
-		remove_leaf(w);
+	if (w->leaf_is_left) /* once more; nobody waits for it any longer */
+		(void)!cgroup_remove(w->site->cgroups, w->leaf, NULL);
 	/* A folder that stays is found again at the next start of the agent. */
 	(void)!dir_remove(folder, NULL);
 	if (!has_successor)

@@ -23,7 +23,10 @@ enum workload_state {
 	WORKLOAD_STATES,
 };
 
-enum { WORKLOAD_NAME_SIZE = 2 * LABEL_SIZE };
+enum {
+	WORKLOAD_NAME_SIZE = 2 * LABEL_SIZE,
+	POST_START_MAX_MS = 10 * 60 * 1000, /* a postStart hook that takes longer has failed */
+};
 
 struct workload {
 	const struct site *site;
@@ -48,16 +51,21 @@ struct workload {
 	struct backoff backoff;
 	struct workload_exit last; /* `known` once there was an end */
 	int telemetry_fd;
+	struct action hook; /* postStart or preStop under way */
+	int64_t ends_by_ms; /* end of the grace of a run that is being ended */
+	bool started;       /* runs, and postStart and the startup probe are behind it */
 	bool ready;
 	bool lacks_image; /* waits for it, not for the end of a pause */
 	bool is_adopting;
+	bool is_given_up;      /* done, whatever its last run said: its pod has failed */
+	bool is_stale;         /* a part of a config that it mounts has changed: no held keeper */
 	bool leaf_is_left;     /* the cgroup could not be removed yet */
-	char why_stopped[160]; /* a probe's reason for the stop under way */
+	char why_stopped[160]; /* a probe's or hook's reason for the end under way */
 	struct why trouble;    /* why it is not running; empty when it is */
 
-	/* The supervisor's: a stopped workload says so here. */
+	/* Its pod's: the state, or `started`, has changed. Called last. */
 	void *owner;
-	void (*on_stopped)(void *owner, struct workload *w);
+	void (*on_change)(void *owner, struct workload *w);
 };
 
 const char *workload_state_name(enum workload_state s);
@@ -69,15 +77,28 @@ void workload_open(struct workload *w, const struct site *site, const struct pod
 /* For a folder that nobody wants any more: "pod.container". */
 void workload_open_stray(struct workload *w, const struct site *site, const char *leaf);
 
-/* Start, or take over what an earlier agent left running of the same pod. */
+/* Take over what an earlier agent left of the same pod: running, or how it ended.
+ * False: nothing of it. */
+bool workload_recall(struct workload *w);
+
+/* Start a stopped one. */
 void workload_start(struct workload *w);
 
 /* Take over whatever runs there, to be able to stop it. False: nothing does. */
 bool workload_adopt(struct workload *w);
 
-/* The image's stop signal, SIGTERM if it names none, and SIGKILL after the pod's
- * grace. on_stopped follows, at once if nothing runs. */
-void workload_stop(struct workload *w);
+/* preStop, the image's stop signal or SIGTERM, and SIGKILL when `grace_ms` is over
+ * (0: at once). It is stopped then, at once if nothing runs. */
+void workload_stop(struct workload *w, int64_t grace_ms);
+
+/* A stopped one is done for good, because its pod has failed. */
+void workload_give_up(struct workload *w, const char *reason);
+
+/* A stopped one has done its work on an earlier boot, well or not. */
+void workload_conclude(struct workload *w, bool well);
+
+/* Bring the files of its volumes up to date. */
+enum err workload_refresh(struct workload *w, struct why *why);
 
 /* Something has become known of an image: whoever waits for it tries again. */
 void workload_on_image(struct workload *w, const char *digest);
@@ -90,3 +111,7 @@ void workload_close(struct workload *w);
 void workload_remove(struct workload *w, bool has_successor);
 
 void workload_folder(const struct workload *w, char *out, size_t cap);
+
+/* --- for stop.c, which is a part of it --- */
+
+void workload_tell(const struct workload *w, bool warning, const char *reason, const char *message);

@@ -5,6 +5,7 @@
 #include "cloud/skerry/pin.h"
 #include "cloud/skerry/verbs.h"
 #include "ports/clock.h"
+#include "workloads/manifest.h"
 
 #include <stdio.h>
 #include <stdlib.h>

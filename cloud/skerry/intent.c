@@ -2,42 +2,55 @@
 
 #include "ports/clock.h"
 #include "sync/desired.h"
+#include "workloads/manifest.h"
+#include "workloads/resolve.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const char *pod_name(const struct json *pod)
+/* What stands once in a list: the kind and the name. Pods are of one kind. */
+static bool is_of(const struct json *j, const struct pod_document *d, bool by_kind)
 {
-	const char *name = json_string(json_member(json_member(pod, "metadata"), "name"));
-	return name ? name : "";
+	const char *name = json_string(json_member(json_member(j, "metadata"), "name"));
+	const char *kind = json_string(json_member(j, "kind"));
+	const char *wished = json_string(json_member(d->yaml.tree, "kind"));
+	return name && strcmp(name, d->name) == 0 &&
+	       (!by_kind || (kind && wished && strcmp(kind, wished) == 0));
 }
 
-static const struct pod_document *find_wish(const struct manifest_files *m, const char *name)
+/* The documents of the files, for one list of the desired state. */
+struct wishes {
+	const struct pod_document *documents;
+	size_t count;
+	bool by_kind;
+};
+
+static size_t find_wish(const struct wishes *w, const struct json *j)
 {
-	for (size_t i = 0; i < m->count; i++)
-		if (strcmp(m->pods[i].name, name) == 0)
-			return &m->pods[i];
-	return NULL;
+	size_t i = 0;
+	while (i < w->count && !is_of(j, &w->documents[i], w->by_kind))
+		i++;
+	return i;
 }
 
-/* Pods keep their places; new ones come behind. */
-static struct json *merge(const struct json *old, const struct intent_wish *w)
+/* What is there keeps its place; what is new comes behind. */
+static struct json *merge(const struct json *old, const struct wishes *w, bool prune)
 {
 	struct json *list = json_new_array();
-	bool placed[PODS_MAX] = { false };
-	for (const struct json *pod = json_first(old); pod; pod = json_next(pod)) {
-		const struct pod_document *wish = find_wish(w->pods, pod_name(pod));
-		if (wish) {
-			json_push(list, json_copy(wish->yaml.tree));
-			placed[wish - w->pods->pods] = true;
-		} else if (!w->prune) {
-			json_push(list, json_copy(pod));
+	bool placed[PODS_MAX + CONFIGS_MAX] = { false };
+	for (const struct json *j = json_first(old); j; j = json_next(j)) {
+		size_t i = find_wish(w, j);
+		if (i < w->count) {
+			json_push(list, json_copy(w->documents[i].yaml.tree));
+			placed[i] = true;
+		} else if (!prune) {
+			json_push(list, json_copy(j));
 		}
 	}
-	for (size_t i = 0; i < w->pods->count; i++)
+	for (size_t i = 0; i < w->count; i++)
 		if (!placed[i])
-			json_push(list, json_copy(w->pods->pods[i].yaml.tree));
+			json_push(list, json_copy(w->documents[i].yaml.tree));
 	return list;
 }
 
@@ -84,8 +97,20 @@ static struct json *make_policy(const struct json *old, int64_t healthy_ms)
 	return policy;
 }
 
+/* What a desired state says, beside who and when. */
+struct content {
+	struct json *policy, *workloads, *configs;
+};
+
+static void free_content(struct content *c)
+{
+	json_free(c->policy);
+	json_free(c->workloads);
+	json_free(c->configs);
+}
+
 static char *print_document(const struct device_view *d, const char *fleet, const struct intent *i,
-			    struct json *policy, struct json *workloads)
+			    const struct content *c)
 {
 	char issued[24];
 	const char *user = getenv("USER");
@@ -100,9 +125,9 @@ static char *print_document(const struct device_view *d, const char *fleet, cons
 	json_set_string(j, "issued", issued);
 	json_set_string(j, "writer", user && *user ? user : "skerry");
 	json_set_integer(j, "base", i->base);
-	json_set(j, "policy", policy);
-	json_set(j, "workloads", workloads);
-	json_set(j, "configs", json_new_array());
+	json_set(j, "policy", c->policy);
+	json_set(j, "workloads", c->workloads);
+	json_set(j, "configs", c->configs);
 	char *text = json_print(j);
 	json_free(j);
 	return text;
@@ -123,28 +148,75 @@ static enum err check_base(const struct device_view *d, const struct intent_wish
 		d->name, (long long)seen);
 }
 
+static struct content make_content(const struct json *old, const struct intent_wish *w)
+{
+	const struct manifest_files *m = w->pods;
+	const struct wishes pods = { m->pods, m->count, false };
+	const struct wishes configs = { m->configs, m->config_count, true };
+	return (struct content){
+		.policy = make_policy(json_member(old, "policy"), w->healthy_ms),
+		.workloads = merge(json_member(old, "workloads"), &pods, w->prune),
+		.configs = merge(json_member(old, "configs"), &configs, w->prune),
+	};
+}
+
+static bool is_unchanged(const struct json *old, const struct content *c, int64_t healthy_ms)
+{
+	const struct json *workloads = json_member(old, "workloads");
+	const struct json *configs = json_member(old, "configs");
+	const struct json *policy = json_member(old, "policy");
+	return workloads && is_same(c->workloads, workloads) &&
+	       (configs ? is_same(c->configs, configs) : json_count(c->configs) == 0) &&
+	       (policy ? is_same(c->policy, policy) : healthy_ms < 0);
+}
+
+/* As the board will: are all configs there that its pods name? */
+static enum err check_references(const struct desired *d, struct why *why)
+{
+	char where[32];
+	size_t n = 0;
+	struct configs *configs;
+	enum err e = configs_read(d->configs, &configs, why);
+	for (const struct json *j = json_first(d->workloads); j && !e; j = json_next(j), n++) {
+		struct pod *pod;
+		/* A pod of another version's files is the board's to judge. */
+		if (manifest_read(j, MANIFEST_DESK, &pod, NULL))
+			continue;
+		snprintf(where, sizeof where, "workloads[%zu]", n);
+		if (resolve_check(pod, configs, why))
+			e = why_in(why, ERR_INVALID, where);
+		pod_free(pod);
+	}
+	configs_free(configs);
+	return e;
+}
+
+static enum err check_document(const struct device_view *device, const char *fleet,
+			       const char *text, struct why *why)
+{
+	struct desired check;
+	enum err e = desired_read(bytes_of(text), fleet, device->name, &check, why);
+	if (!e)
+		e = check_references(&check, why);
+	desired_free(&check);
+	return e;
+}
+
 enum err intent_make(const struct device_view *device, const char *fleet,
 		     const struct intent_wish *wish, struct intent *out, struct why *why)
 {
-	struct desired check;
-	const struct json *old = json_member(device->desired, "workloads");
-	const struct json *old_policy = json_member(device->desired, "policy");
 	*out = (struct intent){ 0 };
 	enum err e = check_base(device, wish, why);
 	if (e)
 		return e;
 	choose_order(device, out);
-	struct json *workloads = merge(old, wish);
-	struct json *policy = make_policy(old_policy, wish->healthy_ms);
-	bool policy_is_same = old_policy ? is_same(policy, old_policy) : wish->healthy_ms < 0;
-	if (old && is_same(workloads, old) && policy_is_same) {
-		json_free(workloads);
-		json_free(policy);
+	struct content content = make_content(device->desired, wish);
+	if (is_unchanged(device->desired, &content, wish->healthy_ms)) {
+		free_content(&content);
 		return OK;
 	}
-	out->text = print_document(device, fleet, out, policy, workloads);
-	e = desired_read(bytes_of(out->text), fleet, device->name, &check, why);
-	desired_free(&check);
+	out->text = print_document(device, fleet, out, &content);
+	e = check_document(device, fleet, out->text, why);
 	if (e) {
 		free(out->text);
 		out->text = NULL;

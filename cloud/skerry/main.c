@@ -17,7 +17,7 @@ static const struct verb {
 	const char *arguments, *help;
 } verbs[] = {
 	{ "apply", verb_apply, false, "-f FILE [-d DEVICE ...|--all]",
-	  "bring pods to devices and see what becomes of them" },
+	  "bring pods and their configs to devices and see what becomes of them" },
 	{ "get", verb_get, false, "devices|workloads|DEVICE", "what the fleet reports" },
 	{ "logs", verb_logs, true, "POD[/CONTAINER] [-f] [-n N] [-d DEVICE]",
 	  "what a workload prints; on a board itself, or with --db from the hub" },
@@ -49,7 +49,7 @@ static void print_help(FILE *to)
 	      "      --db FILE       the hub's database                     $SKERRY_DB\n"
 	      "  -o, --output json   for programs; the schema is in docs/schema\n"
 	      "      --no-wait       apply: do not wait for the devices\n"
-	      "      --prune         apply: pods that are not in the files go\n"
+	      "      --prune         apply: pods and configs that are not in the files go\n"
 	      "      --dry-run       apply: say what would change\n"
 	      "      --healthy-for T apply: how long pods must be well, such as 30s\n"
 	      "      --timeout T     apply: how long to wait\n"

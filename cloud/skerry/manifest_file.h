@@ -1,5 +1,6 @@
 /*
- * manifest_file - users' YAML or JSON files as Pods, checked as a board does.
+ * manifest_file - users' YAML or JSON files as pods, ConfigMaps and Secrets,
+ * checked as a board does.
  *
  * Errors name FILE:LINE; so do the warnings on stderr of fields that are ignored.
  */
@@ -10,6 +11,7 @@
 
 enum { MANIFEST_FILE_BYTES = 1024 * 1024 };
 
+/* A pod, or a config. */
 struct pod_document {
 	const char *file;
 	struct yaml_document yaml;
@@ -17,11 +19,11 @@ struct pod_document {
 };
 
 struct manifest_files {
-	struct pod_document pods[PODS_MAX];
-	size_t count;
+	struct pod_document pods[PODS_MAX], configs[CONFIGS_MAX];
+	size_t count, config_count;
 };
 
-/* Read all files; "-" is stdin. Every pod's name stands once. */
+/* Read all files; "-" is stdin. Every pod's name stands once, and every config's of its kind. */
 enum err manifest_files_read(struct manifest_files *m, const char *const *files, size_t count,
 			     struct why *why);
 void manifest_files_free(struct manifest_files *m);

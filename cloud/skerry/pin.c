@@ -2,6 +2,7 @@
 
 #include "base/quantity.h"
 #include "cloud/skerry/upload.h"
+#include "workloads/manifest.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,11 +37,10 @@ static void name_of(const char *path, char out[LABEL_SIZE])
 	out[n] = '\0';
 }
 
-static enum err add_pins(struct pins *p, const struct pod_document *d, struct why *why)
+static enum err add_list(struct pins *p, const struct pod_document *d,
+			 const struct json *containers, struct why *why)
 {
-	const struct json *spec = json_member(d->yaml.tree, "spec");
-	const struct json *c = json_first(json_member(spec, "containers"));
-	for (; c; c = json_next(c)) {
+	for (const struct json *c = json_first(containers); c; c = json_next(c)) {
 		const char *image = json_string(json_member(c, "image"));
 		if (!lies_here(image))
 			continue;
@@ -52,6 +52,13 @@ static enum err add_pins(struct pins *p, const struct pod_document *d, struct wh
 		p->count++;
 	}
 	return OK;
+}
+
+static enum err add_pins(struct pins *p, const struct pod_document *d, struct why *why)
+{
+	const struct json *spec = manifest_spec_of(d->yaml.tree);
+	enum err e = add_list(p, d, json_member(spec, "initContainers"), why);
+	return e ? e : add_list(p, d, json_member(spec, "containers"), why);
 }
 
 enum err pins_open(struct pins *p, const struct manifest_files *m, struct why *why)

@@ -4,6 +4,7 @@
 #include "ports/net.h"
 
 #include <stdio.h>
+#include <strings.h>
 #include <sys/socket.h>
 
 enum { REQUEST_MAX = 1024, ANSWER_MAX = 64 };
@@ -87,9 +88,30 @@ static void on_dialled(void *owner, int fd, const struct why *why)
 		finish(g, -1, "the connection could not be watched");
 }
 
-enum err net_http_get(struct loop *l, const char *host, uint16_t port, const char *path,
-		      int64_t wait_ms, const struct http_hooks *hooks, struct http_get **out,
-		      struct why *why)
+static bool has_header(const char *lines, const char *name)
+{
+	size_t n = strlen(name);
+	for (; *lines; lines += strcspn(lines, "\n") + 1)
+		if (strncasecmp(lines, name, n) == 0 && lines[n] == ':')
+			return true;
+	return false;
+}
+
+static bool write_request(struct http_get *g, const struct http_request *q)
+{
+	struct text t = text_in(g->request, sizeof g->request);
+	text_add(&t, "GET %s HTTP/1.1\r\n", q->path);
+	if (!has_header(q->headers, "Host"))
+		text_add(&t, "Host: %s:%u\r\n", q->host, q->port);
+	if (!has_header(q->headers, "User-Agent"))
+		text_add(&t, "User-Agent: skerry\r\n");
+	text_add(&t, "%sConnection: close\r\n\r\n", q->headers);
+	g->request_len = t.len;
+	return !text_is_cut(&t);
+}
+
+enum err net_http_get(struct loop *l, const struct http_request *q, const struct http_hooks *hooks,
+		      struct http_get **out, struct why *why)
 {
 	struct http_get *g = calloc(1, sizeof *g);
 	if (!g)
@@ -98,22 +120,18 @@ enum err net_http_get(struct loop *l, const char *host, uint16_t port, const cha
 	g->hooks = *hooks;
 	g->watch.fd = -1;
 	g->deadline = (struct timer){ .owner = g, .on_due = on_deadline };
-	struct text t = text_in(g->request, sizeof g->request);
-	text_add(
-		&t,
-		"GET %s HTTP/1.1\r\nHost: %s:%u\r\nUser-Agent: skerry\r\nConnection: close\r\n\r\n",
-		path, host, port);
-	g->request_len = t.len;
 
 	const struct dial_hooks dial = { .owner = g, .on_dialled = on_dialled };
-	enum err e = text_is_cut(&t) ? why_set(why, ERR_FULL, "http: the path is too long") : OK;
+	enum err e = OK;
+	if (!write_request(g, q))
+		e = why_set(why, ERR_FULL, "http: path and headers are too long");
 	if (!e)
-		e = net_dial(l, host, port, wait_ms, &dial, &g->dial, why);
+		e = net_dial(l, q->host, q->port, q->wait_ms, &dial, &g->dial, why);
 	if (e) {
 		net_http_cancel(g);
 		return e;
 	}
-	loop_arm(l, &g->deadline, clock_now_ms() + wait_ms);
+	loop_arm(l, &g->deadline, clock_now_ms() + q->wait_ms);
 	*out = g;
 	return OK;
 }

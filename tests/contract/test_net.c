@@ -263,8 +263,8 @@ static void free_ports_are_free(void **state)
 static void get(struct fixture *f, const char *path, int64_t wait_ms)
 {
 	const struct http_hooks hooks = { f, on_answered };
-	assert_ok(net_http_get(f->loop, "127.0.0.1", f->port, path, wait_ms, &hooks, &f->get,
-			       &f->why));
+	const struct http_request q = { "127.0.0.1", path, "", f->port, wait_ms };
+	assert_ok(net_http_get(f->loop, &q, &hooks, &f->get, &f->why));
 }
 
 static int status_of(struct fixture *f, const char *answer)
@@ -328,6 +328,32 @@ static void no_server_is_no_status(void **state)
 	assert_non_null(strstr(f->why.text, "refused"));
 }
 
+static void own_headers_go_along_and_host_takes_the_place_of_ours(void **state)
+{
+	struct fixture *f = *state;
+	assert_true(listen_on(f, AF_INET));
+	const struct http_hooks hooks = { f, on_answered };
+	const struct http_request q = { "127.0.0.1", "/", "X-Probe: yes\r\nhost: web\r\n", f->port,
+					PATIENCE_MS };
+	f->answer = "HTTP/1.1 200 OK\r\n\r\n";
+	assert_ok(net_http_get(f->loop, &q, &hooks, &f->get, &f->why));
+	turn_until(f->loop, &f->done);
+	assert_int_equal(f->status, 200);
+	assert_non_null(strstr(f->request, "\r\nX-Probe: yes\r\n"));
+	assert_non_null(strstr(f->request, "\r\nhost: web\r\n"));
+	assert_null(strstr(f->request, "Host: 127"));
+}
+
+static void the_own_address_is_one(void **state)
+{
+	char address[NET_ADDRESS_SIZE];
+	unsigned char bytes[16];
+	(void)state;
+	net_own_address(address);
+	assert_true(inet_pton(AF_INET, address, bytes) == 1 ||
+		    inet_pton(AF_INET6, address, bytes) == 1);
+}
+
 static void a_path_that_is_too_long_is_refused(void **state)
 {
 	struct fixture *f = *state;
@@ -335,8 +361,8 @@ static void a_path_that_is_too_long_is_refused(void **state)
 	char path[2000];
 	memset(path, 'p', sizeof path - 1);
 	path[sizeof path - 1] = '\0';
-	assert_err(ERR_FULL,
-		   net_http_get(f->loop, "127.0.0.1", 80, path, 1000, &hooks, &f->get, &f->why));
+	const struct http_request q = { "127.0.0.1", path, "", 80, 1000 };
+	assert_err(ERR_FULL, net_http_get(f->loop, &q, &hooks, &f->get, &f->why));
 	f->get = NULL;
 	assert_int_equal(f->calls, 0);
 }
@@ -375,6 +401,8 @@ int main(int argc, char **argv)
 		NET_TEST(a_long_first_line_does_no_harm),
 		NET_TEST(a_server_that_says_nothing_is_given_up),
 		NET_TEST(no_server_is_no_status),
+		NET_TEST(own_headers_go_along_and_host_takes_the_place_of_ours),
+		NET_TEST(the_own_address_is_one),
 		NET_TEST(a_path_that_is_too_long_is_refused),
 		NET_TEST(a_cancelled_question_tells_nobody),
 	};

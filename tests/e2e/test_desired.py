@@ -101,12 +101,13 @@ class Defects(WorldTest):
         self.check(self.document(generation=-1), "generation")
         self.check(self.document(generation="2"), "generation")
         self.check(self.document(workloads={}), "workloads")
-        self.check(self.document(configs=[{"kind": "ConfigMap"}]), "configs")
+        self.check(self.document(configs=[{"kind": "ConfigMap"}]), "configs[0]: ")
+        self.check(self.document(configs={}), "configs")
 
     def test_manifests_with_defects_are_refused_with_their_path(self):
         self.deploy(GOOD)
         cases = [
-            (lambda d: d["spec"].update(nodeName="x"), "workloads[0]: spec.nodeName"),
+            (lambda d: d["spec"].update(hostUsers=False), "workloads[0]: spec.hostUsers"),
             (lambda d: container(d).update(livenesProbe={}), "spec.containers[0].livenesProbe"),
             (lambda d: container(d)["resources"]["limits"].update(memory="12XB"),
              "spec.containers[0].resources.limits.memory"),
@@ -124,7 +125,8 @@ class Defects(WorldTest):
             (lambda d: d["spec"].update(restartPolicy="Sometimes"), "spec.restartPolicy"),
             (lambda d: container(d)["resources"]["limits"].update(memory="900Gi"),
              "this board has"),
-            (lambda d: d.update(kind="Job"), "kind"),
+            (lambda d: d.update(kind="StatefulSet"), "workloads[0]: kind: "),
+            (lambda d: d.update(kind="Job"), "apiVersion: batch/v1 is expected for a Job"),
         ]
         for change, reason in cases:
             with self.subTest(reason):

@@ -216,10 +216,15 @@ static void one_pod_more_than_a_board_takes_is_refused(void **state)
 	assert_refused(ERR_FULL, document(more), "pods");
 }
 
-static void configs_are_not_there_yet(void **state)
+static void configs_are_a_list_that_is_kept(void **state)
 {
+	struct desired d;
 	(void)state;
-	assert_refused(ERR_INVALID, document(",\"workloads\":[],\"configs\":[{}]"), "configs");
+	assert_ok(desired_read(document(",\"workloads\":[],\"configs\":[{},{}]"), "main",
+			       "drone-07", &d, NULL));
+	assert_int_equal(json_count(d.configs), 2);
+	desired_free(&d);
+	assert_refused(ERR_INVALID, document(",\"workloads\":[],\"configs\":{}"), "configs");
 }
 
 static void what_is_no_json_object_is_refused(void **state)
@@ -306,7 +311,7 @@ int main(void)
 		cmocka_unit_test(a_policy_that_is_no_object_is_refused),
 		cmocka_unit_test(workloads_must_be_a_list),
 		cmocka_unit_test(one_pod_more_than_a_board_takes_is_refused),
-		cmocka_unit_test(configs_are_not_there_yet),
+		cmocka_unit_test(configs_are_a_list_that_is_kept),
 		cmocka_unit_test(what_is_no_json_object_is_refused),
 		cmocka_unit_test(a_document_of_64_kib_fits_and_one_byte_more_does_not),
 		cmocka_unit_test(a_refusal_still_says_which_generation_it_refuses),

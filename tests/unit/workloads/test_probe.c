@@ -2,9 +2,11 @@
 
 #include "tests/check.h"
 
-static const struct probe_spec SPEC = {
-	.kind = PROBE_TCP, .initial_delay_ms = 500, .period_ms = 1000, .success = 2, .failure = 3
-};
+static const struct probe_spec SPEC = { .action.kind = ACTION_TCP,
+					.initial_delay_ms = 500,
+					.period_ms = 1000,
+					.success = 2,
+					.failure = 3 };
 
 static struct probe begun(enum probe_role role)
 {

@@ -17,6 +17,14 @@ static const struct workload_exit NEVER = {
 	.known = true, .code = -1, .failed_start = true, .message = "exec /no: not there"
 };
 
+static const struct workload_exit MISSING = {
+	.known = true,
+	.code = -1,
+	.failed_start = true,
+	.message = "CreateContainerConfigError: ConfigMap \"c\" is "
+		   "not there"
+};
+
 static void reasons_are_kubernetes_words(void **state)
 {
 	(void)state;
@@ -27,6 +35,7 @@ static void reasons_are_kubernetes_words(void **state)
 	assert_string_equal(verdict_reason(&OOM_OF_A_CHILD), "OOMKilled");
 	assert_string_equal(verdict_reason(&UNSEEN), "Exited");
 	assert_string_equal(verdict_reason(&NEVER), "FailedStart");
+	assert_string_equal(verdict_reason(&MISSING), "CreateContainerConfigError");
 }
 
 static void assert_says(const struct workload_exit *x, const char *expected)
