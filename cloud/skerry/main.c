@@ -29,6 +29,8 @@ static const struct verb {
 	{ "doctor", verb_doctor, false, "[BOARD.json] [--config FILE]",
 	  "what is wrong with this board, and what to do about it (as root)" },
 	{ "validate", verb_validate, false, "-f FILE", "check manifests; needs no broker" },
+	{ "explain", verb_explain, false, "[FIELD]",
+	  "what becomes of a field of a manifest, such as pod.spec.containers" },
 	{ "pack", verb_pack, false, "FOLDER|TAR [-o LAYOUT]",
 	  "a folder as an OCI image, or an image as it is; its digest" },
 	{ "push", verb_push, false, "FOLDER|TAR", "pack and hand it to the hub" },
