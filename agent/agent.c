@@ -263,6 +263,7 @@ static void on_inspected(void *owner, const char *digest, enum err e, const stru
 
 static void open_supervisor(struct agent *a)
 {
+	networks_init(&a->networks, a->loop);
 	inspection_init(&a->inspection, a->loop, &a->images, a);
 	a->inspection.on_inspected = on_inspected;
 	const struct site site = {
@@ -277,6 +278,8 @@ static void open_supervisor(struct agent *a)
 		.keeper_program = a->keeper_program,
 		.host_paths = a->config.host_paths,
 		.allow_host_image = a->config.allow_host_image,
+		.network = a->config.network,
+		.networks = &a->networks,
 		.memory_bytes = a->board.memory_bytes,
 		.cpu_milli = a->board.cpu_milli,
 		.owner = a,
@@ -433,6 +436,7 @@ void agent_close(struct agent *a)
 	deploy_close(&a->deploy);
 	inspection_deinit(&a->inspection);
 	supervisor_deinit(&a->supervisor);
+	networks_deinit(&a->networks);
 	uplink_close(&a->uplink);
 	link_close(&a->link);
 	ingest_close(&a->ingest);

@@ -34,6 +34,7 @@ struct agent {
 	struct images images;
 	struct inspection inspection;
 	char keeper_program[PROGRAM_PATH_MAX], unpack_program[PROGRAM_PATH_MAX];
+	struct networks networks;
 	struct supervisor supervisor;
 	struct outbox outbox;
 	struct events events;

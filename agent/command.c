@@ -112,6 +112,18 @@ static void do_tail(struct command *c, const struct request *r)
 	answer_text(c, r, ANSWER_OK, w->name);
 }
 
+static void do_wake(struct command *c, const struct request *r)
+{
+	const char *name = json_string(json_member(r->args, "workload"));
+	struct workload *w = name ? supervisor_find(&c->agent->supervisor, name) : NULL;
+	if (!w) {
+		answer_text(c, r, ANSWER_NOT_FOUND, "no such workload on this device");
+		return;
+	}
+	workload_wake(w);
+	answer_text(c, r, ANSWER_OK, w->name);
+}
+
 void command_on_log(struct command *c, const struct workload *w)
 {
 	for (size_t i = 0; i < COMMAND_TAILS_MAX; i++) {
@@ -154,7 +166,12 @@ static void carry_out(struct command *c, const char *verb, const struct request 
 	static const struct {
 		const char *verb;
 		void (*run)(struct command *c, const struct request *r);
-	} verbs[] = { { "ping", do_ping }, { "logs", do_logs }, { "tail", do_tail } };
+	} verbs[] = {
+		{ "ping", do_ping },
+		{ "logs", do_logs },
+		{ "tail", do_tail },
+		{ "wake", do_wake },
+	};
 	for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) {
 		if (strcmp(verbs[i].verb, verb) != 0)
 			continue;

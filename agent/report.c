@@ -49,7 +49,13 @@ static void add_workload(void *owner, struct workload *w)
 	struct workloads_of *o = owner;
 	struct json *j = json_new_object();
 	bool failed = w->state == WORKLOAD_DONE && (w->is_given_up || !verdict_is_good(&w->last));
-	json_set_string(j, "state", failed ? "failed" : workload_state_name(w->state));
+	const bool frozen = w->rest == REST_FROZEN;
+	json_set_string(j, "state",
+			failed   ? "failed"
+			: frozen ? "standby"
+				 : workload_state_name(w->state));
+	if (w->status[0] && w->pid)
+		json_set_string(j, "status", w->status);
 	json_set_bool(j, "ready", w->ready);
 	json_set_integer(j, "restarts", w->restarts);
 	json_set_string(j, "digest", w->pod ? w->pod->digest : "");

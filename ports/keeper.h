@@ -81,6 +81,9 @@ enum err keeper_adopt(struct loop *l, const char *folder, const struct keeper_ho
 /* How the last workload of a folder ended; `known` is false when nobody wrote it. */
 void keeper_last_exit(const char *folder, struct workload_exit *out);
 
+/* Of the keeper itself; 0: it is gone. */
+pid_t keeper_pid(const struct keeper *k);
+
 enum err keeper_signal(struct keeper *k, int signo, struct why *why);
 
 /* Run a command inside the workload; on_exec follows, with code -1 after `wait_ms`. */

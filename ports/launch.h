@@ -20,8 +20,9 @@ enum {
 	LAUNCH_VERSION = 1,
 	LAUNCH_MAX = 64 * 1024, /* bytes in written form */
 	LAUNCH_HIDES_MAX = 4,
-	LISTENERS_MAX = 8, /* sockets that a workload is handed */
-	GROUPS_MAX = 16,   /* supplementary groups of one workload */
+	LAUNCH_MOUNTS_MAX = VOLUMES_MAX + 8, /* and what the agent adds */
+	LISTENERS_MAX = 8,                   /* sockets that a workload is handed */
+	GROUPS_MAX = 16,                     /* supplementary groups of one workload */
 };
 
 /* AF_UNIX, AF_INET and AF_INET6: what a program needs that does not look after the
@@ -50,14 +51,14 @@ struct launch {
 
 	/* What. argv[0] is found in the workload's own root. */
 	const char *argv[ARGS_MAX + 1];
-	const char *env[ENV_MAX + 8];
+	const char *env[ENV_MAX + 16]; /* and what the agent adds */
 	const char *workdir;
 
 	/* Where. */
 	const char *hostname;
 	const char *root; /* folder of an unpacked image; "/" is the host's, read-only */
 	const char *hides[LAUNCH_HIDES_MAX + 1]; /* folders covered by nothing, in a host's root */
-	struct launch_mount mounts[VOLUMES_MAX];
+	struct launch_mount mounts[LAUNCH_MOUNTS_MAX];
 	size_t mount_count;
 	struct cgroup_join join;
 

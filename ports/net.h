@@ -27,6 +27,10 @@ struct dial_hooks {
 enum err net_dial(struct loop *l, const char *host, uint16_t port, int64_t wait_ms,
 		  const struct dial_hooks *hooks, struct dial **out, struct why *why);
 
+/* Connect from another network name space (ports/netns.h), which is the caller's still;
+ * to be said before the loop turns. Names are looked up in ours. */
+enum err net_dial_in(struct dial *d, int network_fd, struct why *why);
+
 /* Give up; the hook is not called any more. NULL is fine. */
 void net_cancel(struct dial *d);
 
@@ -52,6 +56,7 @@ struct http_request {
 		*headers; /* more of them, whole lines; "" for none. Host takes the place of ours */
 	uint16_t port;
 	int64_t wait_ms;
+	int network_fd; /* as for net_dial_in(); 0 or less: our own */
 };
 
 /* GET a path for its status; the body is not read. */

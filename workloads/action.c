@@ -38,20 +38,31 @@ static void on_slept(void *owner, int64_t now_ms)
 	conclude(owner, true, "");
 }
 
-void action_init(struct action *a, struct loop *l, struct keeper *keeper, unsigned slot,
-		 const struct action_hooks *hooks)
+void action_init(struct action *a, struct loop *l, struct keeper *keeper, int network_fd,
+		 unsigned slot, const struct action_hooks *hooks)
 {
-	*a = (struct action){ .loop = l, .keeper = keeper, .hooks = *hooks, .exec_id = slot };
+	*a = (struct action){ .loop = l,
+			      .keeper = keeper,
+			      .network_fd = network_fd,
+			      .hooks = *hooks,
+			      .exec_id = slot };
 	a->timer = (struct timer){ .owner = a, .on_due = on_slept };
+}
+
+static enum err begin_dial(struct action *a, const struct action_spec *s, int64_t wait_ms,
+			   struct why *why)
+{
+	const struct dial_hooks dial = { .owner = a, .on_dialled = on_dialled };
+	enum err e = net_dial(a->loop, s->host, (uint16_t)s->port, wait_ms, &dial, &a->dial, why);
+	return e || a->network_fd < 0 ? e : net_dial_in(a->dial, a->network_fd, why);
 }
 
 static enum err begin(struct action *a, const struct action_spec *s, int64_t wait_ms,
 		      struct why *why)
 {
-	const struct dial_hooks dial = { .owner = a, .on_dialled = on_dialled };
 	const struct http_hooks http = { .owner = a, .on_answered = on_answered };
-	const struct http_request request = { s->host, s->path, s->headers, (uint16_t)s->port,
-					      wait_ms };
+	const struct http_request request = { s->host,           s->path, s->headers,
+					      (uint16_t)s->port, wait_ms, a->network_fd };
 	switch (s->kind) {
 	case ACTION_EXEC:
 		a->exec_id += ACTION_SLOTS;
@@ -59,7 +70,7 @@ static enum err begin(struct action *a, const struct action_spec *s, int64_t wai
 	case ACTION_HTTP:
 		return net_http_get(a->loop, &request, &http, &a->http, why);
 	case ACTION_TCP:
-		return net_dial(a->loop, s->host, (uint16_t)s->port, wait_ms, &dial, &a->dial, why);
+		return begin_dial(a, s, wait_ms, why);
 	case ACTION_SLEEP:
 		loop_arm(a->loop, &a->timer,
 			 clock_now_ms() + (s->sleep_ms < wait_ms ? s->sleep_ms : wait_ms));
@@ -91,15 +102,20 @@ void action_on_exec(struct action *a, unsigned id, int code, struct bytes output
 	conclude(a, code == 0, text);
 }
 
-void action_end(struct action *a)
+void action_cancel(struct action *a)
 {
-	if (!a->loop)
-		return;
 	loop_disarm(a->loop, &a->timer);
 	net_cancel(a->dial);
 	net_http_cancel(a->http);
 	a->running = false;
 	a->dial = NULL;
 	a->http = NULL;
+}
+
+void action_end(struct action *a)
+{
+	if (!a->loop)
+		return;
+	action_cancel(a);
 	a->loop = NULL;
 }

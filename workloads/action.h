@@ -20,6 +20,7 @@ struct action_hooks {
 struct action {
 	struct loop *loop;
 	struct keeper *keeper;
+	int network_fd; /* of the workload, borrowed; -1: the host's */
 	struct action_hooks hooks;
 	bool running;
 	unsigned exec_id; /* rises; exec_id % ACTION_SLOTS is the slot */
@@ -29,8 +30,8 @@ struct action {
 };
 
 /* `slot` tells apart the actions of one container. */
-void action_init(struct action *a, struct loop *l, struct keeper *keeper, unsigned slot,
-		 const struct action_hooks *hooks);
+void action_init(struct action *a, struct loop *l, struct keeper *keeper, int network_fd,
+		 unsigned slot, const struct action_hooks *hooks);
 
 /* on_done follows, at most `wait_ms` later; never before this returns OK. */
 enum err action_begin(struct action *a, const struct action_spec *spec, int64_t wait_ms,
@@ -38,6 +39,9 @@ enum err action_begin(struct action *a, const struct action_spec *spec, int64_t 
 
 /* The keeper's answer to an exec, maybe of another action. */
 void action_on_exec(struct action *a, unsigned id, int code, struct bytes output);
+
+/* Give up the one under way; another may begin. */
+void action_cancel(struct action *a);
 
 /* Give up; on_done is not called any more. Not begun: nothing happens. */
 void action_end(struct action *a);

@@ -95,7 +95,8 @@ void checkup_on_exec(struct checkup *c, unsigned id, int code, struct bytes outp
 }
 
 void checkup_begin(struct checkup *c, struct loop *l, const struct container_spec *spec,
-		   struct keeper *keeper, bool found, const struct checkup_hooks *hooks)
+		   struct keeper *keeper, int network_fd, bool found,
+		   const struct checkup_hooks *hooks)
 {
 	const int64_t now = clock_now_ms();
 	*c = (struct checkup){ .loop = l, .hooks = *hooks };
@@ -105,13 +106,32 @@ void checkup_begin(struct checkup *c, struct loop *l, const struct container_spe
 		const struct probe_spec *s = &spec->probes[r];
 		const struct action_hooks done = { k, on_done };
 		*k = (struct check){ .checkup = c, .role = r };
-		action_init(&k->action, l, keeper, r, &done);
+		action_init(&k->action, l, keeper, network_fd, r, &done);
 		/* It has had its initial delay already. */
 		probe_begin(&k->probe, s, r,
 			    found ? now - s->initial_delay_ms + random_below(s->period_ms) : now);
 	}
 	tell(c);
 	arm(c);
+}
+
+void checkup_pause(struct checkup *c)
+{
+	if (!c->loop)
+		return;
+	loop_disarm(c->loop, &c->timer);
+	for (enum probe_role r = 0; r < PROBE_ROLES; r++)
+		action_cancel(&c->checks[r].action);
+}
+
+void checkup_resume(struct checkup *c)
+{
+	const int64_t now = clock_now_ms();
+	for (enum probe_role r = 0; c->loop && r < PROBE_ROLES; r++)
+		if (c->checks[r].probe.spec)
+			c->checks[r].probe.due_ms = now + c->checks[r].probe.spec->period_ms;
+	if (c->loop)
+		arm(c);
 }
 
 void checkup_end(struct checkup *c)

@@ -38,10 +38,15 @@ struct checkup {
 /* A container without probes is ready at once. One that was `found` running waits
  * a random part of the period first, so that not all of a board's do it at once. */
 void checkup_begin(struct checkup *c, struct loop *l, const struct container_spec *spec,
-		   struct keeper *keeper, bool found, const struct checkup_hooks *hooks);
+		   struct keeper *keeper, int network_fd, bool found,
+		   const struct checkup_hooks *hooks);
 
 /* The keeper's answer to an exec. */
 void checkup_on_exec(struct checkup *c, unsigned id, int code, struct bytes output);
+
+/* No checks while it is frozen; what they found so far stays. Not begun: nothing happens. */
+void checkup_pause(struct checkup *c);
+void checkup_resume(struct checkup *c);
 
 /* Stop; hooks are not called any more. Not begun: nothing happens. */
 void checkup_end(struct checkup *c);

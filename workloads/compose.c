@@ -7,11 +7,13 @@
 #include "workloads/volume.h"
 
 #include <stdio.h>
+#include <sys/socket.h>
 
 enum { EXPANDED_MAX = 4096 };
 
 /* The workload's side of its telemetry socket, docs/protocol.md. */
 static const char SOCKET_INSIDE[] = "/run/skerry/telemetry.sock";
+static const char NOTIFY_INSIDE[] = "/run/skerry/notify.sock";
 
 static enum err no_memory(struct why *why)
 {
@@ -134,6 +136,14 @@ static enum err add_env_entry(const struct compose_order *o, const struct env_sp
 	return text ? add_env(l, arena, env->name, text, why) : no_memory(why);
 }
 
+static enum err add_watchdog(const struct compose_order *o, struct arena *arena, struct launch *l,
+			     struct why *why)
+{
+	char us[32];
+	snprintf(us, sizeof us, "%lld000", (long long)o->pod->board.watchdog_ms);
+	return add_env(l, arena, "WATCHDOG_USEC", us, why);
+}
+
 static enum err add_own_env(const struct compose_order *o, struct arena *arena, struct launch *l,
 			    struct why *why)
 {
@@ -147,7 +157,11 @@ static enum err add_own_env(const struct compose_order *o, struct arena *arena, 
 		e = add_env(l, arena, "SKERRY_DEVICE", o->site->device, why);
 	if (!e)
 		e = add_env(l, arena, "SKERRY_WORKLOAD", o->workload, why);
-	return e ? e : add_env(l, arena, "SKERRY_SOCKET", SOCKET_INSIDE, why);
+	if (!e)
+		e = add_env(l, arena, "SKERRY_SOCKET", SOCKET_INSIDE, why);
+	if (!e)
+		e = add_env(l, arena, "NOTIFY_SOCKET", NOTIFY_INSIDE, why);
+	return e || !o->pod->board.watchdog_ms ? e : add_watchdog(o, arena, l, why);
 }
 
 static enum err fill_env(const struct compose_order *o, const struct image_config *image,
@@ -205,7 +219,7 @@ static enum err add_own_file(const struct volume_order *v, const char *target, c
 {
 	if (text_is_cut(t))
 		return why_set(why, ERR_FULL, "%s would be larger than %d bytes", target, ETC_MAX);
-	if (l->mount_count == VOLUMES_MAX)
+	if (l->mount_count == LAUNCH_MOUNTS_MAX)
 		return no_memory(why);
 	return volume_bind_own(v, target, text_bytes(t), arena, &l->mounts[l->mount_count++], why);
 }
@@ -266,11 +280,16 @@ static enum err fill_mounts(const struct compose_order *o, struct arena *arena, 
 		e = fill_hosts(&order, arena, l, why);
 	if (!e)
 		e = fill_resolv_conf(&order, arena, l, why);
-	if (e || l->mount_count == VOLUMES_MAX)
+	if (e || l->mount_count == LAUNCH_MOUNTS_MAX)
 		return e ? e : no_memory(why);
 	l->mounts[l->mount_count++] = (struct launch_mount){ .root = o->folder,
 							     .source = "telemetry.sock",
 							     .target = SOCKET_INSIDE };
+	if (l->mount_count == LAUNCH_MOUNTS_MAX)
+		return no_memory(why);
+	l->mounts[l->mount_count++] = (struct launch_mount){ .root = o->folder,
+							     .source = "notify.sock",
+							     .target = NOTIFY_INSIDE };
 	return OK;
 }
 
@@ -382,6 +401,34 @@ static enum err fill_stop_signal(const struct image_config *image, struct launch
 	return OK;
 }
 
+enum err compose_listeners(const struct container_spec *c, size_t count, struct arena *arena,
+			   struct launch *l, struct why *why)
+{
+	char names[LISTENERS_MAX * LABEL_SIZE], number[16];
+	struct text t = text_in(names, sizeof names);
+	for (size_t i = 0; i < count; i++)
+		text_add(&t, "%s%s", i ? ":" : "", c->ports[i].name);
+	snprintf(number, sizeof number, "%zu", count);
+	/* The keeper writes the pid over these digits. */
+	enum err e = add_env(l, arena, "LISTEN_PID", "0000000000", why);
+	if (!e)
+		e = add_env(l, arena, "LISTEN_FDS", number, why);
+	return e ? e : add_env(l, arena, "LISTEN_FDNAMES", names, why);
+}
+
+enum network_mode compose_network(const struct site *site, const struct pod *pod)
+{
+	return pod->board.network == NETWORK_BOARD ? site->network : pod->board.network;
+}
+
+/* Without a network there is nothing that other sockets could be for. */
+static int64_t families_of(const struct compose_order *o)
+{
+	if (compose_network(o->site, o->pod) == NETWORK_NONE)
+		return (INT64_C(1) << AF_UNIX) | o->pod->board.families;
+	return o->pod->board.families ? (int64_t)LAUNCH_FAMILIES | o->pod->board.families : 0;
+}
+
 enum err compose_launch(const struct compose_order *o, struct arena *arena, struct launch *out,
 			struct why *why)
 {
@@ -398,6 +445,10 @@ enum err compose_launch(const struct compose_order *o, struct arena *arena, stru
 		.tmp_bytes = TMP_DEFAULT,
 		.log_bytes = LOG_FILE_BYTES,
 		.files = FILES_DEFAULT,
+		.notify = 1,
+		.termination = c->termination,
+		.network = compose_network(o->site, o->pod) != NETWORK_HOST,
+		.families = families_of(o),
 	};
 	enum err e = read_image(o, arena, image, out, why);
 	if (!out->workdir)

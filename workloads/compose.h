@@ -32,6 +32,13 @@ struct compose_order {
 enum err compose_launch(const struct compose_order *order, struct arena *arena, struct launch *out,
 			struct why *why);
 
+/* LISTEN_FDS, its names, and a place for LISTEN_PID: sd_listen_fds(3). */
+enum err compose_listeners(const struct container_spec *c, size_t count, struct arena *arena,
+			   struct launch *l, struct why *why);
+
+/* Whose network the pod is in: never NETWORK_BOARD. */
+enum network_mode compose_network(const struct site *site, const struct pod *pod);
+
 /* Is every volume allowed here, every image one that this board may run, and every
  * config there? */
 enum err compose_admit(const struct site *site, const struct pod *pod,

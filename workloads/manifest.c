@@ -28,11 +28,11 @@ static enum err read_restart(struct reader *r, const struct json *j, void *into)
 static enum err read_host_network(struct reader *r, const struct json *j, void *into)
 {
 	bool on = false;
-	(void)into;
+	enum network_mode *mode = into;
 	enum err e = field_boolean(r, j, &on);
-	return e || on ? e
-		       : field_refuse(r,
-				      "only true is supported: workloads use the host's network");
+	if (!e && on)
+		*mode = NETWORK_HOST;
+	return e;
 }
 
 enum err manifest_deadline(struct reader *r, const struct json *j, void *into)
@@ -108,7 +108,7 @@ enum err manifest_pod_spec(struct reader *r, const struct json *j, void *into)
 		{ "restartPolicy", read_restart },
 		{ "terminationGracePeriodSeconds", field_seconds, offsetof(struct pod, grace_ms) },
 		{ "activeDeadlineSeconds", manifest_deadline, offsetof(struct pod, deadline_ms) },
-		{ "hostNetwork", read_host_network },
+		{ "hostNetwork", read_host_network, offsetof(struct pod, board.network) },
 		{ "securityContext", manifest_pod_security },
 		{ "hostname", field_name, offsetof(struct pod, hostname) },
 		{ "hostAliases", manifest_host_aliases },
@@ -234,9 +234,11 @@ static enum err read_spec(struct reader *r, const struct json *j, void *into)
 }
 
 /* What one field alone does not show. */
-static enum err check_pod(struct reader *r, const struct pod *p)
+static enum err check_pod(struct reader *r, struct pod *p)
 {
-	enum err e = manifest_check_dns(r, p);
+	enum err e = manifest_board(r, p);
+	if (!e)
+		e = manifest_check_dns(r, p);
 	for (size_t i = 0; !e && i < p->container_count; i++)
 		if (p->containers[i].of_host)
 			e = manifest_check_host_ids(r, p, &p->containers[i]);

@@ -180,10 +180,20 @@ static enum err refuse_devices(struct reader *r, const struct json *j, void *int
 	return field_refuse(r, "block volumes are not supported on a board");
 }
 
+/* FallbackToLogsOnError is what an event of a bad end has in any case. */
+static enum err read_message_policy(struct reader *r, const struct json *j, void *into)
+{
+	static const char *const names[] = { "File", "FallbackToLogsOnError", NULL };
+	size_t which;
+	(void)into;
+	enum err e = field_choice(r, j, names, &which);
+	return e || which == 0 ? e : field_ignored(r, j, into);
+}
+
 static enum err read_container(struct reader *r, const struct json *j, struct container_spec *c)
 {
-	/* imagePullPolicy and ports say nothing new: an image is pinned by its
-	 * digest, and the network is the host's. */
+	c->termination = "/dev/termination-log";
+	/* imagePullPolicy says nothing new: an image is pinned by its digest. */
 	static const struct field fields[] = {
 		{ "name", field_name, offsetof(struct container_spec, name) },
 		{ "image", read_image },
@@ -204,7 +214,10 @@ static enum err read_container(struct reader *r, const struct json *j, struct co
 		{ "securityContext", manifest_security },
 		{ "restartPolicy", read_own_restart },
 		{ "imagePullPolicy", field_ignored },
-		{ "ports", field_ignored },
+		{ "ports", manifest_ports },
+		{ "terminationMessagePath", field_path,
+		  offsetof(struct container_spec, termination) },
+		{ "terminationMessagePolicy", read_message_policy },
 		{ "stdin", refuse_terminal },
 		{ "stdinOnce", refuse_terminal },
 		{ "tty", refuse_terminal },

@@ -79,3 +79,9 @@ bool manifest_is_key(const char *s);
 
 /* A volume of the pod, or NULL. */
 const struct volume_spec *manifest_volume(const struct pod *p, const char *name);
+
+enum err manifest_ports(struct reader *r, const struct json *j,
+			void *into); /* struct container_spec */
+
+/* What the pod's annotations below skerry.dev/ say, into pod.board. */
+enum err manifest_board(struct reader *r, struct pod *p);

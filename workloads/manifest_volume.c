@@ -43,6 +43,8 @@ static enum err read_host_path_type(struct reader *r, const struct json *j, void
 		[HOST_FILE] = "File",
 		[HOST_FILE_MADE] = "FileOrCreate",
 		[HOST_SOCKET] = "Socket",
+		[HOST_CHARACTER] = "CharDevice",
+		[HOST_BLOCK] = "BlockDevice",
 		NULL,
 	};
 	size_t which;

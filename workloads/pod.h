@@ -11,6 +11,7 @@
 #include "base/label.h"
 #include "base/limits.h"
 #include "ports/cgroup.h"
+#include "workloads/networks.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -25,6 +26,7 @@ enum {
 	NAME_SERVERS_MAX = 3,    /* what resolvers read */
 	SEARCHES_MAX = 8,        /* search domains, and options */
 	POD_GROUPS_MAX = 8,      /* supplementalGroups */
+	PORTS_MAX = 8,           /* of one container */
 	ACTION_HEADERS_MAX = 512 /* bytes of an httpGet's own headers */
 };
 
@@ -107,6 +109,8 @@ enum host_type {
 	HOST_FILE,
 	HOST_FILE_MADE, /* FileOrCreate */
 	HOST_SOCKET,
+	HOST_CHARACTER, /* CharDevice: a node of the workload's own */
+	HOST_BLOCK,     /* BlockDevice */
 };
 
 struct volume_spec {
@@ -133,6 +137,13 @@ struct security_spec {
 	bool non_root;
 };
 
+/* A port that a container says it listens at. */
+struct port_spec {
+	const char *name; /* "" for none */
+	const char *host; /* hostIP; NULL: all addresses */
+	int64_t number;
+};
+
 enum container_role { CONTAINER_MAIN, CONTAINER_INIT, CONTAINER_SIDECAR };
 
 enum hook_role { HOOK_START, HOOK_STOP, HOOK_ROLES };
@@ -156,6 +167,9 @@ struct container_spec {
 	struct probe_spec probes[PROBE_ROLES];
 	struct action_spec hooks[HOOK_ROLES];
 	struct security_spec security;
+	struct port_spec ports[PORTS_MAX];
+	size_t port_count;
+	const char *termination; /* terminationMessagePath */
 };
 
 struct pair {
@@ -196,6 +210,18 @@ struct ignored {
 	size_t count;
 };
 
+/* What Kubernetes has no field for: annotations below skerry.dev/, for all containers. */
+struct board_spec {
+	enum network_mode network;
+	int64_t families;            /* of sockets, beside the usual: a bit for each AF_ */
+	const char *cpus;            /* NULL: all */
+	int64_t read_bps, write_bps; /* 0: no limit */
+	bool notifies;               /* ready when it says so, by sd_notify */
+	int64_t watchdog_ms;         /* it must say so as often; 0: not */
+	bool standby;                /* frozen while nobody is connected */
+	int64_t idle_ms;             /* quiet for so long, it rests; 0: never */
+};
+
 /* Containers stand in the order of their start: init containers first. */
 struct pod {
 	struct arena arena;
@@ -221,6 +247,7 @@ struct pod {
 	struct host_alias aliases[HOST_ALIASES_MAX];
 	size_t alias_count;
 	struct dns_spec dns;
+	struct board_spec board;
 	struct ignored ignored;
 };
 

@@ -8,6 +8,7 @@
 #include "ports/loop.h"
 #include "ports/store.h"
 #include "workloads/inspection.h"
+#include "workloads/networks.h"
 
 struct configs;
 struct workload;
@@ -32,6 +33,8 @@ struct site {
 	const char *keeper_program;
 	const char *const *host_paths; /* what hostPath may name, or be below; ends in NULL */
 	bool allow_host_image;
+	enum network_mode network; /* of pods that do not say */
+	struct networks *networks;
 	int64_t memory_bytes, cpu_milli; /* of the board */
 	const struct configs *configs;   /* of the set that is wanted now; NULL: none */
 

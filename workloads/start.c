@@ -1,6 +1,7 @@
 #include "workloads/start.h"
 
 #include "workloads/compose.h"
+#include "workloads/rest.h"
 #include "workloads/trace.h"
 #include "workloads/uid.h"
 #include "workloads/volume.h"
@@ -8,6 +9,33 @@
 #include <signal.h>
 
 enum { LAUNCH_ARENA = 192 * 1024 };
+
+/* Devices are known once their names are resolved. */
+static enum err make_cgroup(struct workload *w, struct launch *l, struct why *why)
+{
+	struct cgroup_limits limits = w->spec->limits;
+	limits.disk_folder = w->site->state_dir;
+	for (size_t i = 0; i < l->mount_count; i++) {
+		const struct launch_mount *m = &l->mounts[i];
+		if (m->kind != MOUNT_DEVICE)
+			continue;
+		if (limits.device_count == CGROUP_DEVICES_MAX)
+			return why_set(why, ERR_FULL, "more than %d devices", CGROUP_DEVICES_MAX);
+		limits.devices[limits.device_count++] =
+			(struct cgroup_device){ m->is_block, (unsigned)m->major, (unsigned)m->minor,
+						m->read_only };
+	}
+	return cgroup_make(w->site->cgroups, w->leaf, &limits, &l->join, why);
+}
+
+static enum err find_network(const struct workload *w, int *out_fd, struct why *why)
+{
+	const enum network_mode mode = compose_network(w->site, w->pod);
+	*out_fd = -1;
+	if (mode == NETWORK_HOST)
+		return OK;
+	return networks_take(w->site->networks, w->pod->name, mode == NETWORK_OWN, out_fd, why);
+}
 
 static enum err make_launch(struct workload *w, const char *folder, struct arena *arena,
 			    struct launch *l, struct why *why)
@@ -24,7 +52,7 @@ static enum err make_launch(struct workload *w, const char *folder, struct arena
 	if (!e)
 		e = compose_launch(&order, arena, l, why);
 	if (!e)
-		e = cgroup_make(w->site->cgroups, w->leaf, &w->spec->limits, &l->join, why);
+		e = make_cgroup(w, l, why);
 	w->stop_signal = l->stop_signal ? (int)l->stop_signal : SIGTERM;
 	l->generation = w->generation;
 	l->instance = w->instance;
@@ -53,14 +81,26 @@ enum err start_keeper(struct workload *w, const struct keeper_hooks *hooks, stru
 	workload_folder(w, folder, sizeof folder);
 	struct launch *l = arena_take(&arena, sizeof *l);
 	enum err e = l ? OK : why_set(why, ERR_SYSTEM, "launch: no memory");
+	const int *sockets = NULL;
+	size_t socket_count = 0;
+	int network = -1;
 	if (!e)
 		e = make_launch(w, folder, &arena, l, why);
+	if (!e)
+		e = find_network(w, &network, why);
+	if (!e)
+		e = rest_listen(w, &sockets, &socket_count, why);
+	if (!e)
+		l->listeners = (int64_t)socket_count;
+	if (!e && socket_count)
+		e = compose_listeners(w->spec, socket_count, &arena, l, why);
 	const struct keeper_options options = {
 		.program = w->site->keeper_program,
 		.folder = folder,
 		.cgroups = w->site->cgroups,
 		.telemetry_fd = w->telemetry_fd,
-		.network_fd = -1,
+		.network_fd = network,
+		.listeners = sockets,
 	};
 	if (!e)
 		e = set_off(w, &options, l, hooks, why);

@@ -31,7 +31,8 @@ static bool begin_stop_hook(struct workload *w, int64_t grace_ms)
 	const struct action_spec *spec = w->spec ? &w->spec->hooks[HOOK_STOP] : NULL;
 	if (!spec || spec->kind == ACTION_NONE || !w->pid)
 		return false;
-	action_init(&w->hook, w->site->loop, w->keeper, STOP_HOOK_SLOT, &hooks);
+	action_init(&w->hook, w->site->loop, w->keeper, workload_network(w), STOP_HOOK_SLOT,
+		    &hooks);
 	if (action_begin(&w->hook, spec, grace_ms, &why) == OK)
 		return true;
 	workload_tell(w, true, "FailedPreStopHook", why.text);

@@ -54,6 +54,7 @@ static void on_ended(void *owner, struct running_pod *r)
 	for (size_t i = 0; i < running_size(r); i++)
 		workload_remove(&r->workloads[i], r->next != NULL);
 	(void)!volume_remove_all(&s->site, r->pod->name, NULL);
+	networks_release(s->site.networks, r->pod->name);
 	if (!r->next)
 		job_forget(s->site.store, r->pod->name);
 	struct pod *next = r->next;
@@ -275,7 +276,8 @@ static bool is_well(const struct running_pod *r, const struct workload *w)
 		return verdict_is_good(&w->last) && !w->is_given_up;
 	if (w->spec->role == CONTAINER_SIDECAR && r->is_over)
 		return true;
-	return w->state == WORKLOAD_RUNNING && w->ready && w->spec->role != CONTAINER_INIT;
+	const bool up = w->state == WORKLOAD_RUNNING || w->state == WORKLOAD_IDLE;
+	return up && w->ready && w->spec->role != CONTAINER_INIT;
 }
 
 static void look_at(const struct running_pod *r, const struct workload *w,

@@ -81,3 +81,19 @@ bool trace_user(const struct workload *w, int64_t out[2])
 	arena_deinit(&arena);
 	return found;
 }
+
+void trace_add_last_words(const struct workload *w, char *message, size_t cap)
+{
+	char path[PATH_LIMIT + 16];
+	SCOPED_MEMORY char *text = NULL;
+	size_t len;
+	workload_folder(w, path, PATH_LIMIT);
+	strcat(path, "/termination");
+	if (file_read(path, KEEPER_PACKET_MAX, &text, &len, NULL))
+		return;
+	for (char *c = text; *c; c++)
+		if ((unsigned char)*c < ' ')
+			*c = ' ';
+	const size_t had = strlen(message);
+	snprintf(message + had, cap - had, ": %.*s", LAST_WORDS_MAX - 4, text);
+}

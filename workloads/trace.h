@@ -13,3 +13,8 @@ bool trace_is_of_pod(const struct workload *w);
 
 /* The user and group of what was started last; false: nothing was. */
 bool trace_user(const struct workload *w, int64_t out[2]);
+
+enum { LAST_WORDS_MAX = 160 }; /* of them, in an event */
+
+/* What it wrote to terminationMessagePath, behind `message`, in one line. */
+void trace_add_last_words(const struct workload *w, char *message, size_t cap);

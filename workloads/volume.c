@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 enum {
@@ -263,6 +264,23 @@ static enum err check_host(const struct volume_spec *v, enum below_kind kind, st
 		       expected[v->host_type].name);
 }
 
+/* A name of udev's (/dev/serial/by-id/...) is a link to the node that the device has now. */
+static enum err take_device(const struct volume_spec *v, struct launch_mount *m, struct why *why)
+{
+	struct stat st;
+	const bool is_block = v->host_type == HOST_BLOCK;
+	if (stat(v->host_path, &st))
+		return why_set(why, ERR_NOT_FOUND, "hostPath %s is not there", v->host_path);
+	if (!(is_block ? S_ISBLK(st.st_mode) : S_ISCHR(st.st_mode)))
+		return why_set(why, ERR_INVALID, "hostPath %s is no %s device", v->host_path,
+			       is_block ? "block" : "character");
+	m->kind = MOUNT_DEVICE;
+	m->is_block = is_block;
+	m->major = major(st.st_rdev);
+	m->minor = minor(st.st_rdev);
+	return OK;
+}
+
 static enum err bind_host(const struct volume_order *o, const struct volume_mount *v,
 			  struct arena *arena, struct launch_mount *m, struct why *why)
 {
@@ -273,6 +291,8 @@ static enum err bind_host(const struct volume_order *o, const struct volume_moun
 	if (!m->root)
 		return why_set(why, ERR_DENIED, "hostPath %s is not in allow_host_path",
 			       spec->host_path);
+	if (spec->host_type == HOST_CHARACTER || spec->host_type == HOST_BLOCK)
+		return take_device(spec, m, why);
 	m->source = spec->host_path + strlen(m->root);
 	m->source += *m->source == '/';
 	enum err e = make_host(spec, m->root, m->source, why);

@@ -5,6 +5,8 @@
 #include "ports/clock.h"
 #include "ports/file.h"
 #include "workloads/inlet.h"
+#include "workloads/notify.h"
+#include "workloads/rest.h"
 #include "workloads/start.h"
 #include "workloads/stop.h"
 #include "workloads/trace.h"
@@ -31,6 +33,7 @@ static const bool is_expected[WORKLOAD_STATES][EVENTS] = {
 	[WORKLOAD_STOPPING] = { false, true, true, false, true },
 	[WORKLOAD_WAITING] = { false, false, false, true, true },
 	[WORKLOAD_DONE] = { false, false, false, true, true },
+	[WORKLOAD_IDLE] = { true, false, false, true, true },
 };
 
 static bool expects(const struct workload *w, enum event event)
@@ -44,6 +47,7 @@ const char *workload_state_name(enum workload_state s)
 		[WORKLOAD_STOPPED] = "stopped", [WORKLOAD_STARTING] = "starting",
 		[WORKLOAD_RUNNING] = "running", [WORKLOAD_STOPPING] = "stopping",
 		[WORKLOAD_WAITING] = "waiting", [WORKLOAD_DONE] = "completed",
+		[WORKLOAD_IDLE] = "idle",
 	};
 	return names[s];
 }
@@ -65,6 +69,11 @@ void workload_tell(const struct workload *w, bool warning, const char *reason, c
 {
 	const struct workload_news news = { w, warning, reason, message };
 	w->site->on_news(w->site->owner, &news);
+}
+
+int workload_network(const struct workload *w)
+{
+	return w->pod ? networks_find(w->site->networks, w->pod->name) : -1;
 }
 
 /* --- the cgroup --- */
@@ -90,6 +99,7 @@ static void end_unwell(struct workload *w, const char *event, const char *reason
 {
 	text_copy(w->why_stopped, sizeof w->why_stopped, bytes_of(reason));
 	workload_tell(w, true, event, reason);
+	rest_end(w); /* what is frozen hears no signal */
 	stop_begin(w, grace_ms);
 }
 
@@ -105,16 +115,35 @@ static void on_unhealthy(void *owner, const char *reason, int64_t grace_ms)
 static void on_checked(void *owner, bool started, bool ready)
 {
 	struct workload *w = owner;
-	w->started = started;
-	w->ready = ready;
+	w->started = started && notify_allows(w);
+	w->ready = ready && notify_allows(w);
+	if (w->ready)
+		rest_consider(w);
 	set_state(w, w->state);
+}
+
+void workload_wake(struct workload *w)
+{
+	rest_wake(w);
+}
+
+void workload_look_again(struct workload *w)
+{
+	if (w->checkup.loop)
+		on_checked(w, w->checkup.started, w->checkup.ready);
+}
+
+void workload_end_unwell(struct workload *w, const char *event, const char *reason)
+{
+	end_unwell(w, event, reason, w->grace_ms);
 }
 
 static void begin_checkup(struct workload *w, bool found)
 {
 	const struct checkup_hooks hooks = { w, on_unhealthy, on_checked };
 	if (w->spec)
-		checkup_begin(&w->checkup, w->site->loop, w->spec, w->keeper, found, &hooks);
+		checkup_begin(&w->checkup, w->site->loop, w->spec, w->keeper, workload_network(w),
+			      found, &hooks);
 }
 
 static void fail_start_hook(struct workload *w, const char *reason)
@@ -143,9 +172,17 @@ static void begin_start_hook(struct workload *w)
 		begin_checkup(w, w->is_adopting);
 		return;
 	}
-	action_init(&w->hook, w->site->loop, w->keeper, STOP_HOOK_SLOT, &hooks);
+	action_init(&w->hook, w->site->loop, w->keeper, workload_network(w), STOP_HOOK_SLOT,
+		    &hooks);
 	if (action_begin(&w->hook, spec, POST_START_MAX_MS, &why))
 		fail_start_hook(w, why.text);
+}
+
+/* What an earlier agent had in its hands. */
+static void adopt_parts(struct workload *w)
+{
+	networks_adopt(w->site->networks, w->pod->name, w->pid);
+	rest_adopt(w);
 }
 
 static void on_started(void *owner, pid_t pid, int64_t started_ms)
@@ -156,12 +193,16 @@ static void on_started(void *owner, pid_t pid, int64_t started_ms)
 	w->pid = pid;
 	w->started_ms = started_ms;
 	w->trouble.text[0] = '\0';
+	w->was_woken = false;
+	if (w->pod && w->is_adopting)
+		adopt_parts(w);
 	if (w->state == WORKLOAD_STOPPING) {
 		/* Told to stop before it had started: tell again, now somebody hears. */
 		if (keeper_signal(w->keeper, w->stop_signal, NULL))
 			w->timer.due_ms = 0;
 		return;
 	}
+	notify_begin(w);
 	set_state(w, WORKLOAD_RUNNING);
 	workload_tell(w, false, w->is_adopting ? "Adopted" : "Started",
 		      w->is_adopting ? "found running, with its history" : "");
@@ -207,10 +248,12 @@ static void wait_to_restart(struct workload *w, const struct workload_exit *x)
 /* Said to whoever listens; one that was not well is its trouble, too. */
 static void tell_end(struct workload *w, const struct workload_exit *x)
 {
-	char message[VERDICT_TEXT_MAX];
+	char message[VERDICT_TEXT_MAX + LAST_WORDS_MAX];
 	verdict_describe(x, message);
 	if (w->why_stopped[0])
 		snprintf(message, sizeof message, "restarted: %.150s", w->why_stopped);
+	else
+		trace_add_last_words(w, message, sizeof message);
 	const bool well = verdict_is_good(x) && !w->why_stopped[0];
 	workload_tell(w, !well, verdict_reason(x), message);
 	if (well || !w->pod)
@@ -227,6 +270,15 @@ static void end_stop(struct workload *w)
 	finish_stop(w);
 }
 
+/* What is idle is as it should be: it counts as started, and as ready. */
+static void begin_idle(struct workload *w)
+{
+	w->started = w->ready = true;
+	trace_keep(w);
+	set_state(w, WORKLOAD_IDLE);
+	rest_begin_idle(w); /* may start it at once */
+}
+
 static void on_ended(void *owner, const struct workload_exit *x)
 {
 	struct workload *w = owner;
@@ -237,19 +289,25 @@ static void on_ended(void *owner, const struct workload_exit *x)
 		return;
 	checkup_end(&w->checkup);
 	action_end(&w->hook);
+	notify_end(w);
 	loop_disarm(w->site->loop, &w->timer);
 	w->started = w->ready = false;
 	w->pid = 0;
 	w->last = *x;
-	if (!was_stopping)
+	const bool rests = w->rest == REST_ENDING && !was_stopping;
+	rest_end(w);
+	if (!was_stopping && !rests)
 		tell_end(w, x);
 	w->why_stopped[0] = '\0';
 	w->site->on_log(w->site->owner, w); /* its last lines */
-	const bool again = w->pod && !was_stopping && verdict_starts_again(policy_of(w), x);
+	const bool again =
+		w->pod && !was_stopping && !rests && verdict_starts_again(policy_of(w), x);
 	if (!again || !w->held || w->is_stale)
 		clear_away(w);
 	if (was_stopping || !w->pod) {
 		end_stop(w);
+	} else if (rests) {
+		begin_idle(w);
 	} else if (again) {
 		wait_to_restart(w, x);
 	} else {
@@ -275,7 +333,7 @@ static void on_exec(void *owner, unsigned id, int code, struct bytes output)
 
 static struct keeper_hooks hooks_of(struct workload *w)
 {
-	return (struct keeper_hooks){ w, on_started, on_ended, on_log, on_exec, NULL };
+	return (struct keeper_hooks){ w, on_started, on_ended, on_log, on_exec, notify_hear };
 }
 
 /* --- starting --- */
@@ -431,6 +489,8 @@ void workload_stop(struct workload *w, int64_t grace_ms)
 	loop_disarm(w->site->loop, &w->timer);
 	checkup_end(&w->checkup);
 	action_end(&w->hook);
+	notify_end(w);
+	rest_end(w);
 	w->started = w->ready = false;
 	if (!w->keeper) {
 		w->state = WORKLOAD_STOPPING;
@@ -477,6 +537,8 @@ void workload_close(struct workload *w)
 	loop_disarm(w->site->loop, &w->timer);
 	checkup_end(&w->checkup);
 	action_end(&w->hook);
+	notify_end(w);
+	rest_close(w);
 	keeper_close(w->keeper);
 	keeper_close(w->held);
 	w->keeper = w->held = NULL;

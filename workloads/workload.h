@@ -12,6 +12,7 @@
 #include "workloads/checkup.h"
 #include "workloads/pod.h"
 #include "workloads/site.h"
+#include "workloads/standby.h"
 
 enum workload_state {
 	WORKLOAD_STOPPED,  /* nothing runs, nothing is wanted */
@@ -20,8 +21,12 @@ enum workload_state {
 	WORKLOAD_STOPPING, /* told to end */
 	WORKLOAD_WAITING,  /* ended; will be started again */
 	WORKLOAD_DONE,     /* ended; its restart policy leaves it at that */
+	WORKLOAD_IDLE,     /* ended, because nobody is connected; a connection starts it */
 	WORKLOAD_STATES,
 };
+
+/* See rest.h. */
+enum rest { REST_NONE, REST_FROZEN, REST_ENDING, REST_IDLE };
 
 enum {
 	WORKLOAD_NAME_SIZE = 2 * LABEL_SIZE,
@@ -57,9 +62,15 @@ struct workload {
 	bool ready;
 	bool lacks_image; /* waits for it, not for the end of a pause */
 	bool is_adopting;
-	bool is_given_up;      /* done, whatever its last run said: its pod has failed */
-	bool is_stale;         /* a part of a config that it mounts has changed: no held keeper */
-	bool leaf_is_left;     /* the cgroup could not be removed yet */
+	bool is_given_up;       /* done, whatever its last run said: its pod has failed */
+	bool is_stale;          /* a part of a config that it mounts has changed: no held keeper */
+	bool leaf_is_left;      /* the cgroup could not be removed yet */
+	char status[128];       /* what it last said of itself, by sd_notify */
+	bool has_notified;      /* READY=1 */
+	struct standby standby; /* who knocks */
+	enum rest rest;
+	bool was_woken;        /* from standby, in this run */
+	struct timer watchdog; /* it must say WATCHDOG=1 before this is due */
 	char why_stopped[160]; /* a probe's or hook's reason for the end under way */
 	struct why trouble;    /* why it is not running; empty when it is */
 
@@ -112,6 +123,18 @@ void workload_remove(struct workload *w, bool has_successor);
 
 void workload_folder(const struct workload *w, char *out, size_t cap);
 
-/* --- for stop.c, which is a part of it --- */
+/* It runs, or comes to run, if it rests. */
+void workload_wake(struct workload *w);
+
+/* --- for stop.c, notify.c and rest.c, which are parts of it --- */
+
+/* What it says of itself may have made it ready. */
+void workload_look_again(struct workload *w);
+
+/* End the run; what the restart policy says follows. */
+void workload_end_unwell(struct workload *w, const char *event, const char *reason);
+
+/* The network name space of its pod, borrowed; -1: the host's. */
+int workload_network(const struct workload *w);
 
 void workload_tell(const struct workload *w, bool warning, const char *reason, const char *message);

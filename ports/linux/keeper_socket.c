@@ -311,6 +311,15 @@ enum err keeper_adopt(struct loop *l, const char *folder, const struct keeper_ho
 	return OK;
 }
 
+pid_t keeper_pid(const struct keeper *k)
+{
+	struct ucred peer = { 0 };
+	socklen_t len = sizeof peer;
+	if (k->process.pid)
+		return k->process.pid;
+	return getsockopt(k->watch.fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) ? 0 : peer.pid;
+}
+
 enum err keeper_signal(struct keeper *k, int signo, struct why *why)
 {
 	char packet[32];

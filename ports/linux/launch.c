@@ -133,7 +133,7 @@ static bool append(const char **list, size_t cap, const char *value)
 
 static bool begin_mount(struct launch *l, const char *kind)
 {
-	if (l->mount_count == VOLUMES_MAX)
+	if (l->mount_count == LAUNCH_MOUNTS_MAX)
 		return false;
 	struct launch_mount *m = &l->mounts[l->mount_count++];
 	for (enum mount_kind k = MOUNT_BIND; k <= MOUNT_DEVICE; k++)

@@ -127,6 +127,8 @@ enum err net_http_get(struct loop *l, const struct http_request *q, const struct
 		e = why_set(why, ERR_FULL, "http: path and headers are too long");
 	if (!e)
 		e = net_dial(l, q->host, q->port, q->wait_ms, &dial, &g->dial, why);
+	if (!e && q->network_fd > 0)
+		e = net_dial_in(g->dial, q->network_fd, why);
 	if (e) {
 		net_http_cancel(g);
 		return e;

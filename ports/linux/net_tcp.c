@@ -4,6 +4,7 @@
 #include "base/scoped.h"
 #include "base/text.h"
 #include "ports/clock.h"
+#include "ports/netns.h"
 #include "ports/process.h"
 
 #include <arpa/inet.h>
@@ -38,6 +39,7 @@ struct dial {
 	struct watch connecting;
 	struct timer patience; /* with the address being tried */
 	struct why last;       /* why the last address failed */
+	int network_fd;        /* a duplicate; -1: ours */
 };
 
 static void stop_connecting(struct dial *d)
@@ -63,6 +65,7 @@ void net_cancel(struct dial *d)
 	loop_disarm(d->loop, &d->deadline);
 	stop_connecting(d);
 	stop_resolving(d);
+	close_quietly(d->network_fd);
 	free(d);
 }
 
@@ -125,6 +128,17 @@ static void on_impatient(void *owner, int64_t now_ms)
 	try_next(d);
 }
 
+/* A socket belongs to the network in which it was made. */
+static int open_socket(const struct dial *d, int family)
+{
+	if (d->network_fd >= 0 && !netns_enter(d->network_fd))
+		return -1;
+	const int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (d->network_fd >= 0)
+		netns_leave();
+	return fd;
+}
+
 /* True: underway, a hook will be called. False: d->last says why not. */
 static bool start_connecting(struct dial *d, const char *address)
 {
@@ -135,7 +149,7 @@ static bool start_connecting(struct dial *d, const char *address)
 		return false;
 	}
 
-	SCOPED_FD fd = socket(to.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	SCOPED_FD fd = open_socket(d, to.ss_family);
 	int on = 1;
 	if (fd >= 0)
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
@@ -239,7 +253,9 @@ enum err net_dial(struct loop *l, const char *host, uint16_t port, int64_t wait_
 	struct dial *d = calloc(1, sizeof *d);
 	if (!d)
 		return why_set(why, ERR_SYSTEM, "dial: no memory");
-	*d = (struct dial){ .loop = l, .hooks = *hooks, .port = port, .next = d->addresses };
+	*d = (struct dial){
+		.loop = l, .hooks = *hooks, .port = port, .next = d->addresses, .network_fd = -1
+	};
 	d->deadline = (struct timer){ .owner = d, .on_due = on_deadline };
 	d->patience = (struct timer){ .owner = d, .on_due = on_impatient };
 	d->connecting.fd = d->answer.fd = -1;
@@ -262,6 +278,12 @@ enum err net_dial(struct loop *l, const char *host, uint16_t port, int64_t wait_
 	loop_arm(l, &d->deadline, clock_now_ms() + wait_ms);
 	*out = d;
 	return OK;
+}
+
+enum err net_dial_in(struct dial *d, int network_fd, struct why *why)
+{
+	d->network_fd = fcntl(network_fd, F_DUPFD_CLOEXEC, 3);
+	return d->network_fd < 0 ? why_set(why, ERR_SYSTEM, "dial: %s", strerror(errno)) : OK;
 }
 
 int net_free_port(void)

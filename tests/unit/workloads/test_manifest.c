@@ -106,7 +106,10 @@ static void what_is_wrong_is_refused_with_its_path(void **state)
 		  "spec.terminationGracePeriodSeconds: " },
 		{ "", "\"terminationGracePeriodSeconds\":\"5\",",
 		  "spec.terminationGracePeriodSeconds: " },
-		{ "", "\"hostNetwork\":false,", "spec.hostNetwork: " },
+		{ "", "\"hostNetwork\":1,", "spec.hostNetwork: " },
+		{ ",\"ports\":[{\"hostPort\":80}]", "", "spec.containers[0].ports[0]: " },
+		{ ",\"ports\":[{\"containerPort\":80,\"hostPort\":81}]", "",
+		  "spec.containers[0].ports[0]: " },
 		{ ",\"command\":\"/bin/sh\"", "", "spec.containers[0].command: " },
 		{ ",\"command\":[\"a\",1]", "", "spec.containers[0].command[1]: " },
 		{ ",\"workingDir\":\"relative\"", "", "spec.containers[0].workingDir: " },
@@ -294,12 +297,78 @@ static void only_a_desk_knows_folders(void **state)
 
 static void what_is_ignored_is_told_by_its_path(void **state)
 {
-	struct pod *p = pod_of(pod_with(",\"imagePullPolicy\":\"Always\",\"ports\":[]", ""));
+	struct pod *p =
+		pod_of(pod_with(",\"imagePullPolicy\":\"Always\",\"terminationMessagePolicy\":"
+				"\"FallbackToLogsOnError\"",
+				""));
 	(void)state;
 	assert_int_equal(p->ignored.count, 2);
 	assert_string_equal(p->ignored.paths[0], "spec.containers[0].imagePullPolicy");
-	assert_string_equal(p->ignored.paths[1], "spec.containers[0].ports");
+	assert_string_equal(p->ignored.paths[1], "spec.containers[0].terminationMessagePolicy");
 	pod_free(p);
+}
+
+static const char *pod_with_annotation(const char *name, const char *value, const char *ports)
+{
+	static char text[1024];
+	snprintf(text, sizeof text,
+		 "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":\"p\","
+		 "\"annotations\":{\"%s\":\"%s\"}},\"spec\":{\"containers\":[{\"name\":\"c\","
+		 "\"image\":\"host\",\"command\":[\"x\"]%s}]}}",
+		 name, value, ports);
+	return text;
+}
+
+static void annotations_of_ours_are_read(void **state)
+{
+	static const char ports[] = ",\"ports\":[{\"containerPort\":8080,\"name\":\"web\"}]";
+	struct pod *p = pod_of(pod_with_annotation("skerry.dev/network", "none", ""));
+	(void)state;
+	assert_int_equal(p->board.network, NETWORK_NONE);
+	pod_free(p);
+	p = pod_of(pod_with_annotation("skerry.dev/idle-timeout", "90s", ports));
+	assert_int_equal(p->board.idle_ms, 90000);
+	assert_int_equal(p->containers[0].ports[0].number, 8080);
+	assert_string_equal(p->containers[0].ports[0].name, "web");
+	pod_free(p);
+	p = pod_of(pod_with_annotation("skerry.dev/standby", "true", ""));
+	assert_true(p->board.standby);
+	pod_free(p);
+	p = pod_of(pod_with_annotation("skerry.dev/watchdog", "30s", ""));
+	assert_int_equal(p->board.watchdog_ms, 30000);
+	pod_free(p);
+	p = pod_of(pod_with_annotation("skerry.dev/cpus", "0-1", ""));
+	assert_string_equal(p->containers[0].limits.cpus, "0-1");
+	pod_free(p);
+	p = pod_of(pod_with_annotation("skerry.dev/io-write", "1Mi", ""));
+	assert_int_equal(p->containers[0].limits.write_bps, 1 << 20);
+	pod_free(p);
+	p = pod_of(pod_with_annotation("skerry.dev/socket-families", "can,netlink", ""));
+	assert_true(p->board.families == (INT64_C(1) << 29 | INT64_C(1) << 16));
+	pod_free(p);
+	p = pod_of(pod_with_annotation("example.org/network", "none", ""));
+	assert_int_equal(p->board.network, NETWORK_BOARD);
+	pod_free(p);
+}
+
+static void annotations_of_ours_are_checked(void **state)
+{
+	static const char *const wrong[][2] = {
+		{ "skerry.dev/network", "bridge" },  { "skerry.dev/newtork", "none" },
+		{ "skerry.dev/standby", "yes" },     { "skerry.dev/watchdog", "30" },
+		{ "skerry.dev/watchdog", "10ms" },   { "skerry.dev/cpus", "all" },
+		{ "skerry.dev/io-read", "1" },       { "skerry.dev/socket-families", "vsock" },
+		{ "skerry.dev/idle-timeout", "5m" }, /* nobody could wake it */
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+		struct why why;
+		struct pod *p;
+		const char *text = pod_with_annotation(wrong[i][0], wrong[i][1], "");
+		assert_err(ERR_INVALID, read(text, MANIFEST_BOARD, &p, &why));
+		if (!strstr(why.text, wrong[i][0]))
+			fail_msg("%s does not name %s", why.text, wrong[i][0]);
+	}
 }
 
 static void equal_manifests_have_equal_digests(void **state)
@@ -327,6 +396,8 @@ int main(void)
 		cmocka_unit_test(names_are_labels),
 		cmocka_unit_test(only_a_desk_knows_folders),
 		cmocka_unit_test(what_is_ignored_is_told_by_its_path),
+		cmocka_unit_test(annotations_of_ours_are_read),
+		cmocka_unit_test(annotations_of_ours_are_checked),
 		cmocka_unit_test(equal_manifests_have_equal_digests),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

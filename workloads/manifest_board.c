@@ -1,0 +1,140 @@
+/* Annotations below skerry.dev/: what Kubernetes has no field for. */
+#include "workloads/manifest_parts.h"
+
+#include "base/duration.h"
+#include "base/quantity.h"
+#include "base/text.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { WATCHDOG_MIN_MS = 1000, IDLE_MIN_MS = 1000, RATE_MIN = 4096, CPUS_MAX_BYTES = 64 };
+
+static const char PREFIX[] = "skerry.dev/";
+
+static enum err read_switch(struct reader *r, const char *value, void *into)
+{
+	bool *on = into;
+	*on = strcmp(value, "true") == 0;
+	return *on || strcmp(value, "false") == 0
+		       ? OK
+		       : field_refuse(r, "\"true\" or \"false\" is expected");
+}
+
+static enum err read_network(struct reader *r, const char *value, void *into)
+{
+	enum network_mode *mode = into;
+	if (*mode == NETWORK_HOST)
+		return field_refuse(r, "hostNetwork: true says it already");
+	return network_mode_read(value, mode) ? OK
+					      : field_refuse(r, "host, own or none is expected");
+}
+
+static enum err read_span(struct reader *r, const char *value, void *into)
+{
+	struct why why;
+	int64_t *ms = into;
+	if (duration_ms(bytes_of(value), ms, &why))
+		return field_refuse(r, "%s", why.text);
+	return *ms >= IDLE_MIN_MS ? OK : field_refuse(r, "at least 1s is expected");
+}
+
+static enum err read_rate(struct reader *r, const char *value, void *into)
+{
+	struct why why;
+	int64_t *bps = into;
+	if (quantity_units(bytes_of(value), bps, &why))
+		return field_refuse(r, "%s", why.text);
+	return *bps >= RATE_MIN ? OK : field_refuse(r, "at least 4Ki a second is expected");
+}
+
+/* "0-1,3", as cpuset.cpus takes it; whether the board has them, it says itself. */
+static enum err read_cpus(struct reader *r, const char *value, void *into)
+{
+	const char **cpus = into;
+	if (!*value || strspn(value, "0123456789,-") != strlen(value) ||
+	    strlen(value) >= CPUS_MAX_BYTES)
+		return field_refuse(r, "a list such as 0-1,3 is expected");
+	*cpus = value;
+	return OK;
+}
+
+static enum err read_families(struct reader *r, const char *value, void *into)
+{
+	/* Numbers of include/linux/socket.h. */
+	static const struct {
+		const char *name;
+		int number;
+	} known[] = { { "netlink", 16 }, { "packet", 17 }, { "can", 29 }, { "bluetooth", 31 } };
+	int64_t *families = into;
+	for (const char *at = value; *at;) {
+		const size_t n = strcspn(at, ",");
+		size_t i = 0, count = sizeof known / sizeof *known;
+		while (i < count &&
+		       (strlen(known[i].name) != n || memcmp(at, known[i].name, n) != 0))
+			i++;
+		if (i == count)
+			return field_refuse(r, "can, netlink, packet and bluetooth are known");
+		*families |= INT64_C(1) << known[i].number;
+		at += n + (at[n] == ',');
+	}
+	return OK;
+}
+
+static const struct annotation {
+	const char *name;
+	enum err (*read)(struct reader *r, const char *value, void *into);
+	size_t offset;
+} annotations[] = {
+	{ "network", read_network, offsetof(struct board_spec, network) },
+	{ "socket-families", read_families, offsetof(struct board_spec, families) },
+	{ "cpus", read_cpus, offsetof(struct board_spec, cpus) },
+	{ "io-read", read_rate, offsetof(struct board_spec, read_bps) },
+	{ "io-write", read_rate, offsetof(struct board_spec, write_bps) },
+	{ "notify", read_switch, offsetof(struct board_spec, notifies) },
+	{ "watchdog", read_span, offsetof(struct board_spec, watchdog_ms) },
+	{ "standby", read_switch, offsetof(struct board_spec, standby) },
+	{ "idle-timeout", read_span, offsetof(struct board_spec, idle_ms) },
+};
+
+static enum err read_one(struct reader *r, const struct pair *p, struct board_spec *b)
+{
+	for (size_t i = 0; i < sizeof annotations / sizeof *annotations; i++)
+		if (strcmp(p->name + strlen(PREFIX), annotations[i].name) == 0)
+			return annotations[i].read(r, p->value, (char *)b + annotations[i].offset);
+	return field_refuse(r, "this annotation is not known; see docs/manifest.md");
+}
+
+static bool has_ports(const struct pod *p)
+{
+	for (size_t i = 0; i < p->container_count; i++)
+		if (p->containers[i].port_count)
+			return true;
+	return false;
+}
+
+enum err manifest_board(struct reader *r, struct pod *p)
+{
+	enum err e = OK;
+	for (size_t i = 0; !e && i < p->annotation_count; i++) {
+		if (!text_starts(p->annotations[i].name, PREFIX))
+			continue;
+		const size_t was = field_enter(r, "metadata.annotations");
+		const size_t inner = field_enter(r, p->annotations[i].name);
+		e = read_one(r, &p->annotations[i], &p->board);
+		if (e)
+			return e;
+		field_leave(r, inner);
+		field_leave(r, was);
+	}
+	if (!e && p->board.idle_ms && !p->board.standby && !has_ports(p))
+		return why_set(r->why, ERR_INVALID,
+			       "metadata.annotations.skerry.dev/idle-timeout: no container has "
+			       "ports at which somebody could wake it");
+	for (size_t i = 0; i < p->container_count; i++) {
+		p->containers[i].limits.cpus = p->board.cpus;
+		p->containers[i].limits.read_bps = p->board.read_bps;
+		p->containers[i].limits.write_bps = p->board.write_bps;
+	}
+	return e;
+}
