@@ -69,19 +69,36 @@ static enum err read_mount_volume(struct reader *r, const struct json *j, void *
 	return m->volume ? OK : field_refuse(r, "spec.volumes has no \"%.63s\"", s ? s : "");
 }
 
+static bool is_at_or_below(const char *path, const char *folder)
+{
+	const size_t n = strlen(folder);
+	return strncmp(path, folder, n) == 0 && (path[n] == '/' || path[n] == '\0');
+}
+
 static enum err read_mount_path(struct reader *r, const struct json *j, void *into)
 {
-	static const char *const taken[] = { "/", "/proc", "/dev", "/sys", "/run/skerry" };
+	static const char *const taken[] = { "/proc", "/sys", "/run/skerry" };
 	const char **path = into;
 	enum err e = field_path(r, j, path);
-	for (size_t i = 0; !e && i < sizeof taken / sizeof *taken; i++) {
-		size_t n = strlen(taken[i]);
-		bool below = n > 1 && strncmp(*path, taken[i], n) == 0 &&
-			     ((*path)[n] == '/' || (*path)[n] == '\0');
-		if (below || strcmp(*path, taken[i]) == 0)
+	if (!e && strcmp(*path, "/") == 0)
+		return field_refuse(r, "nothing may be mounted at /");
+	for (size_t i = 0; !e && i < sizeof taken / sizeof *taken; i++)
+		if (is_at_or_below(*path, taken[i]))
 			return field_refuse(r, "nothing may be mounted at %s", taken[i]);
-	}
 	return e;
+}
+
+/* Nodes are made in the container's own /dev, and nothing else is put there. */
+static enum err check_device(struct reader *r, const struct volume_mount *m)
+{
+	const enum host_type type = m->volume->host_type;
+	if (type != HOST_CHARACTER && type != HOST_BLOCK)
+		return is_at_or_below(m->path, "/dev")
+			       ? field_refuse(r, "nothing but a device may be mounted below /dev")
+			       : OK;
+	if (!is_at_or_below(m->path, "/dev") || strcmp(m->path, "/dev") == 0)
+		return field_refuse(r, "a device is mounted below /dev");
+	return *m->below ? field_refuse(r, "a device has no subPath") : OK;
 }
 
 static enum err read_propagation(struct reader *r, const struct json *j, void *into)
@@ -118,6 +135,8 @@ static enum err read_mount(struct reader *r, const struct json *j, void *into)
 		return field_refuse(r, "name and mountPath are needed");
 	if (!e && *m.below && m.volume->kind == VOLUME_MEMORY)
 		return field_refuse(r, "subPath is not supported in an emptyDir in memory");
+	if (!e)
+		e = check_device(r, &m);
 	c->mounts[c->mount_count++] = m;
 	return e;
 }

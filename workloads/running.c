@@ -168,7 +168,7 @@ static const struct workload *find_hopeless(const struct running_pod *r)
 {
 	for (size_t i = 0; r->pod->is_job && i < running_size(r); i++) {
 		const struct workload *w = &r->workloads[i];
-		if (w->state == WORKLOAD_WAITING && !w->lacks_image &&
+		if (w->state == WORKLOAD_WAITING && !w->lacks_image && !w->lacks_leaf &&
 		    w->spec->role != CONTAINER_SIDECAR && w->restarts >= r->pod->job.backoff_limit)
 			return w;
 	}

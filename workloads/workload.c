@@ -359,11 +359,22 @@ static bool waits_for_image(struct workload *w)
 	return true;
 }
 
+/* What is born into a group that is being killed would be killed too. */
+static bool waits_for_leaf(struct workload *w)
+{
+	if (w->leaf_is_left)
+		remove_leaf(w);
+	w->lacks_leaf = w->leaf_is_left;
+	if (w->lacks_leaf)
+		set_state(w, WORKLOAD_WAITING);
+	return w->lacks_leaf;
+}
+
 static void begin(struct workload *w)
 {
 	struct workload_exit failed = { .known = true, .code = -1, .failed_start = true };
 	struct why why;
-	if (waits_for_image(w))
+	if (waits_for_image(w) || waits_for_leaf(w))
 		return;
 	w->instance++;
 	w->is_stale = false;
@@ -387,7 +398,7 @@ static void on_due(void *owner, int64_t now_ms)
 	if (w->leaf_is_left)
 		remove_leaf(w);
 	if (w->state == WORKLOAD_WAITING) {
-		w->restarts += !w->lacks_image;
+		w->restarts += !w->lacks_image && !w->lacks_leaf;
 		begin(w);
 		return;
 	}

@@ -6,7 +6,10 @@
  *   exit CODE MS        end with CODE after MS
  *   stubborn            ignore SIGTERM
  *   talk COUNT          print COUNT numbered lines, then wait
- *   serve PORT FILE     answer HTTP 200 while FILE exists, else 500
+ *   serve PORT FILE     answer HTTP 200 while FILE exists, else 500; at the socket that
+ *                       it was handed, if any (LISTEN_FDS)
+ *   notify MS TEXT...   say each TEXT by sd_notify, MS before each, then wait
+ *   last WORDS          write them to /dev/termination-log, and exit with 3
  *   flood SECONDS       send as many datagrams as it can; print how many
  *   look                print what a sandbox should not allow, one finding a line
  *   wait                do nothing until SIGTERM
@@ -108,16 +111,29 @@ static int talk(long count)
 	return 0;
 }
 
-static int serve(int port, const char *file)
+static int handed_socket(void)
+{
+	const char *pid = getenv("LISTEN_PID"), *count = getenv("LISTEN_FDS");
+	return pid && count && atoi(pid) == getpid() && atoi(count) > 0 ? 3 : -1;
+}
+
+static int own_socket(int port)
 {
 	int on = 1, fd = socket(AF_INET, SOCK_STREAM, 0);
 	struct sockaddr_in at = { .sin_family = AF_INET,
 				  .sin_port = htons((unsigned short)port),
 				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-	if (bind(fd, (struct sockaddr *)&at, sizeof at) || listen(fd, 8))
+	return bind(fd, (struct sockaddr *)&at, sizeof at) || listen(fd, 8) ? -1 : fd;
+}
+
+static int serve(int port, const char *file)
+{
+	const int handed = handed_socket(), fd = handed < 0 ? own_socket(port) : handed;
+	if (fd < 0)
 		return 6;
-	puts("serving");
+	fcntl(fd, F_SETFL, 0); /* the board's do not block */
+	puts(handed < 0 ? "serving" : "serving what was handed over");
 	while (!stopping) {
 		char request[512];
 		int c = accept(fd, NULL, NULL);
@@ -129,6 +145,28 @@ static int serve(int port, const char *file)
 		close(c);
 	}
 	return 0;
+}
+
+static int notify(long ms, char **texts)
+{
+	struct sockaddr_un to = { .sun_family = AF_UNIX };
+	const char *path = getenv("NOTIFY_SOCKET");
+	int fd = socket(AF_UNIX, SOCK_DGRAM, 0);
+	snprintf(to.sun_path, sizeof to.sun_path, "%s", path ? path : "");
+	for (; *texts; texts++) {
+		pause_ms(ms);
+		if (sendto(fd, *texts, strlen(*texts), 0, (struct sockaddr *)&to, sizeof to) < 0)
+			return 7;
+	}
+	while (!stopping)
+		pause_ms(50);
+	return 0;
+}
+
+static int write_last_words(const char *words)
+{
+	int fd = open("/dev/termination-log", O_WRONLY);
+	return fd >= 0 && write(fd, words, strlen(words)) > 0 ? 3 : 8;
 }
 
 static int flood(long seconds)
@@ -237,6 +275,10 @@ int main(int argc, char **argv)
 		return talk(number(argv, 2));
 	if (!strcmp(role, "serve") && argc == 4)
 		return serve((int)number(argv, 2), argv[3]);
+	if (!strcmp(role, "notify") && argc >= 4)
+		return notify(number(argv, 2), argv + 3);
+	if (!strcmp(role, "last") && argc == 3)
+		return write_last_words(argv[2]);
 	if (!strcmp(role, "flood") && argc == 3)
 		return flood(number(argv, 2));
 	if (!strcmp(role, "look"))
