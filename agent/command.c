@@ -61,6 +61,14 @@ struct json *command_logs(struct agent *a, const char *workload, int64_t count)
 	return j;
 }
 
+const char *command_wake(struct agent *a, const char *workload)
+{
+	struct workload *w = workload ? supervisor_find(&a->supervisor, workload) : NULL;
+	if (w)
+		workload_wake(w);
+	return w ? w->name : NULL;
+}
+
 static void do_ping(struct command *c, const struct request *r)
 {
 	answer_text(c, r, ANSWER_OK, SKERRY_VERSION);
@@ -114,14 +122,9 @@ static void do_tail(struct command *c, const struct request *r)
 
 static void do_wake(struct command *c, const struct request *r)
 {
-	const char *name = json_string(json_member(r->args, "workload"));
-	struct workload *w = name ? supervisor_find(&c->agent->supervisor, name) : NULL;
-	if (!w) {
-		answer_text(c, r, ANSWER_NOT_FOUND, "no such workload on this device");
-		return;
-	}
-	workload_wake(w);
-	answer_text(c, r, ANSWER_OK, w->name);
+	const char *name = command_wake(c->agent, json_string(json_member(r->args, "workload")));
+	answer_text(c, r, name ? ANSWER_OK : ANSWER_NOT_FOUND,
+		    name ? name : "no such workload on this device");
 }
 
 void command_on_log(struct command *c, const struct workload *w)

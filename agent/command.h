@@ -45,3 +45,6 @@ void command_on_log(struct command *c, const struct workload *w);
 /* The body of an answer about logs, for the cloud and for the local socket.
  * NULL: there is no such workload. */
 struct json *command_logs(struct agent *a, const char *workload, int64_t count);
+
+/* Have a workload in standby, or an idle one, run; its whole name. NULL: there is none. */
+const char *command_wake(struct agent *a, const char *workload);

@@ -28,17 +28,41 @@ static struct json *refuse(const char *text)
 	return j;
 }
 
-static struct json *carry_out(struct agent *a, const struct json *request)
+static struct json *show_status(struct agent *a, const struct json *request)
 {
-	const char *verb = json_string(json_member(request, "verb"));
+	(void)request;
+	return report_make_status(a);
+}
+
+static struct json *show_logs(struct agent *a, const struct json *request)
+{
 	int64_t count = 0;
-	if (verb && strcmp(verb, "status") == 0)
-		return report_make_status(a);
-	if (!verb || strcmp(verb, "logs") != 0)
-		return refuse("this agent knows the verbs status and logs");
 	json_integer(json_member(request, "n"), &count);
 	struct json *logs = command_logs(a, json_string(json_member(request, "workload")), count);
 	return logs ? logs : refuse("no such workload");
+}
+
+static struct json *wake(struct agent *a, const struct json *request)
+{
+	const char *name = command_wake(a, json_string(json_member(request, "workload")));
+	if (!name)
+		return refuse("no such workload");
+	struct json *j = json_new_object();
+	json_set_string(j, "woken", name);
+	return j;
+}
+
+static struct json *carry_out(struct agent *a, const struct json *request)
+{
+	static const struct {
+		const char *verb;
+		struct json *(*run)(struct agent *a, const struct json *request);
+	} verbs[] = { { "status", show_status }, { "logs", show_logs }, { "wake", wake } };
+	const char *verb = json_string(json_member(request, "verb"));
+	for (size_t i = 0; verb && i < sizeof verbs / sizeof *verbs; i++)
+		if (strcmp(verbs[i].verb, verb) == 0)
+			return verbs[i].run(a, request);
+	return refuse("this agent knows the verbs status, logs and wake");
 }
 
 static void make_answer(struct control_guest *g)

@@ -26,6 +26,8 @@ static const struct verb {
 	{ "telemetry", verb_telemetry, false, "[MEASUREMENT] [--since 1h] [--sql QUERY]",
 	  "points, from the hub's database" },
 	{ "status", verb_status, false, "[--run-dir DIR]", "this board, without any network" },
+	{ "wake", verb_wake, false, "POD[/CONTAINER] [--run-dir DIR]",
+	  "have a workload of this board run that is in standby or idle" },
 	{ "doctor", verb_doctor, false, "[BOARD.json] [--config FILE]",
 	  "what is wrong with this board, and what to do about it (as root)" },
 	{ "validate", verb_validate, false, "-f FILE", "check manifests; needs no broker" },

@@ -15,4 +15,5 @@ enum exit_code verb_pack(struct options *o);
 enum exit_code verb_push(struct options *o);
 enum exit_code verb_status(struct options *o);
 enum exit_code verb_telemetry(struct options *o);
+enum exit_code verb_wake(struct options *o);
 enum exit_code verb_validate(struct options *o);

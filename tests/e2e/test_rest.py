@@ -68,6 +68,15 @@ class Rest(WorldTest):
             "v": 1, "id": "c-1", "re": "ops", "args": {"workload": "app"}})
         self.wait_state("running", "app/main")
 
+    def test_a_technician_wakes_it_without_any_network(self):
+        self.deploy(annotated(actor_pod("app", "wait", image=self.image), standby="true"))
+        self.wait_state("standby", "app/main")
+        self.world.broker.kill()
+        said = self.world.cli("wake", "app", "--run-dir", self.device.run_dir, broker=False, check=0)
+        self.assertEqual(said.stdout, "app/main is awake\n")
+        self.wait_state("running", "app/main")
+        self.world.cli("wake", "nobody", "--run-dir", self.device.run_dir, broker=False, check=3)
+
     def test_a_frozen_one_stops_in_its_own_way(self):
         self.deploy(self.web(standby="true"))
         self.wait_state("standby")
