@@ -281,7 +281,7 @@ int main(int argc, char **argv)
 {
 	static struct bench b;
 	struct why why;
-	char folder[] = "/tmp/skerry-launcher-XXXXXX", name[32];
+	char folder[] = "/run/skerry-launcher-XXXXXX", name[32]; /* as an agent has it */
 	if (argc < 5 || argc > 4 + WHATS_MAX) {
 		fputs("usage: launcher KEEPER ROOT RUNS WHAT...\n", stderr);
 		return 2;
