@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdint.h>
 #include <sys/syscall.h>
@@ -14,6 +15,8 @@
 
 enum {
 	CALL_PIDFD_SEND_SIGNAL = 424,
+	CALL_OPEN_TREE = 428,
+	CALL_MOVE_MOUNT = 429,
 	CALL_CLONE3 = 435,
 	CALL_CLOSE_RANGE = 436,
 	CALL_OPENAT2 = 437,
@@ -59,7 +62,7 @@ enum {
 	KERNEL_EMPTY_PATH = 0x1000,
 	KERNEL_ATTR_RDONLY = 1,
 	KERNEL_ATTR_NOSUID = 2,
-	KERNEL_ATTR_NODEV = 4,
+	KERNEL_ATTR_NODEV = 4, /* as MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC */
 };
 
 struct kernel_mount_attr {
@@ -71,6 +74,18 @@ static inline int kernel_mount_setattr(int fd, uint64_t set)
 	struct kernel_mount_attr attr = { .set = set };
 	return (int)syscall(CALL_MOUNT_SETATTR, fd, "", KERNEL_EMPTY_PATH | KERNEL_RECURSIVE, &attr,
 			    sizeof attr);
+}
+
+/* A copy of the mount at `fd` that is nowhere yet, and putting it on the place at `to`.
+ * Linux 5.2 */
+static inline int kernel_copy_mount(int fd)
+{
+	return (int)syscall(CALL_OPEN_TREE, fd, "", KERNEL_EMPTY_PATH | 1 /* clone */ | O_CLOEXEC);
+}
+
+static inline int kernel_place_mount(int mount, int to)
+{
+	return (int)syscall(CALL_MOVE_MOUNT, mount, "", to, "", 0x04 | 0x40 /* both empty */);
 }
 
 /* close_range with CLOSE_RANGE_CLOEXEC, Linux 5.11; plain, 5.9 */

@@ -250,6 +250,14 @@ static enum err mount_dev(const struct root *r, const struct launch *l, struct w
 	return e ? e : mount_tmpfs(r, "/dev/shm", l->tmp_bytes, "1777", why);
 }
 
+/* It has its flags before it is anywhere, and no path is walked. */
+static bool place_copy(int source, int target, unsigned long flags)
+{
+	SCOPED_FD copy = kernel_copy_mount(source);
+	return copy >= 0 && kernel_mount_setattr(copy, flags) == 0 &&
+	       kernel_place_mount(copy, target) == 0;
+}
+
 /* source -1: the target itself, to give it other flags. Not there is fine. */
 static enum err bind_over(const struct root *r, int source, const char *target, unsigned long flags,
 			  struct why *why)
@@ -258,6 +266,9 @@ static enum err bind_over(const struct root *r, int source, const char *target, 
 	SCOPED_FD fd = open_inside(r, target);
 	if (fd < 0)
 		return errno == ENOENT ? OK : fail(why, "open", target);
+	if (place_copy(source < 0 ? fd : source, fd, flags))
+		return OK;
+	/* Kernels before 5.12 */
 	path_of(fd, path);
 	path_of(source < 0 ? fd : source, from);
 	if (mount(from, path, NULL, MS_BIND, NULL))
