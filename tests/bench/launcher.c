@@ -5,6 +5,7 @@
  *   plain      vfork, execve, wait: the floor
  *   new        cgroup, keeper, sandbox, exec, end, all removed
  *   restart    exec and end in the walls of the run before, all emptied
+ *   thaw       a frozen workload that is let go on, until it has answered a packet
  *   cmd:WORDS  a command, split at blanks: a peer
  *
  * ROOT has the program /nothing. All WHATs take turns, some launches each, so that a busy
@@ -18,6 +19,7 @@
 #include "ports/clock.h"
 #include "ports/file.h"
 #include "ports/keeper.h"
+#include "ports/socket.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -51,12 +53,15 @@ struct bench {
 	struct keeper *running;
 	bool started, ended;
 	struct workload_exit exit;
+	int asking; /* connected to a workload that answers */
 };
 
-/* One way to start; `begin` and `end` around some runs are not measured. */
+/* One way to start; only `run` is measured: `begin` and `end` are around some runs, `rest`
+ * is before each. */
 struct way {
 	const char *name; /* or how it begins */
 	void (*begin)(struct bench *b);
+	void (*rest)(struct bench *b);
 	void (*run)(struct bench *b, const char *what);
 	void (*end)(struct bench *b);
 };
@@ -223,13 +228,75 @@ static void end_restart(struct bench *b)
 	remove_leaf(b);
 }
 
+static void volume_of(const struct bench *b, const char *name, char out[256])
+{
+	snprintf(out, 256, "%s/volume%s", b->folder, name);
+}
+
+static void begin_thaw(struct bench *b)
+{
+	char path[256];
+	const int64_t until = clock_now_ms() + PATIENCE_MS;
+	struct why why;
+	enum err e;
+	describe(b);
+	b->launch.argv[1] = "/run/volume/sock";
+	b->launch.mounts[0] = (struct launch_mount){
+		.kind = MOUNT_BIND, .root = b->folder, .source = "volume", .target = "/run/volume"
+	};
+	b->launch.mount_count = 1;
+	volume_of(b, "", path);
+	check(dir_make(path, 0755, &why), &why);
+	check(chown(path, UID, UID) ? why_set(&why, ERR_SYSTEM, "chown") : OK, &why);
+	start(b);
+	volume_of(b, "/sock", path);
+	while ((e = socket_connect(path, SOCKET_PACKET, &b->asking, &why)) &&
+	       clock_now_ms() < until)
+		usleep(1000);
+	check(e, &why);
+}
+
+/* Its question waits; an answer now would mean that nothing was frozen. */
+static void freeze(struct bench *b)
+{
+	struct pollfd answer = { .fd = b->asking, .events = POLLIN };
+	struct why why;
+	check(cgroup_freeze(b->tree, LEAF, true, &why), &why);
+	usleep(SPACING_MS * 1000);
+	if (send(b->asking, "?", 1, 0) != 1 || poll(&answer, 1, SPACING_MS) != 0)
+		check(why_set(&why, ERR_SYSTEM, "it is not frozen"), &why);
+}
+
+static void run_thaw(struct bench *b, const char *what)
+{
+	struct pollfd answer = { .fd = b->asking, .events = POLLIN };
+	struct why why;
+	char byte;
+	(void)what;
+	check(cgroup_freeze(b->tree, LEAF, false, &why), &why);
+	if (poll(&answer, 1, PATIENCE_MS) != 1 || recv(b->asking, &byte, 1, 0) != 1)
+		check(why_set(&why, ERR_SYSTEM, "it did not answer"), &why);
+}
+
+static void end_thaw(struct bench *b)
+{
+	char path[256];
+	struct why why;
+	close(b->asking);
+	wait_for_end(b);
+	remove_leaf(b);
+	volume_of(b, "", path);
+	check(dir_remove(path, &why), &why);
+}
+
 /* --- the table --- */
 
 static const struct way ways[] = {
-	{ "plain", NULL, run_plain, NULL },
-	{ "new", NULL, run_new, NULL },
-	{ "restart", begin_restart, run_restart, end_restart },
-	{ "cmd:", NULL, run_command, NULL },
+	{ .name = "plain", .run = run_plain },
+	{ .name = "new", .run = run_new },
+	{ "restart", begin_restart, NULL, run_restart, end_restart },
+	{ "thaw", begin_thaw, freeze, run_thaw, end_thaw },
+	{ .name = "cmd:", .run = run_command },
 };
 
 static const struct way *way_of(const char *what)
@@ -253,6 +320,8 @@ static void take_turn(struct bench *b, const char *what, int64_t *times, size_t 
 	if (w->begin)
 		w->begin(b);
 	for (size_t i = 0; i < runs; i++) {
+		if (w->rest)
+			w->rest(b);
 		usleep(SPACING_MS * 1000);
 		const int64_t began = now_us();
 		w->run(b, what);

@@ -1,6 +1,6 @@
 /*
- * nothing [PATH] - the smallest workload: it ends at once, or answers every datagram
- * that comes to a socket at PATH with the same datagram.
+ * nothing [PATH] - the smallest workload: it ends at once, or takes one connection at a
+ * socket at PATH and answers each packet with the same packet.
  */
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -10,19 +10,19 @@
 
 static int answer(const char *path)
 {
-	struct sockaddr_un own = { .sun_family = AF_UNIX }, from;
+	struct sockaddr_un own = { .sun_family = AF_UNIX };
 	char byte;
-	int fd = socket(AF_UNIX, SOCK_DGRAM, 0);
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET, 0);
 	if (strlen(path) >= sizeof own.sun_path)
 		return 2;
 	strcpy(own.sun_path, path);
-	if (bind(fd, (struct sockaddr *)&own, sizeof own))
+	if (bind(fd, (struct sockaddr *)&own, sizeof own) || listen(fd, 1))
 		return 1;
-	for (;;) {
-		socklen_t len = sizeof from;
-		if (recvfrom(fd, &byte, 1, 0, (struct sockaddr *)&from, &len) == 1)
-			sendto(fd, &byte, 1, 0, (struct sockaddr *)&from, len);
-	}
+	fd = accept(fd, NULL, NULL);
+	while (read(fd, &byte, 1) == 1)
+		if (write(fd, &byte, 1) != 1)
+			return 1;
+	return 0;
 }
 
 int main(int argc, char **argv)
