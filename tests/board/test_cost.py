@@ -17,6 +17,7 @@ class Cost(BoardTest):
     settings = {"telemetry_flush": "5s"}
     # KiB: of skerryd stripped; of it idle and connected; of one keeper.
     size, pss, private, keeper, with_8_pss = 1300, 1700, 700, 100, 1900
+    workload = 370  # what is reached: two processes and their name spaces; the aim is 100
     flash_programs = 2600  # skerryd and skerry have the size's bound, this is what they reach
 
     def memory_of(self, pid):
@@ -64,6 +65,26 @@ class Cost(BoardTest):
             if parent in keepers:
                 continue  # the init of a name space, forked from the keeper
             self.bound(f"keeper {pid}, PSS", self.memory_of(pid)[0], self.keeper)
+
+    def kept_by(self, group):
+        """What a group keeps that nobody else could use, from the kernel's counters, in KiB. The
+        pages of programs are left out: they are files', and can be read again."""
+        stat = dict(line.split() for line in self.board.check(
+            f"cat /sys/fs/cgroup/{group}/memory.stat").splitlines())
+        return sum(int(stat[kind]) for kind in ("anon", "kernel", "shmem")) // 1024
+
+    def test_memory_of_a_workload(self):
+        """An idle one's keeper, first process, sandbox and groups: all but its own process."""
+        count = 8
+        self.device.wait_up()
+        image = self.push_actor()
+        before = self.kept_by("skerry-board-1")
+        self.deploy(*[actor_pod(f"w{i}", "wait", image=image, container_extra={
+            "resources": {"limits": {"memory": "4Mi"}}}) for i in range(count)], seconds=60)
+        self.board.check("mkdir /sys/fs/cgroup/alone; program=$(find /data/skerry/images -name actor | head -n 1);"
+                         '(echo 0 >/sys/fs/cgroup/alone/cgroup.procs; exec "$program" wait >/dev/null) & sleep 1')
+        each = (self.kept_by("skerry-board-1") - before) // count - self.kept_by("alone")
+        self.bound("an idle workload beyond its own process", each, self.workload)
 
     def test_flash(self):
         """The four programs, and what the agent keeps when it has just begun."""
