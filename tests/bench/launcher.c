@@ -170,8 +170,14 @@ static void start(struct bench *b)
 	const struct cgroup_limits limits = { .memory_bytes = 32 << 20,
 					      .cpu_milli = 1000,
 					      .pids = 32 };
-	const struct keeper_options o = { b->keeper, b->folder, b->tree, -1, -1, NULL };
-	const struct keeper_hooks hooks = { b, on_started, on_exit_of, NULL, NULL, NULL };
+	const struct keeper_options o = { .program = b->keeper,
+					  .folder = b->folder,
+					  .cgroups = b->tree,
+					  .telemetry_fd = -1,
+					  .network_fd = -1 };
+	const struct keeper_hooks hooks = { .owner = b,
+					    .on_started = on_started,
+					    .on_exit = on_exit_of };
 	check(cgroup_make(b->tree, LEAF, &limits, &b->launch.join, &why), &why);
 	b->started = b->ended = false;
 	check(keeper_start(b->loop, &o, &b->launch, &hooks, &b->running, &why), &why);
