@@ -385,12 +385,34 @@ static enum err make_device(const struct root *r, const struct launch *l,
 	return OK;
 }
 
+static bool is_at_or_below(const char *path, const char *folder)
+{
+	const size_t n = strlen(folder);
+	return strncmp(path, folder, n) == 0 && (path[n] == '/' || path[n] == '\0');
+}
+
+/* We write to /proc/self and open /dev/null as root when we are inside already: what is
+ * there must be what we mounted, not a volume's. */
+static bool may_take(const struct launch_mount *m)
+{
+	char path[PATH_LIMIT];
+	if (m->target[0] != '/' || !m->target[1] || strstr(m->target, "//") ||
+	    (size_t)snprintf(path, sizeof path, "%s/", m->target) >= sizeof path ||
+	    strstr(path, "/../") || strstr(path, "/./"))
+		return false;
+	if (m->kind == MOUNT_DEVICE || is_at_or_below(m->target, "/dev/shm"))
+		return true;
+	return !is_at_or_below(m->target, "/proc") && !is_at_or_below(m->target, "/dev");
+}
+
 static enum err mount_volumes(const struct root *r, const struct launch *l, struct why *why)
 {
 	enum err e = OK;
 	for (size_t i = 0; !e && i < l->mount_count; i++) {
 		const struct launch_mount *m = &l->mounts[i];
-		if (m->kind == MOUNT_TMPFS)
+		if (!may_take(m))
+			e = why_set(why, ERR_DENIED, "nothing may be mounted at %.80s", m->target);
+		else if (m->kind == MOUNT_TMPFS)
 			e = mount_tmpfs(r, m->target, m->bytes, "1777", why);
 		else if (m->kind == MOUNT_DEVICE)
 			e = make_device(r, l, m, why);
