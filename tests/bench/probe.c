@@ -172,6 +172,13 @@ static const char *fn_dev(void)
 {
 	return count("/dev", 0);
 }
+static const char *fn_null(void)
+{
+	struct stat st;
+	int real =
+		stat("/dev/null", &st) == 0 && S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3);
+	return real ? "ok" : "another";
+}
 static const char *fn_oom(void)
 {
 	return number_of("/proc/self/oom_score_adj");
@@ -256,6 +263,7 @@ static const struct check {
 	{ "root-mount", .kind = CHECK_FN, .fn = mount_options_of_root },
 	{ "core-dumps", .kind = CHECK_FN, .fn = fn_cores },
 	{ "oom-score-adj", .kind = CHECK_FN, .fn = fn_oom },
+	{ "null-device", .kind = CHECK_FN, .fn = fn_null },
 	{ "entries-in-dev", .kind = CHECK_FN, .fn = fn_dev },
 	{ "write-core-pattern", "/proc/sys/kernel/core_pattern", O_WRONLY, .kind = CHECK_OPEN },
 	{ "write-sysrq", "/proc/sysrq-trigger", O_WRONLY, .kind = CHECK_OPEN },

@@ -272,6 +272,19 @@ static inline const char *run(struct fixture *f, const char *script)
 	return printed(f);
 }
 
+/* The parent of a process. */
+static inline pid_t parent_of(pid_t pid)
+{
+	char path[64], *text;
+	size_t len;
+	int parent;
+	snprintf(path, sizeof path, "/proc/%d/stat", pid);
+	assert_ok(file_read(path, 4096, &text, &len, NULL));
+	assert_int_equal(sscanf(strrchr(text, ')'), ") %*c %d", &parent), 1);
+	free(text);
+	return parent;
+}
+
 /* Can it be tried here at all? The reason is said once. */
 static inline bool is_possible(void)
 {

@@ -121,19 +121,6 @@ static void nothing_of_it_is_left_when_its_end_is_told(void **state)
 	assert_ok(cgroup_remove(f->tree, LEAF, &f->why));
 }
 
-/* The parent of a process. */
-static pid_t parent_of(pid_t pid)
-{
-	char path[64], *text;
-	size_t len;
-	int parent;
-	snprintf(path, sizeof path, "/proc/%d/stat", pid);
-	assert_ok(file_read(path, 4096, &text, &len, NULL));
-	assert_int_equal(sscanf(strrchr(text, ')'), ") %*c %d", &parent), 1);
-	free(text);
-	return parent;
-}
-
 static void a_keeper_that_is_killed_takes_the_workload_along(void **state)
 {
 	struct fixture *f = *state;
