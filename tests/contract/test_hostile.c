@@ -14,8 +14,8 @@
 #include <link.h>
 
 enum {
-	RACES = 200,
-	VISITS = 2000,
+	RACES = 80, /* an emulated board takes 150 ms for each */
+	VISITS = 1000,
 	PROWL_MS = 3000,
 	PEEK_MS = 2500,
 	PROGRAM_MAX = 4 * MIB,
