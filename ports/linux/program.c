@@ -17,6 +17,21 @@ enum {
 	LINE_MAX_BYTES = 256, /* the kernel's BINPRM_BUF_SIZE */
 	SCRIPTS_MAX = 4,      /* an interpreter may be a script; the kernel allows as many */
 	WORDS_MAX = ARGS_MAX + 2 * SCRIPTS_MAX,
+	PARTS_MAX = 64, /* program headers that are looked at; linkers make a dozen */
+	PART_MAX = 56,
+	PT_INTERPRETER = 3,
+};
+
+/* Where an ELF file of 32 or 64 bits says what we ask. */
+struct elf_shape {
+	uint8_t class, table, part_size, part_count; /* in the file's header */
+	uint8_t width;                               /* of an offset */
+	uint8_t size, offset, length;                /* of a program header, and in it */
+};
+
+static const struct elf_shape shapes[] = {
+	{ 1, 28, 42, 44, 4, 32, 4, 16 },
+	{ 2, 32, 54, 56, 8, 56, 8, 32 },
 };
 
 static const char DEFAULT_PATH[] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -36,7 +51,8 @@ static bool refuse(int reason)
 	return false;
 }
 
-static bool open_program(struct program *p, const char *path)
+/* Opened as the kernel would find it, if it is a file and no magic link leads there; -1. */
+static int open_executable(const char *path)
 {
 	struct stat st;
 	struct statfs fs;
@@ -46,9 +62,18 @@ static bool open_program(struct program *p, const char *path)
 	if (fd < 0 && errno == EACCES)
 		fd = kernel_open(AT_FDCWD, path, O_PATH | O_CLOEXEC, KERNEL_NO_MAGICLINKS);
 	if (fd < 0 || fstat(fd, &st) || fstatfs(fd, &fs))
+		return -1;
+	if (S_ISREG(st.st_mode) && (long)fs.f_type != PROC_MAGIC)
+		return take_fd(&fd);
+	errno = EACCES;
+	return -1;
+}
+
+static bool open_program(struct program *p, const char *path)
+{
+	SCOPED_FD fd = open_executable(path);
+	if (fd < 0)
 		return false;
-	if (!S_ISREG(st.st_mode) || (long)fs.f_type == PROC_MAGIC)
-		return refuse(EACCES);
 	if (!text_copy(p->path, sizeof p->path, bytes_of(path)))
 		return refuse(ENAMETOOLONG);
 	close_quietly(p->fd);
@@ -128,6 +153,59 @@ static bool resolve_scripts(struct program *p)
 	return true;
 }
 
+static uint64_t number_at(const char *bytes, size_t width)
+{
+	uint64_t n = 0;
+	memcpy(&n, bytes, width); /* every board is little endian */
+	return n;
+}
+
+static const struct elf_shape *shape_of(const char *head)
+{
+	for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
+		if (memcmp(head, "\177ELF", 4) == 0 && head[4] == (char)shapes[i].class)
+			return &shapes[i];
+	return NULL;
+}
+
+/* The program that the kernel will load first, "" if there is none. */
+static bool read_interpreter(int fd, char out[PATH_LIMIT])
+{
+	char head[64], parts[PARTS_MAX * PART_MAX];
+	const ssize_t n = pread(fd, head, sizeof head, 0);
+	const struct elf_shape *s = n == sizeof head ? shape_of(head) : NULL;
+	out[0] = '\0';
+	if (!s)
+		return true; /* not readable, or for the kernel to refuse */
+	const size_t count = number_at(head + s->part_count, 2);
+	if (count > PARTS_MAX || number_at(head + s->part_size, 2) != s->size)
+		return false;
+	const off_t table = (off_t)number_at(head + s->table, s->width);
+	if (pread(fd, parts, count * s->size, table) != (ssize_t)(count * s->size))
+		return false;
+	for (const char *part = parts; part < parts + count * s->size; part += s->size) {
+		if (number_at(part, 4) != PT_INTERPRETER)
+			continue;
+		const uint64_t length = number_at(part + s->length, s->width);
+		if (length == 0 || length > PATH_LIMIT ||
+		    pread(fd, out, length, (off_t)number_at(part + s->offset, s->width)) !=
+			    (ssize_t)length)
+			return false;
+		return out[length - 1] == '\0';
+	}
+	return true;
+}
+
+/* The kernel follows every link to it, also one to our own program (CVE-2019-5736). */
+static bool check_interpreter(const struct program *p)
+{
+	char path[PATH_LIMIT];
+	if (!read_interpreter(p->fd, path))
+		return refuse(ENOEXEC);
+	SCOPED_FD fd = path[0] ? open_executable(path) : -1;
+	return fd >= 0 || !path[0];
+}
+
 void program_become(const char *const *argv, const char *const *env)
 {
 	static struct program p; /* too large for a borrowed stack; used once in a child */
@@ -137,7 +215,7 @@ void program_become(const char *const *argv, const char *const *env)
 	for (; argv[n] && n < ARGS_MAX; n++)
 		p.words[n] = argv[n];
 	p.words[n] = NULL;
-	if (n == 0 || !find(&p, argv[0], env) || !resolve_scripts(&p))
+	if (n == 0 || !find(&p, argv[0], env) || !resolve_scripts(&p) || !check_interpreter(&p))
 		return;
 	char *const *words = (char *const *)(uintptr_t)p.words;
 	char *const *variables = (char *const *)(uintptr_t)env;

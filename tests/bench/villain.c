@@ -1,11 +1,10 @@
 /*
  * villain ROLE - a workload that means harm. Static; for the tests of the walls.
  *
- *   prowl MS     look into every process again and again, and print what it should not see
+ *   prowl MS     look into every process again and again, and print what it may open of a keeper
  *   swap A B     exchange two names for ever
  *   say FILE     print a file
  */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -24,40 +23,38 @@ static long now_ms(void)
 	return (long)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
+/* Is it our keeper still, which becomes a command in a moment? The command itself is the
+ * workload's own, and may be looked into. */
+static int is_keeper(int pid)
+{
+	char path[64], name[32] = "";
+	snprintf(path, sizeof path, "/proc/%d/comm", pid);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return 0;
+	ssize_t n = read(fd, name, sizeof name - 1);
+	close(fd);
+	return n > 0 && strncmp(name, "skerry-keeper", 13) == 0;
+}
+
 static void find_link(int pid, const char *name)
 {
 	char path[64], to[256];
 	snprintf(path, sizeof path, "/proc/%d/%s", pid, name);
-	ssize_t n = readlink(path, to, sizeof to - 1);
-	if (n < 0)
-		return;
-	to[n] = '\0';
-	if (strcmp(name, "exe") != 0 || strstr(to, "keeper"))
-		printf("FOUND %s: %s\n", path, to);
+	ssize_t n = readlink(path, to, sizeof to);
+	if (n > 0 && is_keeper(pid))
+		printf("FOUND %s: %.*s\n", path, (int)n, to);
 }
 
 static void find_file(int pid, const char *name)
 {
-	char path[64], byte;
+	char path[64];
 	snprintf(path, sizeof path, "/proc/%d/%s", pid, name);
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd >= 0 && read(fd, &byte, 1) == 1)
-		printf("FOUND %s can be read\n", path);
+	if (fd >= 0 && is_keeper(pid))
+		printf("FOUND %s can be opened\n", path);
 	if (fd >= 0)
 		close(fd);
-}
-
-static void find_descriptors(int pid)
-{
-	char path[64];
-	snprintf(path, sizeof path, "/proc/%d/fd", pid);
-	DIR *d = opendir(path);
-	if (!d)
-		return;
-	for (struct dirent *e; (e = readdir(d));)
-		if (atoi(e->d_name) > 2) /* those of a task are no secret of ours */
-			printf("FOUND %s/%s\n", path, e->d_name);
-	closedir(d);
 }
 
 /* Processes come and go: those between ours and the newest are worth a look. */
@@ -73,15 +70,18 @@ static int prowl(long ms)
 			looks++;
 			if (pid == getpid() || access(path, F_OK))
 				continue;
-			seen++;
 			newest = pid;
+			if (!is_keeper(pid))
+				continue;
+			seen++;
 			find_link(pid, "exe");
 			find_link(pid, "cwd");
 			find_link(pid, "root");
 			find_file(pid, "mem");
 			find_file(pid, "environ");
 			find_file(pid, "maps");
-			find_descriptors(pid);
+			find_link(pid, "fd/3");
+			find_file(pid, "fd");
 		}
 	}
 	printf("looked %ld saw %ld\n", looks, seen);
