@@ -52,14 +52,15 @@ class WithBoth(Contract):
 
 class OnAnOldKernel(Contract):
     options = {"kernel": "5.10"}
-    only = "contract.cgroup contract.keeper contract.sandbox contract.process contract.socket"
+    only = "contract.cgroup contract.hostile contract.keeper contract.sandbox contract.process contract.socket"
 
 
 class OnANewKernel(OnAnOldKernel):
     options = {"kernel": "6.12"}
+    only = "contract.cgroup contract.keeper contract.sandbox contract.process contract.socket"
 
 
-class OnArmv7(OnAnOldKernel):
+class OnArmv7(OnANewKernel):
     board_name = "qemu-armv7"
     options = {}
 

@@ -16,6 +16,7 @@
 enum {
 	RACES = 80, /* an emulated board takes 150 ms for each */
 	VISITS = 1000,
+	ENDS = 300,
 	PROWL_MS = 3000,
 	PEEK_MS = 2500,
 	PROGRAM_MAX = 4 * MIB,
@@ -591,6 +592,23 @@ static long resident_kib(pid_t pid)
 	return kib;
 }
 
+/* That of the process which is left between two runs. */
+static pid_t keeper_of(struct fixture *f)
+{
+	const struct cgroup_join *j = &f->launch.join;
+	char path[CGROUP_PATH_MAX + 16], *text;
+	size_t len;
+	snprintf(path, sizeof path, "%s", j->into[0] ? j->into : j->tasks[0]);
+	if (!j->into[0])
+		*strrchr(path, '/') = '\0';
+	strcat(path, "/cgroup.procs");
+	assert_ok(file_read(path, 4096, &text, &len, NULL));
+	const pid_t first = atoi(text);
+	free(text);
+	assert_true(first > 1);
+	return parent_of(first);
+}
+
 static size_t count_descriptors(pid_t pid)
 {
 	char path[64];
@@ -635,6 +653,43 @@ static void guests_that_come_and_go_leave_nothing(void **state)
 	assert_in_range(after, 1, before + 64);
 }
 
+/* --- T40: ends in a row --- */
+
+static void many_ends_in_a_row_leave_nothing(void **state)
+{
+	struct hostile *h = *state;
+	struct cgroup_usage usage;
+	size_t descriptors = 0;
+	long before = 0;
+	pid_t keeper = 0;
+	h->f.launch.hold = 1;
+	h->f.launch.argv[0] = "/villain"; /* without a role: it ends with 2 */
+	h->f.launch.argv[1] = NULL;
+	start(&h->f, "");
+	struct keeper *k = h->f.keeper;
+	for (size_t i = 0; i < ENDS; i++) {
+		turn_until(h->f.loop, &h->f.ended);
+		assert_int_equal(h->f.exit.code, 2);
+		assert_true(h->f.exit.held);
+		h->f.keeper = k;
+		if (i == 0) {
+			keeper = keeper_of(&h->f);
+			descriptors = count_descriptors(keeper);
+			before = resident_kib(keeper);
+		}
+		h->f.ended = false;
+		assert_ok(keeper_restart(k, &h->f.launch, &h->f.why));
+	}
+	turn_until(h->f.loop, &h->f.ended);
+	h->f.keeper = k;
+	assert_int_equal(h->f.ends, ENDS + 1);
+	assert_int_equal(count_descriptors(keeper), descriptors);
+	assert_in_range(resident_kib(keeper), 1, before + 64);
+	assert_ok(cgroup_read(h->f.tree, LEAF, &usage));
+	assert_int_equal(usage.processes, 1); /* the first one of the sandbox */
+	assert_nothing_changed(h);
+}
+
 /* --- T30: the log --- */
 
 static void a_log_is_never_written_through_a_link(void **state)
@@ -674,6 +729,7 @@ int main(void)
 		HOSTILE_TEST(cgroups_can_be_read_at_most),
 		HOSTILE_TEST(a_group_opens_its_files_and_no_others),
 		HOSTILE_TEST(guests_that_come_and_go_leave_nothing),
+		HOSTILE_TEST(many_ends_in_a_row_leave_nothing),
 		HOSTILE_TEST(a_log_is_never_written_through_a_link),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,6 +11,12 @@
  *   notify MS TEXT...   say each TEXT by sd_notify, MS before each, then wait
  *   last WORDS          write them to /dev/termination-log, and exit with 3
  *   flood SECONDS       send as many datagrams as it can; print how many
+ *   beat MS             send a sample every MS; once a second print how late they were
+ *   bomb                fork for ever
+ *   fill FOLDER...      write until each is full; print how much went in; then wait
+ *   shout               print for ever, as fast as it can
+ *   sockets COUNT       open so many sockets; print how many there are; then wait
+ *   halt                stop itself
  *   look                print what a sandbox should not allow, one finding a line
  *   wait                do nothing until SIGTERM
  */
@@ -184,6 +190,96 @@ static int flood(long seconds)
 	return 0;
 }
 
+static int compare(const void *a, const void *b)
+{
+	const long x = *(const long *)a, y = *(const long *)b;
+	return x < y ? -1 : x > y;
+}
+
+static int beat(long ms)
+{
+	enum { LATE_MAX = 1000 };
+	static long late[LATE_MAX];
+	struct sockaddr_un to;
+	struct timespec due, now;
+	const long a_second = 1000 / ms < LATE_MAX ? 1000 / ms : LATE_MAX;
+	long made = 0;
+	int fd = open_socket(&to);
+	clock_gettime(CLOCK_MONOTONIC, &due);
+	while (!stopping) {
+		char line[64];
+		due.tv_nsec += ms * 1000000;
+		due.tv_sec += due.tv_nsec / 1000000000;
+		due.tv_nsec %= 1000000000;
+		clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &due, NULL);
+		int len = snprintf(line, sizeof line, "beat n=%ldi", made + 1);
+		if (sendto(fd, line, (size_t)len, 0, (struct sockaddr *)&to, sizeof to) != len)
+			continue; /* the gap shows */
+		clock_gettime(CLOCK_MONOTONIC, &now);
+		late[made++ % a_second] =
+			(now.tv_sec - due.tv_sec) * 1000000 + (now.tv_nsec - due.tv_nsec) / 1000;
+		if (made % a_second)
+			continue;
+		qsort(late, (size_t)a_second, sizeof *late, compare);
+		printf("beat %ld p99_us %ld\n", made, late[a_second * 99 / 100]);
+	}
+	return 0;
+}
+
+static void bomb(void)
+{
+	long forked = 0;
+	for (;;) {
+		pid_t pid = fork();
+		if (pid < 0 && forked) {
+			printf("no more after %ld\n", forked);
+			forked = 0;
+		}
+		forked += pid > 0;
+		if (pid < 0)
+			pause_ms(1);
+	}
+}
+
+static int fill(char **folders)
+{
+	static char block[64 * 1024];
+	for (; *folders; folders++) {
+		char path[256];
+		long long all = 0;
+		ssize_t n;
+		snprintf(path, sizeof path, "%s/filling", *folders);
+		int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+		while (fd >= 0 && (n = write(fd, block, sizeof block)) > 0)
+			all += n;
+		printf("%s took %lld, then: %s\n", *folders, all, strerror(errno));
+	}
+	while (!stopping)
+		pause_ms(50);
+	return 0;
+}
+
+static int shout(void)
+{
+	static char line[1024];
+	memset(line, 'a', sizeof line - 1);
+	setvbuf(stdout, NULL, _IOFBF, 64 * 1024);
+	while (!stopping)
+		puts(line);
+	return 0;
+}
+
+static int open_sockets(long count)
+{
+	long n = 0;
+	while (n < count && socket(AF_INET, SOCK_STREAM, 0) >= 0)
+		n++;
+	printf("opened %ld, then: %s\n", n, n < count ? strerror(errno) : "enough");
+	while (!stopping)
+		pause_ms(50);
+	return 0;
+}
+
 static void look_at_fds(void)
 {
 	DIR *d = opendir("/proc/self/fd");
@@ -281,6 +377,20 @@ int main(int argc, char **argv)
 		return write_last_words(argv[2]);
 	if (!strcmp(role, "flood") && argc == 3)
 		return flood(number(argv, 2));
+	if (!strcmp(role, "beat") && argc == 3)
+		return beat(number(argv, 2));
+	if (!strcmp(role, "bomb"))
+		bomb();
+	if (!strcmp(role, "fill") && argc > 2)
+		return fill(argv + 2);
+	if (!strcmp(role, "shout"))
+		return shout();
+	if (!strcmp(role, "sockets") && argc == 3)
+		return open_sockets(number(argv, 2));
+	if (!strcmp(role, "halt")) {
+		puts("halting");
+		return raise(SIGSTOP);
+	}
 	if (!strcmp(role, "look"))
 		return look();
 	if (!strcmp(role, "exit") && argc == 4) {
