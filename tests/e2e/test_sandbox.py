@@ -1,7 +1,19 @@
 """What a workload cannot do, seen from inside; probes; logs and their bounds."""
+import glob
 import os
+import re
 
-from skerry_test import WorldTest, actor_pod, free_port, main, pod, wait_until
+from skerry_test import WorldTest, actor_pod, free_port, keepers_of, main, pod, wait_until
+
+
+def sockets_of(pid):
+    inodes = set()
+    for link in glob.glob(f"/proc/{pid}/fd/*"):
+        try:
+            inodes.update(re.findall(r"^socket:\[(\d+)\]", os.readlink(link)))
+        except FileNotFoundError:
+            pass  # closed meanwhile
+    return inodes
 
 
 class Sandbox(WorldTest):
@@ -51,6 +63,17 @@ class Sandbox(WorldTest):
             self.assertEqual(os.stat(path).st_mode & 0o777, 0o700, path)
         control = os.path.join(self.device.run_dir, "control.sock")
         self.assertEqual(os.stat(control).st_mode & 0o777, 0o600)
+
+    def test_nothing_of_ours_listens_in_the_abstract_name_space(self):
+        """A workload in the board's network could knock there."""
+        self.deploy(actor_pod("app", "wait", image=self.image))
+        keepers = keepers_of(os.path.join(self.device.run_dir, "w/app.main"))
+        self.assertTrue(keepers)
+        inodes = set().union(*map(sockets_of, [self.device.part.pid, *keepers]))
+        with open("/proc/net/unix") as f:
+            ours = [words for words in map(str.split, f) if words[6] in inodes]
+        self.assertTrue(ours)
+        self.assertEqual([w for w in ours if len(w) > 7 and w[7].startswith("@")], [])
 
 
 class Probes(WorldTest):
