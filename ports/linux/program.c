@@ -177,7 +177,7 @@ static bool read_interpreter(int fd, char out[PATH_LIMIT])
 	out[0] = '\0';
 	if (!s)
 		return true; /* not readable, or for the kernel to refuse */
-	const size_t count = number_at(head + s->part_count, 2);
+	const size_t count = (size_t)number_at(head + s->part_count, 2);
 	if (count > PARTS_MAX || number_at(head + s->part_size, 2) != s->size)
 		return false;
 	const off_t table = (off_t)number_at(head + s->table, s->width);
@@ -188,7 +188,7 @@ static bool read_interpreter(int fd, char out[PATH_LIMIT])
 			continue;
 		const uint64_t length = number_at(part + s->length, s->width);
 		if (length == 0 || length > PATH_LIMIT ||
-		    pread(fd, out, length, (off_t)number_at(part + s->offset, s->width)) !=
+		    pread(fd, out, (size_t)length, (off_t)number_at(part + s->offset, s->width)) !=
 			    (ssize_t)length)
 			return false;
 		return out[length - 1] == '\0';
