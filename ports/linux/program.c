@@ -51,16 +51,14 @@ static bool refuse(int reason)
 	return false;
 }
 
-/* Opened as the kernel would find it, if it is a file and no magic link leads there; -1. */
+/* Opened as the kernel would find it, if it is a file that can be looked at and no magic
+ * link leads there; -1. What cannot be read may be a script or name an interpreter. */
 static int open_executable(const char *path)
 {
 	struct stat st;
 	struct statfs fs;
 	SCOPED_FD fd = kernel_open(AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
 				   KERNEL_NO_MAGICLINKS);
-	/* A program need not be readable to be run. */
-	if (fd < 0 && errno == EACCES)
-		fd = kernel_open(AT_FDCWD, path, O_PATH | O_CLOEXEC, KERNEL_NO_MAGICLINKS);
 	if (fd < 0 || fstat(fd, &st) || fstatfs(fd, &fs))
 		return -1;
 	if (S_ISREG(st.st_mode) && (long)fs.f_type != PROC_MAGIC)
@@ -176,7 +174,7 @@ static bool read_interpreter(int fd, char out[PATH_LIMIT])
 	const struct elf_shape *s = n == sizeof head ? shape_of(head) : NULL;
 	out[0] = '\0';
 	if (!s)
-		return true; /* not readable, or for the kernel to refuse */
+		return true; /* for the kernel to refuse */
 	const size_t count = (size_t)number_at(head + s->part_count, 2);
 	if (count > PARTS_MAX || number_at(head + s->part_size, 2) != s->size)
 		return false;

@@ -311,7 +311,9 @@ static void write_elf(const char *to, const char *interpreter)
 
 static void no_way_leads_to_the_keepers_own_program(void **state)
 {
-	static const char *const ways[] = { "/proc/self/exe",
+	static const char *const ways[] = { "/script-unreadable",
+					    "/elf-unreadable",
+					    "/proc/self/exe",
 					    "/proc/thread-self/exe",
 					    "/proc/1/exe",
 					    "/proc/self/fd/3",
@@ -328,6 +330,10 @@ static void no_way_leads_to_the_keepers_own_program(void **state)
 	write_file(in(h->image, "script-by-link"), "#!/link\n", 0755);
 	write_elf(in(h->image, "elf"), "/proc/self/exe");
 	write_elf(in(h->image, "elf-by-link"), "/link");
+	/* What we may not read, the kernel may. */
+	write_file(in(h->image, "script-unreadable"), "#!/proc/self/exe\n", 0111);
+	write_elf(in(h->image, "elf-unreadable"), "/proc/self/exe");
+	assert_int_equal(chmod(in(h->image, "elf-unreadable"), 0111), 0);
 	h->f.launch.env[0] = "PATH=/proc/self";
 	for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
 		h->f.launch.argv[0] = ways[i];
