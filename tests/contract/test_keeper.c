@@ -554,9 +554,10 @@ static void a_held_keeper_that_was_killed_says_so_at_the_next_start(void **state
 {
 	struct fixture *f = *state;
 	f->launch.hold = 1;
-	start(f, "read line");
-	turn_until(f->loop, &f->started);
+	start(f, "trap 'exit 0' TERM; echo ready; while :; do sleep 0.05; done");
+	wait_for_log(f);
 	const pid_t keeper = parent_of(f->pid);
+	assert_ok(keeper_signal(f->keeper, SIGTERM, &f->why));
 	wait_for_hold(f);
 	assert_int_equal(kill(keeper, SIGKILL), 0);
 	const int64_t until = clock_now_ms() + PATIENCE_MS;
