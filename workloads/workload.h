@@ -64,7 +64,7 @@ struct workload {
 	bool is_adopting;
 	bool is_given_up;       /* done, whatever its last run said: its pod has failed */
 	bool is_stale;          /* a part of a config that it mounts has changed: no held keeper */
-	bool lacks_leaf;       /* it waits for that to be gone */
+	bool lacks_leaf;        /* it waits for that to be gone */
 	bool leaf_is_left;      /* the cgroup could not be removed yet */
 	char status[128];       /* what it last said of itself, by sd_notify */
 	bool has_notified;      /* READY=1 */
