@@ -147,7 +147,11 @@ enum err manifest_pod_spec(struct reader *r, const struct json *j, void *into)
 	};
 	struct pod *p = r->pod;
 	enum err e = OK;
-	p->containers = field_room(r, CONTAINERS_MAX, sizeof *p->containers, &e);
+	/* More than CONTAINERS_MAX are refused before they are read. */
+	const size_t count = json_count(json_member(j, "initContainers")) +
+			     json_count(json_member(j, "containers"));
+	p->containers = field_room(r, count < CONTAINERS_MAX ? count : CONTAINERS_MAX,
+				   sizeof *p->containers, &e);
 	if (!e)
 		e = read_early(r, j, "volumes", manifest_volumes);
 	if (!e)

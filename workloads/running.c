@@ -9,7 +9,9 @@
 #include "workloads/verdict.h"
 #include "workloads/volume.h"
 
+#include <assert.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 enum { GRACE_LEAST_MS = 2 * 1000 };
 
@@ -252,6 +254,9 @@ static void refresh_files(struct running_pod *r)
 
 void running_begin(struct running_pod *r)
 {
+	free(r->workloads);
+	r->workloads = calloc(running_size(r), sizeof *r->workloads);
+	assert(r->workloads);
 	r->on_trial = true;
 	r->leaving = r->is_over = r->is_clearing = r->told_no_clock = false;
 	r->ends_by_ms = 0;

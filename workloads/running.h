@@ -17,7 +17,7 @@ struct running_pod {
 	bool leaving;
 	bool on_trial; /* started since the last supervisor_settle() */
 	int64_t generation, next_generation;
-	struct workload workloads[CONTAINERS_MAX];
+	struct workload *workloads; /* owned; one for each container of `pod` */
 
 	const struct site *site;
 	struct timer turn;  /* to look whose turn it is */

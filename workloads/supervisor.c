@@ -20,6 +20,7 @@ static void close_pod(struct running_pod *r)
 	running_close(r);
 	pod_free(r->pod);
 	pod_free(r->next);
+	free(r->workloads);
 	free(r);
 }
 
@@ -69,6 +70,7 @@ static void on_ended(void *owner, struct running_pod *r)
 	for (size_t i = 0; i < PLAN_HAVE_MAX; i++)
 		if (s->pods[i] == r)
 			s->pods[i] = NULL;
+	free(r->workloads);
 	free(r);
 	s->site.on_change(s->site.owner);
 }

@@ -18,7 +18,7 @@ class Cost(BoardTest):
     # KiB: of skerryd stripped; of it idle and connected; of one keeper.
     size, pss, private, keeper, with_8_pss = 1300, 1700, 700, 100, 1900
     workload = 370  # what is reached: two processes and their name spaces; the aim is 100
-    flash_programs = 2600  # skerryd and skerry have the size's bound, this is what they reach
+    flash_programs = 2700  # skerryd and skerry have the size's bound, this is what they reach
 
     def memory_of(self, pid):
         """PSS and private, in KiB."""
@@ -42,7 +42,7 @@ class Cost(BoardTest):
         return [int(b) - int(a) for a, b in zip(before, self.board.check(script).split())]
 
     def test_sizes(self):
-        for program, limit in (("skerryd", self.size), ("skerry-keeper", 140), ("skerry-unpack", 220),
+        for program, limit in (("skerryd", self.size), ("skerry-keeper", 140), ("skerry-unpack", 260),
                                ("skerry", self.size)):
             self.bound(f"size of {program}",
                        int(self.board.check(f"stat -c %s /skerry/bin/{program}")) // 1024, limit)
