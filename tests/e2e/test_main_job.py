@@ -70,7 +70,9 @@ class MainJob(WorldTest):
         wait_until("its last words are in the hub", 20, lambda: self.world.db(
             "SELECT 1 FROM log WHERE line = 'told to stop'"))
         # The image is not needed any more: flash is given back.
-        self.assertEqual(os.listdir(os.path.join(self.device.state_dir, "images")), [])
+        images = os.path.join(self.device.state_dir, "images")
+        self.assertEqual(os.listdir(images), ["shared"])
+        self.assertEqual(os.listdir(os.path.join(images, "shared")), [])
 
     def test_limits_are_set_before_the_first_instruction(self):
         image = self.push_actor()
