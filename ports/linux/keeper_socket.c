@@ -86,8 +86,9 @@ static void end(struct keeper *k)
 /* It waits for another start: its owner's hand is on it still. */
 static void hold(struct keeper *k)
 {
+	const struct workload_exit exit = k->exit; /* the owner may close the keeper */
 	k->held = true;
-	k->hooks.on_exit(k->hooks.owner, &k->exit);
+	k->hooks.on_exit(k->hooks.owner, &exit);
 }
 
 /* Gone while nothing ran: that shows at the next start. */
@@ -307,6 +308,7 @@ enum err keeper_adopt(struct loop *l, const char *folder, const struct keeper_ho
 	}
 	packet[len] = '\0';
 	*out = k;
+	(void)!socket_send(k->watch.fd, bytes_of("hold"));
 	on_hello(k, packet);
 	return OK;
 }

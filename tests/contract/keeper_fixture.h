@@ -75,7 +75,9 @@ static inline void on_exit_of(void *owner, const struct workload_exit *exit)
 	f->ended = true;
 	f->ends++;
 	f->exit = *exit;
-	f->keeper = NULL; /* closed when this returns */
+	if (exit->held && !f->launch.hold) /* one that was adopted */
+		keeper_close(f->keeper);
+	f->keeper = NULL; /* closed when this returns, or held by the test */
 }
 
 static inline void on_log(void *owner)

@@ -100,6 +100,7 @@ class Configs(PodTest):
                    if line.startswith("env "))
         self.assertRegex(got.pop("UID_"), r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
         self.assertRegex(got.pop("IP"), r"^[0-9a-f.:]+$")
+        self.assertEqual(got.pop("NOTIFY_SOCKET"), "/run/skerry/notify.sock")
         self.assertEqual(got, {"ONE": "1", "TWO": "zwei", "NAME": "speaks", "CPU": "500",
                                "NODE": self.device.name, "A_one": "1", "A_plain": "$(ONE)"})
 

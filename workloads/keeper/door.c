@@ -39,10 +39,15 @@ void door_greet_all(const struct door *d, struct bytes hello)
 		greet(d, i, hello);
 }
 
-bool door_has_guests(const struct door *d)
+void door_hold(struct door *d, size_t guest)
+{
+	d->holds[guest] = d->guests[guest] >= 0;
+}
+
+bool door_is_held(const struct door *d)
 {
 	for (size_t i = 0; i < DOOR_GUESTS_MAX; i++)
-		if (d->guests[i] >= 0)
+		if (d->guests[i] >= 0 && d->holds[i])
 			return true;
 	return false;
 }
@@ -53,8 +58,10 @@ static size_t free_place(struct door *d)
 		if (d->guests[i] < 0)
 			return i;
 	close(d->guests[0]);
-	for (size_t i = 1; i < DOOR_GUESTS_MAX; i++)
+	for (size_t i = 1; i < DOOR_GUESTS_MAX; i++) {
 		d->guests[i - 1] = d->guests[i];
+		d->holds[i - 1] = d->holds[i];
+	}
 	return DOOR_GUESTS_MAX - 1;
 }
 
@@ -70,6 +77,7 @@ void door_admit(struct door *d, struct bytes hello)
 	}
 	size_t place = free_place(d);
 	d->guests[place] = fd;
+	d->holds[place] = false;
 	greet(d, place, hello);
 }
 

@@ -19,6 +19,7 @@ enum { DOOR_GUESTS_MAX = 3, DOOR_REQUEST_MAX = KEEPER_PACKET_MAX };
 struct door {
 	int listener;
 	int guests[DOOR_GUESTS_MAX]; /* -1: free */
+	bool holds[DOOR_GUESTS_MAX]; /* will start the workload again when it has ended */
 	int telemetry;               /* handed to each guest; -1: none */
 };
 
@@ -32,7 +33,11 @@ void door_admit(struct door *d, struct bytes hello);
 /* Say hello to those that are there already, when a run begins. */
 void door_greet_all(const struct door *d, struct bytes hello);
 
-bool door_has_guests(const struct door *d);
+/* This guest knows what to do with a keeper whose workload has ended. */
+void door_hold(struct door *d, size_t guest);
+
+/* Does anybody who is there? */
+bool door_is_held(const struct door *d);
 
 /* A request of a guest, ending in NUL. False: there is none, or the guest left. */
 bool door_hear(struct door *d, size_t guest, char out[DOOR_REQUEST_MAX], size_t *out_len);

@@ -50,7 +50,8 @@ struct keeping {
 	int folder_fd;
 	struct run run;
 	bool is_told_to_start; /* while nothing runs */
-	int64_t told_end;      /* of the log */
+	bool has_run;
+	int64_t told_end; /* of the log */
 	struct door door;
 	struct errand errands[ERRANDS_MAX];
 };
@@ -116,7 +117,9 @@ static void serve(struct keeping *k, size_t guest)
 	int signo;
 	if (!door_hear(&k->door, guest, request, &len))
 		return;
-	if (!pid)
+	if (strcmp(request, "hold") == 0)
+		door_hold(&k->door, guest);
+	else if (!pid)
 		k->is_told_to_start |= strcmp(request, "start") == 0;
 	else if (sscanf(request, "signal %d", &signo) == 1 && signo > 0 && signo < NSIG)
 		kill(pid, signo); /* not reaped yet: the pid is still ours */
@@ -195,7 +198,7 @@ static bool finish(struct keeping *k)
 {
 	char packet[TELL_MAX] = "exit\n";
 	check_errands(k, INT64_MAX);
-	const bool held = run_finish(&k->run) && door_has_guests(&k->door);
+	const bool held = run_finish(&k->run, door_is_held(&k->door));
 	tell_log(k);
 	size_t n = strlen(packet);
 	n += ending_write(&k->run.ending, packet + n, sizeof packet - n);
@@ -209,7 +212,7 @@ static bool finish(struct keeping *k)
 static bool wait_for_start(struct keeping *k)
 {
 	k->is_told_to_start = false;
-	while (!k->is_told_to_start && door_has_guests(&k->door))
+	while (!k->is_told_to_start && door_is_held(&k->door))
 		turn(k);
 	return k->is_told_to_start;
 }
@@ -217,7 +220,12 @@ static bool wait_for_start(struct keeping *k)
 static bool run_once(struct keeping *k)
 {
 	char hello[64];
-	if (run_start(&k->run) == OK) {
+	const enum err e = run_start(&k->run);
+	/* The agent that wrote so came with the first place. */
+	if (k->run.launch.hold && !k->has_run)
+		door_hold(&k->door, 0);
+	k->has_run = true;
+	if (e == OK) {
 		door_greet_all(&k->door, say_hello(k, hello));
 		do
 			turn(k);

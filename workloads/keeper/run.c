@@ -145,12 +145,12 @@ static void keep_last_words(struct run *r)
 		unlinkat(r->folder_fd, "termination", 0);
 }
 
-bool run_finish(struct run *r)
+bool run_finish(struct run *r, bool hold)
 {
 	keep_last_words(r);
 	/* What killed the workload may be about to kill the first process too. */
-	const bool held = r->launch.hold && r->ending.signal != SIGKILL &&
-			  sandbox_renew(&r->sandbox, NULL) == OK;
+	const bool held =
+		hold && r->ending.signal != SIGKILL && sandbox_renew(&r->sandbox, NULL) == OK;
 	if (!held)
 		sandbox_close(&r->sandbox);
 	/* Nobody has the other ends any more. */

@@ -41,9 +41,9 @@ void run_take_output(struct run *r);
 /* Has the workload ended? */
 bool run_is_over(struct run *r);
 
-/* Nothing of it is left afterwards, and its end is on file. True: the walls are
- * up still, for another run_start(). */
-bool run_finish(struct run *r);
+/* Nothing of it is left afterwards, and its end is on file. True: `hold` was asked for,
+ * and the walls are up still, for another run_start(). */
+bool run_finish(struct run *r, bool hold);
 
 /* Take the walls down. */
 void run_end(struct run *r);

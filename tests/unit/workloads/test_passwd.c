@@ -3,9 +3,11 @@
 #include "tests/check.h"
 #include "tests/contract/scratch.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 static const char PASSWD[] = "root:x:0:0:root:/root:/bin/sh\n"
@@ -37,6 +39,8 @@ static void put(struct fixture *f, const char *name, struct bytes content)
 	assert_ok(file_replace(scratch_at(&f->scratch, name), content, false, NULL));
 }
 
+static bool has_openat2;
+
 static int set_up(void **state)
 {
 	struct fixture *f = calloc(1, sizeof *f);
@@ -46,6 +50,8 @@ static int set_up(void **state)
 	put(f, "root/etc/passwd", bytes_of(PASSWD));
 	put(f, "root/etc/group", bytes_of(GROUPS));
 	*state = f;
+	/* An emulator of processes knows no openat2. */
+	has_openat2 = syscall(437, -1, "", NULL, (size_t)0) != -1 || errno != ENOSYS;
 	return 0;
 }
 
@@ -59,6 +65,8 @@ static int tear_down(void **state)
 
 static enum err resolve(struct fixture *f, const char *user)
 {
+	if (!has_openat2)
+		skip();
 	return passwd_resolve(scratch_at(&f->scratch, "root"), user, &f->user, &f->why);
 }
 
