@@ -18,7 +18,7 @@ class Cost(BoardTest):
     # KiB: of skerryd stripped; of it idle and connected; of one keeper.
     size, pss, private, keeper, with_8_pss = 1300, 1700, 700, 100, 1900
     workload = 370  # what is reached: two processes and their name spaces; the aim is 100
-    flash_programs = 2700  # skerryd and skerry have the size's bound, this is what they reach
+    flash_programs = 2800  # skerryd and skerry have the size's bound, this is what they reach
 
     def memory_of(self, pid):
         """PSS and private, in KiB."""
@@ -122,7 +122,7 @@ class CostOnArmv7(Cost):
     board_name = "qemu-armv7"
     options = {"memory": 64}
     size, pss, private, with_8_pss = 900, 1300, 700, 1500
-    flash_programs = 1700
+    flash_programs = 1750
 
 
 if __name__ == "__main__":
