@@ -255,7 +255,8 @@ static void refresh_files(struct running_pod *r)
 void running_begin(struct running_pod *r)
 {
 	free(r->workloads);
-	r->workloads = calloc(running_size(r), sizeof *r->workloads);
+	assert(r->pod->container_count); /* no manifest is without */
+	r->workloads = calloc(r->pod->container_count, sizeof *r->workloads);
 	assert(r->workloads);
 	r->on_trial = true;
 	r->leaving = r->is_over = r->is_clearing = r->told_no_clock = false;
