@@ -9,7 +9,7 @@ WATCHDOG_S = 30  # WATCHDOG_TIMEOUT_S of ports/watchdog.h
 class Job(BoardTest):
     """cgroup v2 on arm64; the others below differ in one thing each."""
 
-    cgroup = "v2: memory cpu pids kill"
+    cgroup = "v2: memory cpu pids cpuset io devices kill"
 
     def test_the_main_job(self):
         self.device.wait_up()
@@ -35,17 +35,17 @@ class Job(BoardTest):
 
 class JobWithCgroupV1(Job):
     options = {"cgroup": "v1"}
-    cgroup = "v1: memory cpu pids"
+    cgroup = "v1: memory cpu pids freezer"
 
 
 class JobWithBoth(Job):
     options = {"cgroup": "hybrid"}
-    cgroup = "v1: memory cpu pids, v2: kill"
+    cgroup = "v1: memory cpu pids, v2: cpuset io devices kill"
 
 
 class JobOnAnOldKernel(Job):
     options = {"kernel": "5.10"}
-    cgroup = "v2: memory cpu pids kill"
+    cgroup = "v2: memory cpu pids cpuset io devices kill"
 
 
 class JobOnANewKernel(Job):
