@@ -67,7 +67,7 @@ class Package(BoardTest):
         self.device.wait_up()
         self.deploy(actor_pod("calm", "wait", image=self.push_actor()))
         pid = self.device.pid("calm/main")
-        self.assertEqual(self.device.status()["features"]["cgroup"], "v2: memory cpu pids kill")
+        self.assertEqual(self.device.status()["features"]["cgroup"], "v2: memory cpu pids cpuset io devices kill")
 
         agent = self.running()
         self.board.check("systemctl restart skerryd", 60)
