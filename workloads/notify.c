@@ -35,10 +35,20 @@ void notify_begin(struct workload *w)
 	feed(w);
 }
 
-void notify_end(struct workload *w)
+void notify_pause(struct workload *w)
 {
 	if (w->watchdog.on_due)
 		loop_disarm(w->site->loop, &w->watchdog);
+}
+
+void notify_resume(struct workload *w)
+{
+	feed(w);
+}
+
+void notify_end(struct workload *w)
+{
+	notify_pause(w);
 }
 
 void notify_hear(void *owner, enum keeper_notice notice, const char *text)

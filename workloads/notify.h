@@ -16,5 +16,9 @@ void notify_hear(void *owner, enum keeper_notice notice, const char *text);
 void notify_begin(struct workload *w);
 void notify_end(struct workload *w);
 
+/* What is frozen cannot say WATCHDOG=1. */
+void notify_pause(struct workload *w);
+void notify_resume(struct workload *w);
+
 /* False: it has not said READY=1, and must. */
 bool notify_allows(const struct workload *w);

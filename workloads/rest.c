@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "ports/listeners.h"
+#include "workloads/notify.h"
 #include "workloads/stop.h"
 
 #include <unistd.h>
@@ -25,6 +26,7 @@ static void freeze(struct workload *w)
 		return;
 	}
 	checkup_pause(&w->checkup);
+	notify_pause(w);
 	cgroup_reclaim(w->site->cgroups, w->leaf);
 	w->rest = REST_FROZEN;
 	standby_rest(&w->standby);
@@ -100,6 +102,8 @@ void rest_adopt(struct workload *w)
 		return;
 	const size_t n =
 		listeners_take(keeper_pid(w->keeper), FIRST_LISTENER_FD, fds, w->spec->port_count);
+	if (n == 0)
+		return; /* nobody could wake it: it does not rest */
 	standby_begin(&w->standby, w->site->loop, fds, n, w->pod->board.idle_ms,
 		      hooks_of(w, &hooks));
 }
@@ -139,6 +143,7 @@ void rest_wake(struct workload *w)
 		w->was_woken = true;
 		(void)!cgroup_freeze(w->site->cgroups, w->leaf, false, NULL);
 		checkup_resume(&w->checkup);
+		notify_resume(w);
 		workload_tell(w, false, "Woken", "");
 		rest_consider(w);
 		w->site->on_change(w->site->owner);

@@ -77,6 +77,16 @@ class Rest(WorldTest):
         self.wait_state("running", "app/main")
         self.world.cli("wake", "nobody", "--run-dir", self.device.run_dir, broker=False, check=3)
 
+    def test_a_frozen_one_need_not_feed_its_watchdog(self):
+        self.deploy(annotated(actor_pod("app", "notify", 200, *["WATCHDOG=1"] * 40, image=self.image),
+                              standby="true", watchdog="2s"))
+        self.wait_state("standby", "app/main")
+        began = self.device.workload("app/main")["upMs"]
+        wait_until("the watchdog's time is over twice", 10, lambda: self.device.workload(
+            "app/main").get("upMs", 0) > began + 4000)
+        workload = self.device.workload("app/main")
+        self.assertEqual((workload["state"], workload["restarts"]), ("standby", 0))
+
     def test_a_frozen_one_stops_in_its_own_way(self):
         self.deploy(self.web(standby="true"))
         self.wait_state("standby")
