@@ -39,8 +39,6 @@ static void put(struct fixture *f, const char *name, struct bytes content)
 	assert_ok(file_replace(scratch_at(&f->scratch, name), content, false, NULL));
 }
 
-static bool has_openat2;
-
 static int set_up(void **state)
 {
 	struct fixture *f = calloc(1, sizeof *f);
@@ -50,8 +48,6 @@ static int set_up(void **state)
 	put(f, "root/etc/passwd", bytes_of(PASSWD));
 	put(f, "root/etc/group", bytes_of(GROUPS));
 	*state = f;
-	/* An emulator of processes knows no openat2. */
-	has_openat2 = syscall(437, -1, "", NULL, (size_t)0) != -1 || errno != ENOSYS;
 	return 0;
 }
 
@@ -65,8 +61,6 @@ static int tear_down(void **state)
 
 static enum err resolve(struct fixture *f, const char *user)
 {
-	if (!has_openat2)
-		skip();
 	return passwd_resolve(scratch_at(&f->scratch, "root"), user, &f->user, &f->why);
 }
 
@@ -215,8 +209,18 @@ static void too_many_groups_are_refused(void **state)
 	assert_err(ERR_FULL, resolve(f, "web"));
 }
 
+static bool has_openat2(void)
+{
+	enum { CALL_OPENAT2 = 437 };
+	return syscall(CALL_OPENAT2, -1, "", NULL, (size_t)0) >= 0 || errno != ENOSYS;
+}
+
 int main(void)
 {
+	if (!has_openat2()) {
+		puts("skipped: this kernel, or the emulator that stands for one, has no openat2");
+		return 77;
+	}
 #define PASSWD_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		PASSWD_TEST(numbers_stand_for_themselves),
