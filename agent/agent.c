@@ -71,6 +71,12 @@ static bool on_gather_full(void *owner)
 	return collect_flush(&a->collect);
 }
 
+static void on_flush_trouble(void *owner)
+{
+	struct agent *a = owner;
+	report_changed(&a->report);
+}
+
 static void on_letter_added(void *owner)
 {
 	struct agent *a = owner;
@@ -301,6 +307,8 @@ static enum err open_collecting(struct agent *a, struct why *why)
 	a->ingest.on_points = on_points;
 	a->ingest.on_full = on_gather_full;
 	a->collect.flush_ms = a->config.flush_ms;
+	a->collect.owner = a;
+	a->collect.on_trouble = on_flush_trouble;
 	collect_init(&a->collect, a->loop, &a->outbox, &a->ingest, &a->supervisor);
 	ingest_recover(&a->ingest, a->store);
 	ingest_add(&a->ingest, a->ingest.host_fd, "host", "");

@@ -13,14 +13,10 @@ static void on_due(void *owner, int64_t now_ms)
 void collect_init(struct collect *c, struct loop *loop, struct outbox *outbox,
 		  struct ingest *ingest, struct supervisor *supervisor)
 {
-	const int64_t flush_ms = c->flush_ms;
-	*c = (struct collect){
-		.loop = loop,
-		.outbox = outbox,
-		.ingest = ingest,
-		.supervisor = supervisor,
-		.flush_ms = flush_ms,
-	};
+	c->loop = loop;
+	c->outbox = outbox;
+	c->ingest = ingest;
+	c->supervisor = supervisor;
 	c->timer = (struct timer){ .owner = c, .on_due = on_due };
 }
 
@@ -63,14 +59,19 @@ static enum err store_all(struct collect *c, struct logs *logs, struct why *why)
 	return e ? e : logs->err;
 }
 
-/* The same trouble is told once, and once that it is over. */
+/* The same trouble is told once, and once that it is over: to the log, and to the cloud. */
 static void note_trouble(struct collect *c, const struct why *why)
 {
-	if (strcmp(c->trouble.text, why->text) != 0)
+	if (strcmp(c->trouble.text, why->text) == 0)
+		return;
+	c->trouble = *why;
+	if (why->text[0])
 		log_err("telemetry and logs not stored, kept in memory while there is room "
 			"why=\"%s\"",
 			why->text);
-	c->trouble = *why;
+	else
+		log_info("telemetry and logs are stored again");
+	c->on_trouble(c->owner);
 }
 
 bool collect_flush(struct collect *c)
@@ -94,9 +95,8 @@ bool collect_flush(struct collect *c)
 		collect_soon(c);
 		return false;
 	}
-	if (c->trouble.text[0])
-		log_info("telemetry and logs are stored again");
-	c->trouble.text[0] = '\0';
+	why.text[0] = '\0';
+	note_trouble(c, &why);
 	ingest_stored(c->ingest);
 	c->log_is_new = logs.more;
 	if (logs.more)

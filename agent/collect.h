@@ -20,8 +20,11 @@ struct collect {
 	struct timer timer;
 	bool log_is_new;    /* some workload has printed something */
 	struct why trouble; /* why the last flush failed; empty: it did not */
+	void *owner;
+	void (*on_trouble)(void *owner); /* it came, is another, or is over */
 };
 
+/* `c->flush_ms`, `c->owner` and `c->on_trouble` are set by the caller before. */
 void collect_init(struct collect *c, struct loop *loop, struct outbox *outbox,
 		  struct ingest *ingest, struct supervisor *supervisor);
 

@@ -376,6 +376,8 @@ static void begin(struct workload *w)
 	struct why why;
 	if (waits_for_image(w) || waits_for_leaf(w))
 		return;
+	/* It may still be armed to remove the last run's group; now it would end this one. */
+	loop_disarm(w->site->loop, &w->timer);
 	w->instance++;
 	w->is_stale = false;
 	w->state = WORKLOAD_STARTING;

@@ -117,6 +117,20 @@ class Rest(WorldTest):
             self.assertEqual(ask(self.port), "HTTP/1.1 200 OK")
         self.device.wait_phase("Available", 1)
 
+    def test_a_group_that_was_busy_for_a_moment_does_not_end_the_next_run(self):
+        self.deploy(self.web(idle_timeout="1s"))
+        busy = []
+        for base in self.device.cgroups():
+            busy.append(os.path.join(base, "web.main", "busy"))
+            os.mkdir(busy[-1])
+        self.wait_state("idle")
+        for folder in busy:
+            os.rmdir(folder)
+        self.assertEqual(ask(self.port), "HTTP/1.1 200 OK")
+        time.sleep(0.2)
+        self.wait_state("idle")
+        self.assertEqual(self.device.workload("web/main")["restarts"], 0)
+
     def test_sockets_outlive_the_agent_with_the_workload(self):
         self.deploy(self.web(idle_timeout="3s"))
         self.device.kill()
