@@ -40,9 +40,18 @@ static void on_log(void *owner, struct workload *w)
 static void on_gone(void *owner, struct workload *w)
 {
 	struct agent *a = owner;
+	char pod[LABEL_SIZE];
 	collect_log(&a->collect);
 	(void)collect_flush(&a->collect);
 	logbook_forget(a->store, w);
+	text_copy(pod, sizeof pod, (struct bytes){ w->name, strcspn(w->name, "/") });
+	files_look(&a->files, pod);
+}
+
+static enum err open_outbox(void *owner, const struct pod *pod, unsigned mode, struct why *why)
+{
+	struct agent *a = owner;
+	return files_add(&a->files, pod, mode, why);
 }
 
 static void on_socket(void *owner, struct workload *w, int fd)
@@ -77,6 +86,12 @@ static void on_flush_trouble(void *owner)
 	report_changed(&a->report);
 }
 
+static void on_hub_hello(void *owner)
+{
+	struct agent *a = owner;
+	parcel_on_hello(&a->files.parcel);
+}
+
 static void on_letter_added(void *owner)
 {
 	struct agent *a = owner;
@@ -89,6 +104,7 @@ static void on_link_up(void *owner)
 {
 	struct agent *a = owner;
 	uplink_on_up(&a->uplink);
+	parcel_on_up(&a->files.parcel);
 	report_on_up(&a->report);
 	deploy_on_up(&a->deploy);
 }
@@ -97,6 +113,7 @@ static void on_link_down(void *owner)
 {
 	struct agent *a = owner;
 	uplink_on_down(&a->uplink);
+	parcel_on_down(&a->files.parcel);
 	if (a->stopping)
 		loop_stop(a->loop);
 }
@@ -108,17 +125,19 @@ static void on_letter(void *owner, const struct topic *t, struct bytes payload)
 		deploy_on_document(&a->deploy, payload);
 	else if (strcmp(t->channel, "ack") == 0)
 		uplink_on_ack(&a->uplink, payload);
+	else if (strcmp(t->channel, "file") == 0)
+		parcel_on_answer(&a->files.parcel, t->a, payload);
 	else if (strcmp(t->channel, "blob") == 0)
 		deploy_on_block(&a->deploy, t->a, t->b, payload);
 	else if (strcmp(t->channel, "cmd") == 0)
 		command_on_letter(&a->command, t->a, payload);
 }
 
+/* The broker has it: that is not yet the hub, but tells how quick the link is. */
 static void on_delivered(void *owner, int ticket)
 {
-	/* The broker has it: that is not yet the hub. */
-	(void)owner;
-	(void)ticket;
+	struct agent *a = owner;
+	parcel_on_delivered(&a->files.parcel, ticket);
 }
 
 /* --- safe mode --- */
@@ -293,6 +312,7 @@ static void open_supervisor(struct agent *a)
 		.on_change = on_workload_change,
 		.on_log = on_log,
 		.on_gone = on_gone,
+		.open_outbox = open_outbox,
 		.on_socket = on_socket,
 	};
 	supervisor_init(&a->supervisor, &site);
@@ -310,6 +330,9 @@ static enum err open_collecting(struct agent *a, struct why *why)
 	a->collect.owner = a;
 	a->collect.on_trouble = on_flush_trouble;
 	collect_init(&a->collect, a->loop, &a->outbox, &a->ingest, &a->supervisor);
+	e = files_open(&a->files, a->loop, a->config.state_dir, &a->events, &a->supervisor, why);
+	if (e)
+		return e;
 	ingest_recover(&a->ingest, a->store);
 	ingest_add(&a->ingest, a->ingest.host_fd, "host", "");
 	if (!ingest_is_empty(&a->ingest))
@@ -327,9 +350,14 @@ static enum err open_link(struct agent *a, struct why *why)
 	};
 	const struct link_hooks hooks = { a, on_link_up, on_link_down, on_letter, on_delivered };
 	enum err e = link_open(&a->link, a->loop, a->store, &options, &hooks, why);
-	return e ? e
-		 : uplink_open(&a->uplink, a->loop, &a->link, &a->outbox, a->config.link_rate,
-			       a->config.link_daily, why);
+	if (!e)
+		e = uplink_open(&a->uplink, a->loop, &a->link, &a->outbox, a->config.link_rate,
+				a->config.link_daily, why);
+	a->uplink.owner = a;
+	a->uplink.on_hello = on_hub_hello;
+	if (!e && a->files.loop)
+		files_connect(&a->files, &a->link, &a->uplink);
+	return e;
 }
 
 static enum err open_deploy(struct agent *a, struct why *why)
@@ -445,6 +473,7 @@ void agent_close(struct agent *a)
 	inspection_deinit(&a->inspection);
 	supervisor_deinit(&a->supervisor);
 	networks_deinit(&a->networks);
+	files_close(&a->files);
 	uplink_close(&a->uplink);
 	link_close(&a->link);
 	ingest_close(&a->ingest);

@@ -16,6 +16,7 @@
 #include "agent/crashes.h"
 #include "agent/deploy.h"
 #include "agent/event.h"
+#include "agent/files.h"
 #include "agent/ingest.h"
 #include "agent/program.h"
 #include "agent/pulse.h"
@@ -40,6 +41,7 @@ struct agent {
 	struct events events;
 	struct ingest ingest;
 	struct collect collect;
+	struct files files;
 	struct link link;
 	struct uplink uplink;
 	struct deploy deploy;

@@ -6,6 +6,7 @@
 #include "agent/agent.h"
 
 #include "base/log.h"
+#include "ports/mailbox.h"
 #include "ports/net.h"
 
 #include <stdio.h>
@@ -62,8 +63,11 @@ int main(int argc, char **argv)
 	static struct agent agent;
 	struct why why = { "" };
 	bool check = false;
+	int code;
 	if (net_is_resolver(argc, argv))
 		return 0;
+	if (mailbox_is_collector(argc, argv, &code))
+		return code;
 	if (argc == 2 && strcmp(argv[1], "--help") == 0) {
 		fputs(usage, stdout);
 		return 0;

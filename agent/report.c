@@ -209,6 +209,9 @@ static void add_buffer(struct json *j, struct agent *a)
 	if (a->collect.trouble.text[0])
 		json_set_string(b, "trouble", a->collect.trouble.text);
 	json_set(j, "buffer", b);
+	struct json *files = files_report(&a->files);
+	if (files)
+		json_set(j, "files", files);
 }
 
 static struct json *print_labels(const struct config *c)

@@ -19,6 +19,10 @@ enum err file_read(const char *path, size_t max, char **out, size_t *out_len, st
 enum err file_read_in(const char *root, const char *path, size_t max, char **out, size_t *out_len,
 		      struct why *why);
 
+/* At most `cap` bytes from `offset` on, of a file that is no link; *out_total is its size. */
+enum err file_read_part(const char *path, int64_t offset, char *out, size_t cap, size_t *out_len,
+			int64_t *out_total, struct why *why);
+
 /* Put new content in place of the old: readers see either, never half. With
  * `durable` it is on the medium when the call returns. */
 enum err file_replace(const char *path, struct bytes content, bool durable, struct why *why);
@@ -54,6 +58,9 @@ enum err dir_try(const char *path, struct why *why);
 
 /* Let the members of a group of this system in as well. ERR_NOT_FOUND: no such group. */
 enum err file_share(const char *path, const char *group, unsigned mode, struct why *why);
+
+/* Nothing there is fine. */
+enum err file_remove(const char *path, struct why *why);
 
 bool file_exists(const char *path);
 

@@ -13,7 +13,8 @@ static const char PRESENCE[] = "up/online";
 
 /* Exact topics where there can be: not every engine gives retained messages
  * through a wildcard. */
-static const char *const subscriptions[] = { "dn/desired", "dn/ack", "dn/cmd/+", "dn/blob/+/+" };
+static const char *const subscriptions[] = { "dn/desired", "dn/ack", "dn/cmd/+", "dn/blob/+/+",
+					     "dn/file/+" };
 enum { SUBSCRIPTIONS = sizeof subscriptions / sizeof *subscriptions };
 
 /* --- presence --- */

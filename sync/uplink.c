@@ -311,6 +311,19 @@ void uplink_wake(struct uplink *u)
 		loop_arm(u->loop, &u->timer, 0);
 }
 
+bool uplink_lets_pass(struct uplink *u, int64_t *out_wait_ms)
+{
+	const int64_t now = clock_now_ms();
+	*out_wait_ms = budget_wait_ms(&u->budget, now, wall_now_ms());
+	/* A letter that is due is sent when the loop comes to it; then the window shows it. */
+	return !*out_wait_ms && !u->held_ms && find_place(u, LETTER_TELEMETRY);
+}
+
+void uplink_spend(struct uplink *u, size_t bytes)
+{
+	spend(u, bytes, clock_now_ms());
+}
+
 /* --- what the link tells --- */
 
 void uplink_on_up(struct uplink *u)
@@ -356,6 +369,8 @@ static void on_hello(void *owner)
 	struct uplink *u = owner;
 	for (size_t i = 0; i < PLACES; i++)
 		u->window[i].again_ms = 0;
+	if (u->on_hello)
+		u->on_hello(u->owner);
 }
 
 void uplink_on_ack(struct uplink *u, struct bytes payload)

@@ -45,6 +45,8 @@ struct uplink {
 	int64_t held_ms; /* something waits for the budget until then; 0: nothing does */
 	uint32_t boot;   /* of this boot, in letters without a wall clock */
 	char *scratch;   /* MESSAGE_MAX bytes */
+	void *owner;
+	void (*on_hello)(void *owner); /* the hub has come; both are set by the caller, if at all */
 };
 
 /* `rate` in bytes a second, `daily` in bytes; 0: no limit. */
@@ -58,6 +60,11 @@ void uplink_on_down(struct uplink *u);
 
 /* There is something new in the outbox. */
 void uplink_wake(struct uplink *u);
+
+/* May something that matters less than every letter go now? If not, it may be asked again
+ * after *out_wait_ms; 0: soon. What has gone counts. */
+bool uplink_lets_pass(struct uplink *u, int64_t *out_wait_ms);
+void uplink_spend(struct uplink *u, size_t bytes);
 
 /* dn/ack has come. */
 void uplink_on_ack(struct uplink *u, struct bytes payload);

@@ -8,9 +8,16 @@
 
 enum { VOLUMES_LOOK_MS = 60 * 1000 };
 
-/* True: an emptyDir holds more than its sizeLimit. */
+/* True: an emptyDir holds more than its sizeLimit, or the outbox more than it may. */
 static bool is_too_full(const struct running_pod *r, char message[160])
 {
+	const int64_t outbox = r->pod->board.outbox_bytes;
+	const int64_t unfinished = outbox ? volume_outbox_bytes(r->site, r->pod->name) : 0;
+	if (unfinished > outbox) {
+		snprintf(message, 160, "%lld bytes of unfinished files in its outbox, %lld may wait",
+			 (long long)unfinished, (long long)outbox);
+		return true;
+	}
 	for (size_t i = 0; i < r->pod->volume_count; i++) {
 		const struct volume_spec *v = &r->pod->volumes[i];
 		if (v->kind != VOLUME_DISK || !v->bytes)
@@ -27,6 +34,8 @@ static bool is_too_full(const struct running_pod *r, char message[160])
 
 static bool has_bounded_volume(const struct pod *p)
 {
+	if (p->board.outbox_bytes)
+		return true;
 	for (size_t i = 0; i < p->volume_count; i++)
 		if (p->volumes[i].kind == VOLUME_DISK && p->volumes[i].bytes)
 			return true;

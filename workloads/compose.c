@@ -12,6 +12,7 @@
 enum { EXPANDED_MAX = 4096 };
 
 /* The workload's side of its telemetry socket, docs/protocol.md. */
+static const char OUTBOX_INSIDE[] = "/run/skerry/outbox";
 static const char SOCKET_INSIDE[] = "/run/skerry/telemetry.sock";
 static const char NOTIFY_INSIDE[] = "/run/skerry/notify.sock";
 
@@ -161,6 +162,8 @@ static enum err add_own_env(const struct compose_order *o, struct arena *arena, 
 		e = add_env(l, arena, "SKERRY_SOCKET", SOCKET_INSIDE, why);
 	if (!e)
 		e = add_env(l, arena, "NOTIFY_SOCKET", NOTIFY_INSIDE, why);
+	if (!e && o->pod->board.outbox_bytes)
+		e = add_env(l, arena, "SKERRY_OUTBOX", OUTBOX_INSIDE, why);
 	return e || !o->pod->board.watchdog_ms ? e : add_watchdog(o, arena, l, why);
 }
 
@@ -280,6 +283,9 @@ static enum err fill_mounts(const struct compose_order *o, struct arena *arena, 
 		e = fill_hosts(&order, arena, l, why);
 	if (!e)
 		e = fill_resolv_conf(&order, arena, l, why);
+	if (!e && o->pod->board.outbox_bytes && l->mount_count < LAUNCH_MOUNTS_MAX)
+		e = volume_bind_outbox(&order, OUTBOX_INSIDE, arena, &l->mounts[l->mount_count++],
+				       why);
 	if (e || l->mount_count == LAUNCH_MOUNTS_MAX)
 		return e ? e : no_memory(why);
 	l->mounts[l->mount_count++] = (struct launch_mount){ .root = o->folder,

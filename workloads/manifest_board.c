@@ -8,7 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WATCHDOG_MIN_MS = 1000, IDLE_MIN_MS = 1000, RATE_MIN = 4096, CPUS_MAX_BYTES = 64 };
+enum {
+	WATCHDOG_MIN_MS = 1000,
+	IDLE_MIN_MS = 1000,
+	RATE_MIN = 4096,
+	CPUS_MAX_BYTES = 64,
+	OUTBOX_MIN = 64 * 1024,
+};
 
 static const char PREFIX[] = "skerry.dev/";
 
@@ -46,6 +52,15 @@ static enum err read_rate(struct reader *r, const char *value, void *into)
 	if (quantity_units(bytes_of(value), bps, &why))
 		return field_refuse(r, "%s", why.text);
 	return *bps >= RATE_MIN ? OK : field_refuse(r, "at least 4Ki a second is expected");
+}
+
+static enum err read_outbox(struct reader *r, const char *value, void *into)
+{
+	struct why why;
+	int64_t *bytes = into;
+	if (quantity_units(bytes_of(value), bytes, &why))
+		return field_refuse(r, "%s", why.text);
+	return *bytes >= OUTBOX_MIN ? OK : field_refuse(r, "at least 64Ki is expected");
 }
 
 /* "0-1,3", as cpuset.cpus takes it; whether the board has them, it says itself. */
@@ -95,6 +110,7 @@ static const struct annotation {
 	{ "watchdog", read_span, offsetof(struct board_spec, watchdog_ms) },
 	{ "standby", read_switch, offsetof(struct board_spec, standby) },
 	{ "idle-timeout", read_span, offsetof(struct board_spec, idle_ms) },
+	{ "outbox", read_outbox, offsetof(struct board_spec, outbox_bytes) },
 };
 
 static enum err read_one(struct reader *r, const struct pair *p, struct board_spec *b)

@@ -220,6 +220,7 @@ struct board_spec {
 	int64_t watchdog_ms;         /* it must say so as often; 0: not */
 	bool standby;                /* frozen while nobody is connected */
 	int64_t idle_ms;             /* quiet for so long, it rests; 0: never */
+	int64_t outbox_bytes;        /* files that wait for the hub; 0: it has no outbox */
 };
 
 /* Containers stand in the order of their start: init containers first. */

@@ -11,6 +11,7 @@
 #include "workloads/networks.h"
 
 struct configs;
+struct pod;
 struct workload;
 
 /* Names of Kubernetes' events where it has one. */
@@ -45,6 +46,9 @@ struct site {
 	/* All of it has ended and its folder is about to be removed: the last chance
 	 * to read what it printed. */
 	void (*on_gone)(void *owner, struct workload *w);
+	/* Make the outbox of a pod's files, state_dir/outbox/POD, open to `mode`, and watch it. */
+	enum err (*open_outbox)(void *owner, const struct pod *pod, unsigned mode,
+				struct why *why);
 	/* Its telemetry socket is there; before it is closed, `fd` is -1. */
 	void (*on_socket)(void *owner, struct workload *w, int fd);
 };

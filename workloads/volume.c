@@ -230,6 +230,40 @@ enum err volume_remove_all(const struct site *site, const char *pod, struct why 
 	return dir_remove(path, why);
 }
 
+/* --- the outbox --- */
+
+static enum err outbox_folder(const struct site *site, const char *pod, char out[PATH_LIMIT],
+			      struct why *why)
+{
+	int n = snprintf(out, PATH_LIMIT, "%s/outbox/%s", site->state_dir, pod);
+	return n < PATH_LIMIT ? OK : too_long(site->state_dir, why);
+}
+
+enum err volume_bind_outbox(const struct volume_order *o, const char *target, struct arena *arena,
+			    struct launch_mount *m, struct why *why)
+{
+	const struct site *site = o->resolver.site;
+	const struct pod *p = o->resolver.pod;
+	char path[PATH_LIMIT];
+	enum err e = outbox_folder(site, p->name, path, why);
+	if (!e)
+		e = site->open_outbox(site->owner, p, p->fs_group ? SHARED_MODE : FOLDER_MODE, why);
+	if (e)
+		return e;
+	*m = (struct launch_mount){ .target = target, .source = "" };
+	m->root = arena_copy(arena, bytes_of(path));
+	return m->root ? OK : no_memory(why);
+}
+
+int64_t volume_outbox_bytes(const struct site *site, const char *pod)
+{
+	char path[PATH_LIMIT];
+	int64_t bytes = 0;
+	if (outbox_folder(site, pod, path, NULL) || dir_bytes(path, &bytes, NULL))
+		return 0;
+	return bytes;
+}
+
 /* --- hostPath --- */
 
 static enum err make_host(const struct volume_spec *v, const char *root, const char *below,

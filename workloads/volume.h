@@ -27,11 +27,18 @@ enum err volume_refresh(const struct volume_order *o, struct why *why);
 enum err volume_bind_own(const struct volume_order *o, const char *target, struct bytes content,
 			 struct arena *arena, struct launch_mount *out, struct why *why);
 
+/* The folder into which a pod moves its finished files, with all that it needs. */
+enum err volume_bind_outbox(const struct volume_order *o, const char *target, struct arena *arena,
+			    struct launch_mount *out, struct why *why);
+
 /* The entry of allow_host_path that lets a path in: itself or a folder above. NULL: none. */
 const char *volume_allowed_by(const struct site *site, const char *path);
 
 /* Bytes of a pod's emptyDir on flash. */
 int64_t volume_bytes(const struct site *site, const char *pod, const char *name);
+
+/* Bytes of what it has not finished in its outbox. */
+int64_t volume_outbox_bytes(const struct site *site, const char *pod);
 
 /* Remove the pod's emptyDir volumes. */
 enum err volume_remove_all(const struct site *site, const char *pod, struct why *why);

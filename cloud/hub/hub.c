@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "cloud/hub/files.h"
 #include "cloud/hub/push.h"
 #include "ports/clock.h"
 #include "ports/json.h"
@@ -35,6 +36,11 @@ static void publish(struct hub *h, const struct ledger_source *to, const char *r
 static const struct mqtt_letter once = { .qos = 0 }, surely = { .qos = 1 },
 				kept = { .qos = 1, .retain = true };
 
+void hub_tell(struct hub *h, const struct ledger_source *to, const char *rest, struct bytes payload)
+{
+	publish(h, to, rest, payload, &surely);
+}
+
 /* --- committing --- */
 
 static void on_ack(void *owner, const char *fleet, const char *device, const char *text)
@@ -43,18 +49,23 @@ static void on_ack(void *owner, const char *fleet, const char *device, const cha
 	publish(owner, &to, "dn/ack", bytes_of(text), &surely);
 }
 
+enum err hub_commit(struct hub *h, struct why *why)
+{
+	loop_disarm(h->loop, &h->commit);
+	h->batches = 0;
+	enum err e = ledger_commit(&h->ledger, why);
+	if (e) /* not acknowledged: the devices keep it and send it again */
+		receipts_forget(&h->receipts);
+	else
+		receipts_tell(&h->receipts, on_ack, h);
+	return e;
+}
+
 static void commit(struct hub *h)
 {
 	struct why why;
-	loop_disarm(h->loop, &h->commit);
-	h->batches = 0;
-	if (ledger_commit(&h->ledger, &why)) {
-		/* Not acknowledged: the devices keep it and send it again. */
+	if (hub_commit(h, &why))
 		log_err("commit failed, devices will send again why=\"%s\"", why.text);
-		receipts_forget(&h->receipts);
-		return;
-	}
-	receipts_tell(&h->receipts, on_ack, h);
 }
 
 static void on_commit_due(void *owner, int64_t now_ms)
@@ -266,6 +277,8 @@ static void on_up_letter(struct hub *h, const struct topic *t, struct bytes payl
 		on_batch(h, t, payload);
 	else if (is_one_of(t->channel, documents))
 		on_document(h, t, payload);
+	else if (strcmp(t->channel, "file") == 0)
+		files_on_letter(h, t, payload);
 	else if (strcmp(t->channel, "blob") == 0 && strcmp(t->a, "get") == 0)
 		on_blob_get(h, t, payload);
 }
@@ -408,6 +421,8 @@ enum err hub_open(struct hub *h, const struct hub_options *options, struct why *
 	if (!e)
 		e = blobs_open(&h->blobs, options->blobs, why);
 	if (!e)
+		e = depot_open(&h->depot, options->files, why);
+	if (!e)
 		e = mqtt_open(h->loop, &hooks, &h->mqtt, why);
 	push_init(h);
 	return e;
@@ -436,6 +451,7 @@ enum err hub_run(struct hub *h, struct why *why)
 void hub_close(struct hub *h)
 {
 	fetch_stop(&h->fetch);
+	files_close(h);
 	mqtt_close(h->mqtt);
 	ledger_rollback(&h->ledger);
 	intake_close(&h->intake);

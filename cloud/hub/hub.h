@@ -8,6 +8,7 @@
 #pragma once
 
 #include "base/url.h"
+#include "cloud/hub/depot.h"
 #include "cloud/hub/intake.h"
 #include "cloud/hub/ledger.h"
 #include "cloud/hub/receipts.h"
@@ -20,6 +21,7 @@
 enum {
 	HUB_COMMIT_MS = 50, /* a batch waits this long for others to share its commit */
 	HUB_COMMIT_BATCHES = 256,
+	HUB_FILES_MAX = 256, /* of devices, under way; further ones take the quietest's place */
 	HUB_PUSHES_MAX = 64,           /* artifacts announced and not yet here */
 	HUB_PUSH_STALL_MS = 60 * 1000, /* without progress an announced one is given up */
 	HUB_LOOK_MS = 2000, /* retained messages come within this time after subscribing */
@@ -28,13 +30,19 @@ enum {
 
 struct hub_options {
 	struct url broker;
-	const char *database, *blobs, *run_dir;
+	const char *database, *blobs, *files, *run_dir;
 };
 
 /* An artifact that somebody has announced. */
 struct hub_push {
 	char fleet[LABEL_SIZE], requester[LABEL_SIZE], id[LABEL_SIZE];
 	char digest[DIGEST_SIZE];
+};
+
+/* A file of a device that is under way; its `sum` is NULL: the place is free. */
+struct hub_file {
+	struct depot_file file;
+	int64_t told, moved_ms;
 };
 
 struct hub {
@@ -54,6 +62,9 @@ struct hub {
 	struct timer commit;
 	size_t batches; /* in the open transaction */
 
+	struct depot depot;
+	struct hub_file files[HUB_FILES_MAX];
+
 	struct blobs blobs;
 	struct fetch fetch;
 	struct hub_push pushes[HUB_PUSHES_MAX];
@@ -65,3 +76,12 @@ struct hub {
 enum err hub_open(struct hub *h, const struct hub_options *options, struct why *why);
 enum err hub_run(struct hub *h, struct why *why);
 void hub_close(struct hub *h);
+
+/* --- for files.c --- */
+
+/* Publish below a device's own topic, with QoS 1. */
+void hub_tell(struct hub *h, const struct ledger_source *to, const char *rest,
+	      struct bytes payload);
+
+/* Make durable what is in the open transaction, and acknowledge it. */
+enum err hub_commit(struct hub *h, struct why *why);

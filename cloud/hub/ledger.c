@@ -36,7 +36,13 @@ static const char schema[] =
 	"CREATE TABLE IF NOT EXISTS log("
 	"  ts_ms INTEGER NOT NULL, fleet TEXT NOT NULL, device TEXT NOT NULL,"
 	"  pod TEXT NOT NULL, container TEXT NOT NULL, stream TEXT NOT NULL, line TEXT NOT NULL);"
-	"CREATE INDEX IF NOT EXISTS log_by_time ON log(device, pod, ts_ms);";
+	"CREATE INDEX IF NOT EXISTS log_by_time ON log(device, pod, ts_ms);"
+	"CREATE TABLE IF NOT EXISTS file("
+	"  ts_ms INTEGER NOT NULL, fleet TEXT NOT NULL, device TEXT NOT NULL, id TEXT NOT NULL,"
+	"  pod TEXT NOT NULL, name TEXT NOT NULL, bytes INTEGER NOT NULL, digest TEXT NOT NULL,"
+	"  path TEXT NOT NULL, received_ms INTEGER NOT NULL,"
+	"  PRIMARY KEY(fleet, device, id));"
+	"CREATE INDEX IF NOT EXISTS file_by_time ON file(device, ts_ms);";
 
 static enum err check_version(struct ledger *l, struct why *why)
 {
@@ -69,6 +75,9 @@ static enum err prepare_all(struct ledger *l, struct why *why)
 		{ &l->point, "INSERT INTO point VALUES(?3, ?1, ?2, ?4, ?5, ?6)" },
 		{ &l->event, "INSERT INTO event VALUES(?3, ?1, ?2, ?4, ?5, ?6, ?7, ?8)" },
 		{ &l->log, "INSERT INTO log VALUES(?3, ?1, ?2, ?4, ?5, ?6, ?7)" },
+		{ &l->file, "INSERT INTO file VALUES(?3, ?1, ?2, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"
+			    " ON CONFLICT DO NOTHING" },
+		{ &l->has_file, "SELECT 1 FROM file WHERE fleet = ?1 AND device = ?2 AND id = ?3" },
 		{ &l->presence,
 		  "INSERT INTO device(fleet, device, online, session, boot, agent, generation, why,"
 		  " seen_ms) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
@@ -121,7 +130,7 @@ void ledger_close(struct ledger *l)
 	struct sql_query *all[] = { l->batch,     l->point,     l->event,          l->log,
 				    l->presence,  l->state,     l->desired,        l->get_desired,
 				    l->get_state, l->mark_seen, l->forget_desired, l->online,
-				    l->unseen };
+				    l->unseen,    l->file,      l->has_file };
 	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
 		sql_finish(all[i]);
 	sql_close(l->sql);
@@ -167,6 +176,33 @@ static void bind_string(struct sql_query *q, int at, const char *s)
 		sql_bind_text(q, at, bytes_of(s));
 	else
 		sql_bind_null(q, at);
+}
+
+/* --- files --- */
+
+enum err ledger_add_file(struct ledger *l, const struct ledger_source *s,
+			 const struct depot_file *f, const char *path, int64_t received_ms,
+			 struct why *why)
+{
+	bind_source(l->file, s);
+	sql_bind_integer(l->file, 3, f->time_ms);
+	bind_string(l->file, 4, f->id);
+	bind_string(l->file, 5, f->pod);
+	bind_string(l->file, 6, f->name);
+	sql_bind_integer(l->file, 7, f->size);
+	bind_string(l->file, 8, f->digest);
+	bind_string(l->file, 9, path);
+	sql_bind_integer(l->file, 10, received_ms);
+	return sql_execute(l->file, why);
+}
+
+bool ledger_has_file(struct ledger *l, const struct ledger_source *s, const char *id)
+{
+	bind_source(l->has_file, s);
+	bind_string(l->has_file, 3, id);
+	const enum err e = sql_step(l->has_file, NULL);
+	sql_rewind(l->has_file);
+	return e == OK;
 }
 
 /* --- batches --- */

@@ -12,13 +12,14 @@
 
 #include "base/err.h"
 #include "base/label.h"
+#include "cloud/hub/depot.h"
 #include "ports/sql.h"
 #include "sync/point.h"
 
 struct ledger {
 	struct sql *sql;
 	struct sql_query *batch, *point, *event, *log, *presence, *state, *desired, *get_desired,
-		*get_state, *forget_desired, *mark_seen, *online, *unseen;
+		*get_state, *forget_desired, *mark_seen, *online, *unseen, *file, *has_file;
 	bool in_transaction;
 };
 
@@ -68,6 +69,12 @@ struct ledger_line {
 };
 enum err ledger_add_line(struct ledger *l, const struct ledger_source *s,
 			 const struct ledger_line *line, struct why *why);
+
+/* A file that lies in the depot at `path`, relative to its folder. */
+enum err ledger_add_file(struct ledger *l, const struct ledger_source *s,
+			 const struct depot_file *f, const char *path, int64_t received_ms,
+			 struct why *why);
+bool ledger_has_file(struct ledger *l, const struct ledger_source *s, const char *id);
 
 /* Presence; one of an older session than the newest is ignored. */
 struct ledger_presence {

@@ -1,5 +1,5 @@
 /*
- * skerry-hub --broker URL --db FILE [--blobs FOLDER]
+ * skerry-hub --broker URL --db FILE [--blobs FOLDER] [--files FOLDER]
  *
  * Exit codes: 0 ended by a signal, 1 failed, 2 usage.
  */
@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 static const char usage[] =
-	"usage: skerry-hub --broker URL --db FILE [--blobs FOLDER]\n"
+	"usage: skerry-hub --broker URL --db FILE [--blobs FOLDER] [--files FOLDER]\n"
 	"\n"
 	"Collects telemetry, logs and events of a fleet into a database, acknowledges\n"
 	"what is committed, serves artifacts, and shows devices their desired state.\n"
@@ -23,10 +23,11 @@ static const char usage[] =
 	"  --broker URL     mqtt://[user[:password]@]host[:port]\n"
 	"  --db FILE        SQLite database; made if it is not there\n"
 	"  --blobs FOLDER   artifacts; FILE.blobs if not given\n"
+	"  --files FOLDER   what devices send; FILE.files if not given\n"
 	"  --version, --help\n";
 
 struct arguments {
-	const char *broker, *database, *blobs;
+	const char *broker, *database, *blobs, *files;
 };
 
 static bool read_arguments(int argc, char **argv, struct arguments *out)
@@ -37,6 +38,7 @@ static bool read_arguments(int argc, char **argv, struct arguments *out)
 		const char **into = strcmp(argv[i], "--broker") == 0  ? &out->broker
 				    : strcmp(argv[i], "--db") == 0    ? &out->database
 				    : strcmp(argv[i], "--blobs") == 0 ? &out->blobs
+				    : strcmp(argv[i], "--files") == 0 ? &out->files
 								      : NULL;
 		if (!into || i + 1 == argc)
 			return false;
@@ -48,11 +50,13 @@ static bool read_arguments(int argc, char **argv, struct arguments *out)
 static enum err run(const struct arguments *a, const char *run_dir, struct why *why)
 {
 	static struct hub hub;
-	char blobs[512];
+	char blobs[512], files[512];
 	snprintf(blobs, sizeof blobs, "%s.blobs", a->database);
+	snprintf(files, sizeof files, "%s.files", a->database);
 	struct hub_options options = {
 		.database = a->database,
 		.blobs = a->blobs ? a->blobs : blobs,
+		.files = a->files ? a->files : files,
 		.run_dir = run_dir,
 	};
 	enum err e = url_parse(bytes_of(a->broker), &options.broker, why);

@@ -130,6 +130,18 @@ enum exit_code verb_events(struct options *o)
 		   o->word_count ? o->words[0] : "");
 }
 
+enum exit_code verb_files(struct options *o)
+{
+	return ask(o,
+		   "SELECT TIME, DEVICE, POD, NAME, BYTES, PATH FROM"
+		   " (SELECT rowid AS n, ts_ms AS TIME, device AS DEVICE, pod AS POD, name AS NAME,"
+		   " bytes AS BYTES, path AS PATH FROM file"
+		   " WHERE fleet = ?1 AND (?2 = '' OR device = ?2) AND ts_ms >= ?3"
+		   " AND (?5 = '' OR pod = ?5)"
+		   " ORDER BY ts_ms DESC, rowid DESC LIMIT ?4) ORDER BY TIME, n",
+		   o->word_count ? o->words[0] : "");
+}
+
 enum exit_code verb_telemetry(struct options *o)
 {
 	if (o->sql)

@@ -25,6 +25,8 @@ static const struct verb {
 	  "what has happened, from the hub's database" },
 	{ "telemetry", verb_telemetry, false, "[MEASUREMENT] [--since 1h] [--sql QUERY]",
 	  "points, from the hub's database" },
+	{ "files", verb_files, true, "[POD] [--since 1h] [-d DEVICE]",
+	  "what workloads have left for the cloud, from the hub's database" },
 	{ "status", verb_status, false, "[--run-dir DIR]", "this board, without any network" },
 	{ "wake", verb_wake, false, "POD[/CONTAINER] [--run-dir DIR]",
 	  "have a workload of this board run that is in standby or idle" },

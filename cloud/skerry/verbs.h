@@ -9,6 +9,7 @@ enum exit_code verb_dev(struct options *o);
 enum exit_code verb_doctor(struct options *o);
 enum exit_code verb_events(struct options *o);
 enum exit_code verb_explain(struct options *o);
+enum exit_code verb_files(struct options *o);
 enum exit_code verb_get(struct options *o);
 enum exit_code verb_logs(struct options *o);
 enum exit_code verb_pack(struct options *o);

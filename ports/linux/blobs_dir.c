@@ -204,17 +204,7 @@ enum err blobs_read(const struct blobs *b, const char *digest, int64_t offset, c
 {
 	char path[BLOB_PATH_MAX];
 	blobs_path(b, digest, path, sizeof path);
-	SCOPED_FD fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	struct stat st;
-	if (fd < 0 || fstat(fd, &st))
-		return fail(why, "open", path);
-
-	ssize_t n = pread(fd, out, cap, offset);
-	if (n < 0)
-		return fail(why, "read", path);
-	*out_len = (size_t)n;
-	*out_total = st.st_size;
-	return OK;
+	return file_read_part(path, offset, out, cap, out_len, out_total, why);
 }
 
 struct sweep {

@@ -70,6 +70,28 @@ enum err file_read(const char *path, size_t max, char **out, size_t *out_len, st
 	return fd < 0 ? fail(why, "open", path) : read_open(fd, path, max, out, out_len, why);
 }
 
+enum err file_read_part(const char *path, int64_t offset, char *out, size_t cap, size_t *out_len,
+			int64_t *out_total, struct why *why)
+{
+	struct stat st;
+	SCOPED_FD fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st))
+		return fail(why, "open", path);
+	if (!S_ISREG(st.st_mode))
+		return why_set(why, ERR_INVALID, "%s is no plain file", path);
+	const ssize_t n = pread(fd, out, cap, offset);
+	if (n < 0)
+		return fail(why, "read", path);
+	*out_len = (size_t)n;
+	*out_total = st.st_size;
+	return OK;
+}
+
+enum err file_remove(const char *path, struct why *why)
+{
+	return unlink(path) && errno != ENOENT ? fail(why, "remove", path) : OK;
+}
+
 enum err file_read_in(const char *root, const char *path, size_t max, char **out, size_t *out_len,
 		      struct why *why)
 {

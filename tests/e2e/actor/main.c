@@ -14,6 +14,8 @@
  *   beat MS             send a sample every MS; once a second print how late they were
  *   bomb                fork for ever
  *   fill FOLDER...      write until each is full; print how much went in; then wait
+ *   leave COUNT BYTES MS [FOLDER]
+ *                       leave so many files, one every MS, in the outbox's FOLDER; then wait
  *   shout               print for ever, as fast as it can
  *   sockets COUNT       open so many sockets; print how many there are; then wait
  *   halt                stop itself
@@ -259,6 +261,35 @@ static int fill(char **folders)
 	return 0;
 }
 
+/* Byte k of file i is (i * 31 + k / 7) % 251: whoever gets it can tell. */
+static int leave_one(const char *folder, long i, long bytes)
+{
+	char hidden[256], name[256];
+	snprintf(hidden, sizeof hidden, "%s/.photo-%04ld.jpg", folder, i);
+	snprintf(name, sizeof name, "%s/photo-%04ld.jpg", folder, i);
+	FILE *f = fopen(hidden, "w");
+	for (long k = 0; f && k < bytes; k++)
+		putc((int)((i * 31 + k / 7) % 251), f);
+	return !f || fclose(f) || rename(hidden, name);
+}
+
+static int leave(long count, long bytes, long every_ms, const char *below)
+{
+	char folder[128];
+	snprintf(folder, sizeof folder, "%s/%s", getenv("SKERRY_OUTBOX"), below);
+	for (long i = 0; i < count && !stopping; i++) {
+		if (leave_one(folder, i, bytes)) {
+			perror(folder);
+			return 1;
+		}
+		pause_ms(every_ms);
+	}
+	puts("all left");
+	while (!stopping)
+		pause_ms(50);
+	return 0;
+}
+
 static int shout(void)
 {
 	static char line[1024];
@@ -383,6 +414,9 @@ int main(int argc, char **argv)
 		bomb();
 	if (!strcmp(role, "fill") && argc > 2)
 		return fill(argv + 2);
+	if (!strcmp(role, "leave") && argc >= 5)
+		return leave(number(argv, 2), number(argv, 3), number(argv, 4),
+			     argc > 5 ? argv[5] : "");
 	if (!strcmp(role, "shout"))
 		return shout();
 	if (!strcmp(role, "sockets") && argc == 3)
