@@ -78,25 +78,6 @@ static void ask_again(struct parcel *p)
 	arm_stall(p);
 }
 
-/* Take up what should go first now; a more urgent one than before takes its place. */
-static void take_up(struct parcel *p)
-{
-	struct spool_file next;
-	if (!p->link->is_up)
-		return;
-	const enum err e = spool_next(p->spool, &next);
-	if (e || (is_carrying(p) && next.file.class >= p->file.file.class))
-		return;
-	put_down(p);
-	p->buffer = malloc(PARCEL_BLOCK_MAX);
-	if (!p->buffer)
-		return; /* at the next knock */
-	p->file = next;
-	(void)mailbox_read_name(next.file.name, &p->file.file);
-	spool_id(&p->file, p->id);
-	ask_again(p);
-}
-
 /* --- sending --- */
 
 static struct parcel_block *find_place(struct parcel *p)
@@ -150,12 +131,36 @@ static void send_on(struct parcel *p)
 		if (!uplink_lets_pass(p->uplink, &wait_ms)) {
 			p->moved_ms = clock_now_ms(); /* it is we who wait */
 			loop_arm(p->loop, &p->timer,
-				 p->moved_ms + (wait_ms > PARCEL_LOOK_MS ? wait_ms : PARCEL_LOOK_MS));
+				 p->moved_ms +
+					 (wait_ms > PARCEL_LOOK_MS ? wait_ms : PARCEL_LOOK_MS));
 			return;
 		}
 		if (!send_block(p, place))
 			return;
 	}
+}
+
+/* Take up what should go first now; a more urgent one than before takes its place. */
+static void take_up(struct parcel *p)
+{
+	struct spool_file next;
+	if (!p->link->is_up)
+		return;
+	const enum err e = spool_next(p->spool, &next);
+	if (e || (is_carrying(p) && next.file.class >= p->file.file.class))
+		return;
+	put_down(p);
+	p->buffer = malloc(PARCEL_BLOCK_MAX);
+	if (!p->buffer)
+		return; /* at the next knock */
+	p->file = next;
+	(void)mailbox_read_name(next.file.name, &p->file.file);
+	spool_id(&p->file, p->id);
+	ask_again(p);
+	/* It will want the beginning, as it has never heard of it: that saves a round trip. */
+	p->is_welcome = true;
+	p->have = p->sent = 0;
+	send_on(p);
 }
 
 static bool has_stalled(const struct parcel *p, int64_t now_ms)
@@ -188,7 +193,8 @@ void parcel_on_delivered(struct parcel *p, int ticket)
 		const int64_t took = now - b->sent_ms;
 		b->ticket = 0;
 		if (took < PARCEL_QUICK_MS && p->block < PARCEL_BLOCK_MAX)
-			p->block = p->block * 2 < PARCEL_BLOCK_MAX ? p->block * 2 : PARCEL_BLOCK_MAX;
+			p->block =
+				p->block * 2 < PARCEL_BLOCK_MAX ? p->block * 2 : PARCEL_BLOCK_MAX;
 		if (took > PARCEL_SLOW_MS && p->block > PARCEL_BLOCK_MIN)
 			p->block /= 2;
 		send_on(p);

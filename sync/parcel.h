@@ -18,14 +18,14 @@
 enum {
 	PARCEL_BLOCK_MIN = 1024,
 	PARCEL_BLOCK_MAX = 48 * 1024,
-	PARCEL_BLOCKS = 4,            /* handed to the broker and not yet acknowledged */
-	PARCEL_AHEAD = 512 * 1024,    /* bytes beyond what the hub says that it has */
-	PARCEL_QUICK_MS = 500,        /* a block that the broker has in this time may be larger */
-	PARCEL_SLOW_MS = 2000,        /* one that takes longer must be smaller, and alone */
-	PARCEL_STALL_MS = 30 * 1000,  /* no progress: ask again, then later each time */
+	PARCEL_BLOCKS = 4,           /* handed to the broker and not yet acknowledged */
+	PARCEL_AHEAD = 512 * 1024,   /* bytes beyond what the hub says that it has */
+	PARCEL_QUICK_MS = 500,       /* a block that the broker has in this time may be larger */
+	PARCEL_SLOW_MS = 2000,       /* one that takes longer must be smaller, and alone */
+	PARCEL_STALL_MS = 30 * 1000, /* no progress: ask again, then later each time */
 	PARCEL_STALL_MAX_MS = 15 * 60 * 1000,
-	PARCEL_LOOK_MS = 500,         /* how often to look whether letters have gone */
-	PARCEL_REFUSALS = 3,          /* of one file before it is given up */
+	PARCEL_LOOK_MS = 500, /* how often to look whether letters have gone */
+	PARCEL_REFUSALS = 3,  /* of one file before it is given up */
 };
 
 struct parcel_block {

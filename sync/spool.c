@@ -19,8 +19,7 @@ static int64_t size_of(const struct spool *s, const char *pod, const char *name)
 	char path[PATH_LIMIT];
 	int64_t total = 0;
 	size_t none;
-	if (!path_of(s, pod, name, path) ||
-	    file_read_part(path, 0, NULL, 0, &none, &total, NULL))
+	if (!path_of(s, pod, name, path) || file_read_part(path, 0, NULL, 0, &none, &total, NULL))
 		return -1;
 	return total;
 }

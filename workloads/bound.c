@@ -14,7 +14,8 @@ static bool is_too_full(const struct running_pod *r, char message[160])
 	const int64_t outbox = r->pod->board.outbox_bytes;
 	const int64_t unfinished = outbox ? volume_outbox_bytes(r->site, r->pod->name) : 0;
 	if (unfinished > outbox) {
-		snprintf(message, 160, "%lld bytes of unfinished files in its outbox, %lld may wait",
+		snprintf(message, 160,
+			 "%lld bytes of unfinished files in its outbox, %lld may wait",
 			 (long long)unfinished, (long long)outbox);
 		return true;
 	}

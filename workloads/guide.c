@@ -39,6 +39,8 @@ static const struct guide_entry entries[] = {
 	{ "skerry.dev/idle-timeout", HONOURED, "none",
 	  "a duration without a connection, after which it rests: frozen again with standby, "
 	  "else ended until somebody connects to one of its ports (sd_listen_fds)" },
+	{ "skerry.dev/outbox", HONOURED, "none",
+	  "bytes, at least 64Ki: it has an outbox, and so much of its files may wait on flash" },
 	{ "pod.metadata.creationTimestamp", IGNORED, "",
 	  "what a cluster has written says nothing to a board" },
 	{ "pod.status", IGNORED, "", "what a cluster has written says nothing to a board" },

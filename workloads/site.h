@@ -47,8 +47,7 @@ struct site {
 	 * to read what it printed. */
 	void (*on_gone)(void *owner, struct workload *w);
 	/* Make the outbox of a pod's files, state_dir/outbox/POD, open to `mode`, and watch it. */
-	enum err (*open_outbox)(void *owner, const struct pod *pod, unsigned mode,
-				struct why *why);
+	enum err (*open_outbox)(void *owner, const struct pod *pod, unsigned mode, struct why *why);
 	/* Its telemetry socket is there; before it is closed, `fd` is -1. */
 	void (*on_socket)(void *owner, struct workload *w, int fd);
 };

@@ -22,7 +22,7 @@ enum {
 	HUB_COMMIT_MS = 50, /* a batch waits this long for others to share its commit */
 	HUB_COMMIT_BATCHES = 256,
 	HUB_FILES_MAX = 256, /* of devices, under way; further ones take the quietest's place */
-	HUB_PUSHES_MAX = 64,           /* artifacts announced and not yet here */
+	HUB_PUSHES_MAX = 64, /* artifacts announced and not yet here */
 	HUB_PUSH_STALL_MS = 60 * 1000, /* without progress an announced one is given up */
 	HUB_LOOK_MS = 2000, /* retained messages come within this time after subscribing */
 	HUB_PAUSE_LIMIT_MS = 5 * 1000, /* few hubs make no storm */

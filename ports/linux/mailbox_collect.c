@@ -100,8 +100,8 @@ static void take(struct collecting *c, int from, const char *title, enum mailbox
 	char name[MAILBOX_NAME_MAX + 1];
 	struct mailbox_file f = { .class = class };
 	struct stat st = { 0 };
-	SCOPED_FD fd = openat(from, title,
-			      O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	SCOPED_FD fd =
+		openat(from, title, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	if (fd >= 0 && fstat(fd, &st))
 		return;
 	const char *reason = check(title, fd, &st);
@@ -122,8 +122,8 @@ static void take(struct collecting *c, int from, const char *title, enum mailbox
 
 static void take_all(struct collecting *c, int box, enum mailbox_class class)
 {
-	const int at = openat(box, class_folders[class],
-			      O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	const int at =
+		openat(box, class_folders[class], O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	DIR *d = at < 0 ? NULL : fdopendir(at);
 	if (!d) {
 		close_quietly(at);

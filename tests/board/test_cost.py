@@ -9,8 +9,8 @@ is "private" to the kernel too, but can be dropped and read again.
 from board_test import BoardTest, actor_pod, main
 
 IDLE_S = 60
-# A keep-alive falls into it, and this processor is emulated: 10 to 30 times slower.
-IDLE_TICKS = 1
+# A keep-alive or two fall into it; each is a few turns of the loop.
+IDLE_WAKES = 16
 
 
 class Cost(BoardTest):
@@ -34,8 +34,9 @@ class Cost(BoardTest):
         self.assertLessEqual(value, limit, name)
 
     def idle_costs(self):
-        """CPU ticks and bytes towards the flash of a while in which nothing happens."""
+        """CPU ticks, wake-ups and bytes towards the flash of a while in which nothing happens."""
         script = (f"cut -d' ' -f14,15 /proc/{self.agent()}/stat; "
+                  f"sed -n 's/^voluntary_ctxt_switches:[^0-9]*//p' /proc/{self.agent()}/status; "
                   f"sed -n 's/^write_bytes: //p' /proc/{self.agent()}/io")
         before = self.board.check(script).split()
         self.board.check(f"sleep {IDLE_S}", IDLE_S + 30)
@@ -112,9 +113,10 @@ class Cost(BoardTest):
     def test_idle(self):
         self.device.wait_up()
         self.board.check("sleep 3")
-        user, system, written = self.idle_costs()
-        print(f"{self.arch} idle for {IDLE_S} s: {user + system} ticks, {written} bytes written")
-        self.assertLessEqual(user + system, IDLE_TICKS)
+        user, system, wakes, written = self.idle_costs()
+        print(f"{self.arch} idle for {IDLE_S} s: {user + system} ticks (told, not judged: the "
+              f"emulator shares its processors), {wakes} wake-ups, {written} bytes written")
+        self.assertLessEqual(wakes, IDLE_WAKES)
         self.assertEqual(written, 0)
 
 

@@ -1,8 +1,11 @@
 """Files from the outbox of a workload to the hub: whole, once, the most urgent first."""
 import hashlib
+import json
 import os
 import random
 import time
+
+import jsonschema
 
 from skerry_test import WorldTest, actor_pod, main, wait_until
 
@@ -56,8 +59,11 @@ class Files(WorldTest):
         wait_until("the spool is empty", 10, lambda: not self.spool())
         files = self.device.status()["files"]
         self.assertEqual((files["sent"], files["waiting"], files["dropped"]), (3, 0, 0))
-        table = self.world.cli("files", "camera", check=0).stdout
-        self.assertIn("photo-0002.jpg", table)
+        self.assertIn("photo-0002.jpg", self.world.cli("files", "camera", check=0).stdout)
+        rows = json.loads(self.world.cli("files", "-o", "json", check=0).stdout)
+        with open(os.path.join(os.path.dirname(__file__), "../../docs/schema/files.json")) as f:
+            jsonschema.validate(rows, json.load(f))
+        self.assertEqual(len(rows), 3)
 
     def test_an_empty_one_too(self):
         self.leave("camera", 1, 0, 10)

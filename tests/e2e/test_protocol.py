@@ -584,6 +584,47 @@ class Hub(unittest.TestCase):
         got = self.listener.wait("drone-07/dn/blob/third/err")
         self.assertEqual(got.decode() + "\n", EXAMPLES["blob-err"])
 
+    def test_a_file_is_taken_block_by_block(self):
+        announced = example("file")
+        for rest in ("up/file/f1", "up/file/f1/0"):
+            self.world.publish(f"drone-07/{rest}", announced if rest == "up/file/f1" else b"a")
+        self.assertEqual(self.listener.wait_json("drone-07/dn/file/f1"), example("file-have"))
+        self.listener.got.clear()
+        self.world.publish("drone-07/up/file/f1/2", b"c")  # what comes before it is missing
+        self.assertEqual(self.listener.wait_json("drone-07/dn/file/f1")["have"], 1)
+        self.listener.got.clear()
+        self.world.publish("drone-07/up/file/f1/1", b"bc")
+        self.assertEqual(self.listener.wait_json("drone-07/dn/file/f1"), example("file-done"))
+        row = self.world.db("SELECT pod, name, bytes, digest, ts_ms, path FROM file")[0]
+        self.assertEqual(row[:5], (announced["pod"], announced["name"], 3, announced["d"],
+                                   announced["t"]))
+        with open(os.path.join(self.world.db_path + ".files", row[5])) as f:
+            self.assertEqual(f.read(), "abc")
+        # What was lost of the answers does no harm.
+        self.listener.got.clear()
+        self.publish("up/file/f1", "file")
+        self.assertEqual(self.listener.wait_json("drone-07/dn/file/f1"), example("file-done"))
+
+    def test_files_that_are_refused_say_why(self):
+        good = example("file")
+        for wrong, reason in [({"size": 2 ** 40}, example("file-bad")["bad"]),
+                              ({"name": "../up"}, "name: "), ({"name": ".hidden"}, "name: "),
+                              ({"pod": "../x"}, "id and pod"), ({"d": "sha256:1"}, "d: "),
+                              ({"size": -1}, "size: "), ({"pod": None}, "are needed")]:
+            self.listener.got.clear()
+            self.world.publish("drone-07/up/file/f2", {**good, **wrong})
+            got = self.listener.wait_json("drone-07/dn/file/f2")
+            self.assertTrue(got["bad"].startswith(reason) or reason in got["bad"], got)
+        self.listener.got.clear()
+        self.world.publish("drone-07/up/file/f3/0", b"a")
+        self.assertEqual(self.listener.wait_json("drone-07/dn/file/f3"), example("file-again"))
+        self.listener.got.clear()
+        self.world.publish("drone-07/up/file/f4", {**good, "size": 1})
+        self.world.publish("drone-07/up/file/f4/0", b"x")
+        got = self.listener.wait_json("drone-07/dn/file/f4", lambda j: "bad" in j)
+        self.assertIn("its digest is", got["bad"])
+        self.assertEqual(self.world.db("SELECT count(*) FROM file"), [(0,)])
+
     def test_a_push_without_a_digest_is_refused(self):
         heard = Listener(self.world, "hub/up/res/#")
         self.addCleanup(heard.close)

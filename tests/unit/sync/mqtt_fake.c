@@ -13,8 +13,8 @@ struct mqtt {
 	struct loop *loop;
 	struct mqtt_hooks hooks;
 	enum phase phase;
-	struct timer connecting, suback, leaving;
-	int ticket;
+	struct timer connecting, suback, puback, leaving;
+	int ticket, delivered;
 };
 
 static struct fake_broker broker;
@@ -42,6 +42,8 @@ static void end(struct mqtt *m)
 {
 	loop_disarm(m->loop, &m->connecting);
 	loop_disarm(m->loop, &m->suback);
+	loop_disarm(m->loop, &m->puback);
+	m->delivered = m->ticket;
 	loop_disarm(m->loop, &m->leaving);
 	m->phase = IDLE;
 }
@@ -111,6 +113,14 @@ static void on_suback(void *owner, int64_t now_ms)
 	m->hooks.on_subscribed(m->hooks.owner, granted, broker.filter_count);
 }
 
+static void on_puback(void *owner, int64_t now_ms)
+{
+	struct mqtt *m = owner;
+	m->hooks.on_delivered(m->hooks.owner, ++m->delivered);
+	if (m->delivered < m->ticket)
+		loop_arm(m->loop, &m->puback, now_ms + broker.puback_ms);
+}
+
 static void on_leaving(void *owner, int64_t now_ms)
 {
 	(void)now_ms;
@@ -127,6 +137,7 @@ enum err mqtt_open(struct loop *l, const struct mqtt_hooks *hooks, struct mqtt *
 	m->hooks = *hooks;
 	m->connecting = (struct timer){ .owner = m, .on_due = on_connecting };
 	m->suback = (struct timer){ .owner = m, .on_due = on_suback };
+	m->puback = (struct timer){ .owner = m, .on_due = on_puback };
 	m->leaving = (struct timer){ .owner = m, .on_due = on_leaving };
 	client = *out = m;
 	return OK;
@@ -202,6 +213,8 @@ enum err mqtt_publish(struct mqtt *m, const struct mqtt_letter *letter, int *out
 	m->ticket++;
 	if (out_ticket)
 		*out_ticket = m->ticket;
+	if (broker.acknowledges && !m->puback.armed)
+		loop_arm(m->loop, &m->puback, clock_now_ms() + broker.puback_ms);
 	return OK;
 }
 

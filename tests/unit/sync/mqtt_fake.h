@@ -27,7 +27,9 @@ struct fake_broker {
 	bool is_mute;         /* takes the connection and says nothing */
 	bool gives_no_suback; /* says CONNACK and not a word more */
 	unsigned refuses;     /* bit i: filter i of a SUBSCRIBE */
-	size_t takes;         /* messages before it ends the connection; 0: any number */
+	bool acknowledges;    /* says PUBACK, `puback_ms` after what it is for */
+	int64_t puback_ms;
+	size_t takes; /* messages before it ends the connection; 0: any number */
 
 	/* What has reached it. */
 	struct fake_message sent[FAKE_MESSAGES_MAX];

@@ -144,7 +144,7 @@ static void nothing_is_up_before_the_broker_said_so(void **state)
 	struct fixture *f = *state;
 	fake_broker()->gives_no_suback = true;
 	start(f);
-	assert_int_equal(fake_broker()->filter_count, 4);
+	assert_int_equal(fake_broker()->filter_count, 5);
 	assert_int_equal(f->ups, 0);
 	assert_false(f->link.is_up);
 	assert_int_equal(fake_broker()->sent_count, 0);
@@ -154,11 +154,12 @@ static void it_subscribes_to_its_own_letters_in_one_go(void **state)
 {
 	struct fixture *f = *state;
 	start(f);
-	assert_int_equal(fake_broker()->filter_count, 4);
+	assert_int_equal(fake_broker()->filter_count, 5);
 	assert_string_equal(fake_broker()->filters[0], TOPIC("dn/desired"));
 	assert_string_equal(fake_broker()->filters[1], TOPIC("dn/ack"));
 	assert_string_equal(fake_broker()->filters[2], TOPIC("dn/cmd/+"));
 	assert_string_equal(fake_broker()->filters[3], TOPIC("dn/blob/+/+"));
+	assert_string_equal(fake_broker()->filters[4], TOPIC("dn/file/+"));
 }
 
 static void the_birth_says_who_is_there(void **state)

@@ -346,6 +346,9 @@ static void annotations_of_ours_are_read(void **state)
 	p = pod_of(pod_with_annotation("skerry.dev/socket-families", "can,netlink", ""));
 	assert_true(p->board.families == (INT64_C(1) << 29 | INT64_C(1) << 16));
 	pod_free(p);
+	p = pod_of(pod_with_annotation("skerry.dev/outbox", "1Mi", ""));
+	assert_int_equal(p->board.outbox_bytes, 1 << 20);
+	pod_free(p);
 	p = pod_of(pod_with_annotation("example.org/network", "none", ""));
 	assert_int_equal(p->board.network, NETWORK_BOARD);
 	pod_free(p);
@@ -359,6 +362,7 @@ static void annotations_of_ours_are_checked(void **state)
 		{ "skerry.dev/watchdog", "10ms" },   { "skerry.dev/cpus", "all" },
 		{ "skerry.dev/io-read", "1" },       { "skerry.dev/socket-families", "vsock" },
 		{ "skerry.dev/idle-timeout", "5m" }, /* nobody could wake it */
+		{ "skerry.dev/outbox", "63Ki" },     { "skerry.dev/outbox", "much" },
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
