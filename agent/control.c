@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 static void dismiss(struct control_guest *g)
 {
@@ -52,17 +53,50 @@ static struct json *wake(struct agent *a, const struct json *request)
 	return j;
 }
 
-static struct json *carry_out(struct agent *a, const struct json *request)
+/* What is in memory goes to flash now, for whoever looks there. */
+static struct json *flush(struct agent *a, const struct json *request)
+{
+	(void)request;
+	if (a->collect.loop && !collect_flush(&a->collect))
+		return refuse(a->collect.trouble.text);
+	return json_new_object();
+}
+
+/* The hub has it, and this word of it came on a stick. */
+static struct json *take_receipt(struct agent *a, const struct json *request)
+{
+	const struct json *receipt = json_member(request, "receipt");
+	const char *file = json_string(json_member(receipt, "file"));
+	if (!receipt)
+		return refuse("receipt is missing");
+	if (file) {
+		files_on_receipt(&a->files, file);
+	} else {
+		char *text = json_print(receipt);
+		uplink_on_ack(&a->uplink, bytes_of(text));
+		free(text);
+	}
+	return json_new_object();
+}
+
+static struct json *carry_out(struct agent *a, uid_t uid, const struct json *request)
 {
 	static const struct {
 		const char *verb;
 		struct json *(*run)(struct agent *a, const struct json *request);
-	} verbs[] = { { "status", show_status }, { "logs", show_logs }, { "wake", wake } };
+		bool root_only;
+	} verbs[] = { { "status", show_status, false },
+		      { "logs", show_logs, false },
+		      { "wake", wake, false },
+		      { "flush", flush, true },
+		      { "receipt", take_receipt, true } };
 	const char *verb = json_string(json_member(request, "verb"));
 	for (size_t i = 0; verb && i < sizeof verbs / sizeof *verbs; i++)
 		if (strcmp(verbs[i].verb, verb) == 0)
-			return verbs[i].run(a, request);
-	return refuse("this agent knows the verbs status, logs and wake");
+			return verbs[i].root_only && uid != 0 && uid != geteuid()
+				       ? refuse("only root may ask for that")
+				       : verbs[i].run(a, request);
+	return refuse("this agent knows the verbs status, logs, wake, flush and receipt");
 }
 
 static void make_answer(struct control_guest *g)
@@ -72,7 +106,7 @@ static void make_answer(struct control_guest *g)
 	if (json_parse((struct bytes){ g->request, g->request_len }, &request, &why)) {
 		answer = refuse(why.text);
 	} else {
-		answer = carry_out(g->control->agent, request);
+		answer = carry_out(g->control->agent, g->uid, request);
 		json_free(request);
 	}
 	g->answer = json_print(answer);
@@ -144,7 +178,7 @@ static void on_knock(void *owner, unsigned events)
 		close(fd);
 		return;
 	}
-	*g = (struct control_guest){ .control = c };
+	*g = (struct control_guest){ .control = c, .uid = peer.uid };
 	g->watch =
 		(struct watch){ .fd = fd, .events = LOOP_READ, .owner = g, .on_ready = on_guest };
 	g->timer = (struct timer){ .owner = g, .on_due = on_timeout };

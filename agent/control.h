@@ -2,14 +2,16 @@
  * control - the technician's door: run_dir/control.sock.
  *
  * One request and one answer a connection, both one JSON object and a newline:
- * {"verb":"status"} or {"verb":"logs","workload":"a/b","n":50}. The
- * socket's mode lets in root, the agent's own user and the group CONTROL_GROUP,
- * where the system has one. Works without any network.
+ * {"verb":"status"} or {"verb":"logs","workload":"a/b","n":50}. What lets
+ * the board forget something, only root may ask. The socket's mode lets in root, the agent's own
+ * user and the group CONTROL_GROUP, where the system has one. Works without any network.
  */
 #pragma once
 
 #include "ports/json.h"
 #include "ports/loop.h"
+
+#include <sys/types.h>
 
 struct agent;
 
@@ -25,6 +27,7 @@ struct control_guest {
 	struct control *control;
 	struct watch watch; /* fd -1: free */
 	struct timer timer;
+	uid_t uid;
 	char request[CONTROL_REQUEST_MAX];
 	size_t request_len;
 	char *answer;

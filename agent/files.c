@@ -150,6 +150,18 @@ void files_look(struct files *f, const char *pod)
 		on_arrival(f, pod);
 }
 
+void files_on_receipt(struct files *f, const char *id)
+{
+	struct spool_file file;
+	struct why why;
+	if (!f->loop || spool_find(&f->spool, id, &file))
+		return;
+	if (spool_remove(&f->spool, &file, &why))
+		log_err("a file that has gone cannot be removed why=\"%s\"", why.text);
+	else
+		on_gone(f, &file, NULL);
+}
+
 /* --- opening --- */
 
 enum err files_add(struct files *f, const struct pod *pod, unsigned mode, struct why *why)

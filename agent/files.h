@@ -44,5 +44,8 @@ enum err files_add(struct files *f, const struct pod *pod, unsigned mode, struct
 /* A pod may be gone: take what it has left, and its outbox away. */
 void files_look(struct files *f, const char *pod);
 
+/* The hub has the file of this id, by another way than the link. */
+void files_on_receipt(struct files *f, const char *id);
+
 /* {"waiting","bytes","sent","dropped","refused"}; NULL: there never was a file. */
 struct json *files_report(const struct files *f);

@@ -4,10 +4,10 @@
 #include "base/scoped.h"
 #include "base/text.h"
 #include "ports/socket.h"
+#include "sync/envelope.h"
 #include "sync/letter.h"
 #include "sync/line.h"
 #include "sync/senml.h"
-#include "sync/uplink.h"
 
 #include <stdio.h>
 
@@ -224,7 +224,7 @@ static enum err store_segment(void *owner, const struct gather_segment *s, struc
 		.class = LETTER_TELEMETRY,
 		.made_ms = s->newest_ms,
 		.items = s->points,
-		.flags = s->wall ? LETTER_WALL : uplink_boot_flags(),
+		.flags = s->wall ? LETTER_WALL : envelope_boot_flags(),
 		.stream = s->stream,
 		.body = s->body,
 	};

@@ -50,6 +50,8 @@ struct store;
 
 /* ERR_CORRUPT: the file is set aside as PATH.corrupt, a second call starts anew. */
 enum err store_open(const char *path, struct store **out, struct why *why);
+/* To look at what is there, beside its owner; nothing that writes may be called. */
+enum err store_open_read(const char *path, struct store **out, struct why *why);
 void store_close(struct store *s); /* NULL is fine */
 
 /* Everything up to the commit happens together. Does not nest. */

@@ -4,7 +4,7 @@
 #include "base/scoped.h"
 #include "ports/clock.h"
 #include "ports/compress.h"
-#include "sync/uplink.h"
+#include "sync/envelope.h"
 
 /* Room for the head that the uplink puts in front. */
 enum { DOCUMENT_BYTES = MESSAGE_MAX - 512 };
@@ -20,7 +20,7 @@ struct letter_clock letter_clock_now(void)
 void letter_stamp(struct letter *l, struct letter_clock clock)
 {
 	l->made_ms = clock.now_ms;
-	l->flags = clock.wall ? LETTER_WALL : uplink_boot_flags();
+	l->flags = clock.wall ? LETTER_WALL : envelope_boot_flags();
 }
 
 /* {"lines":[...]} without its braces: what stands between them. */

@@ -2,20 +2,18 @@
 
 #include "ports/random.h"
 
-static const char BUF_KEY[] = "outbox/buf";
-
 enum { TRIES_MAX = 64 }; /* letters given up for one new one */
 
 enum err outbox_open(struct outbox *o, struct store *store, int64_t quota_bytes, struct why *why)
 {
 	struct bytes kept;
 	*o = (struct outbox){ .store = store, .quota = quota_bytes };
-	if (store_get(store, BUF_KEY, &kept) == OK && kept.len == OUTBOX_BUF_SIZE - 1) {
+	if (store_get(store, OUTBOX_BUF_KEY, &kept) == OK && kept.len == OUTBOX_BUF_SIZE - 1) {
 		memcpy(o->buf, kept.at, kept.len);
 		return OK;
 	}
 	random_name(o->buf, OUTBOX_BUF_SIZE - 1);
-	return store_put(store, BUF_KEY, bytes_of(o->buf), why);
+	return store_put(store, OUTBOX_BUF_KEY, bytes_of(o->buf), why);
 }
 
 /* Give up the oldest letter that matters no more than `class`, the least

@@ -19,6 +19,9 @@ enum {
 	OUTBOX_RANGES_MAX = 256, /* of one acknowledgement */
 };
 
+/* Where the store keeps the outbox's name. */
+#define OUTBOX_BUF_KEY "outbox/buf"
+
 struct outbox_range {
 	int64_t from, to;
 };

@@ -108,6 +108,56 @@ enum err spool_folder(const struct spool *s, const char *pod, char *out, size_t 
 	return dir_make(out, 0700, why);
 }
 
+/* --- each, and one of them --- */
+
+struct telling {
+	const struct spool *spool;
+	void *owner;
+	void (*on_file)(void *owner, const struct spool_file *f);
+};
+
+static void tell_one(void *owner, const char *pod, const struct mailbox_file *f)
+{
+	const struct telling *t = owner;
+	struct spool_file one = { .bytes = size_of(t->spool, pod, f->name) };
+	text_copy(one.pod, sizeof one.pod, bytes_of(pod));
+	(void)mailbox_read_name(f->name, &one.file);
+	if (one.bytes >= 0)
+		t->on_file(t->owner, &one);
+}
+
+void spool_each(const struct spool *s, void (*on_file)(void *owner, const struct spool_file *f),
+		void *owner)
+{
+	struct telling t = { s, owner, on_file };
+	walk(s, NULL, &t, tell_one);
+}
+
+struct search {
+	const char *id;
+	struct spool_file *out;
+	bool found;
+};
+
+static void match_id(void *owner, const struct spool_file *f)
+{
+	struct search *s = owner;
+	char id[SPOOL_ID_SIZE];
+	spool_id(f, id);
+	if (s->found || strcmp(id, s->id) != 0)
+		return;
+	s->found = true;
+	*s->out = *f;
+	(void)mailbox_read_name(f->file.name, &s->out->file); /* its title points into itself */
+}
+
+enum err spool_find(const struct spool *s, const char *id, struct spool_file *out)
+{
+	struct search search = { id, out, false };
+	spool_each(s, match_id, &search);
+	return search.found ? OK : ERR_NOT_FOUND;
+}
+
 /* --- choosing --- */
 
 struct choice {

@@ -40,6 +40,13 @@ enum err spool_folder(const struct spool *s, const char *pod, char *out, size_t 
 /* Something was put into the folder of a pod, or into any (NULL): count again. */
 void spool_count(struct spool *s, const char *pod, struct spool_total *out);
 
+/* Every file, in no order. */
+void spool_each(const struct spool *s, void (*on_file)(void *owner, const struct spool_file *f),
+		void *owner);
+
+/* The file of an id. ERR_NOT_FOUND. */
+enum err spool_find(const struct spool *s, const char *id, struct spool_file *out);
+
 /* The one that should go next. ERR_NOT_FOUND: there is none. */
 enum err spool_next(const struct spool *s, struct spool_file *out);
 

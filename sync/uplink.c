@@ -4,21 +4,13 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "ports/clock.h"
-#include "ports/compress.h"
 #include "sync/ack.h"
-#include "sync/segment.h"
+#include "sync/envelope.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { PLACES = UPLINK_WINDOW + UPLINK_WINDOW_EVENTS, BOOT_SHIFT = 8 };
-
-uint32_t uplink_boot_flags(void)
-{
-	char boot[BOOT_ID_SIZE];
-	clock_boot_id(boot);
-	return (uint32_t)strtoul(boot, NULL, 16) << BOOT_SHIFT;
-}
+enum { PLACES = UPLINK_WINDOW + UPLINK_WINDOW_EVENTS };
 
 /* --- the window --- */
 
@@ -98,80 +90,19 @@ static bool is_held(struct uplink *u, enum letter_class class, int64_t now_ms)
 	return wait_ms != 0;
 }
 
-/* --- putting a message together --- */
-
-/* Times since boot become times since 1970 as soon as that can be known. */
-static void choose_clock(const struct uplink *u, const struct letter *l, struct segment_head *head)
-{
-	const int64_t now = clock_now_ms(), wall = clock_wall_ms();
-	const uint32_t boot_mask = ~0u << BOOT_SHIFT;
-	if (l->flags & LETTER_WALL) {
-		head->history = clock_is_set(wall) && wall - l->made_ms > HISTORY_AFTER_MS;
-		return;
-	}
-	bool this_boot = (l->flags & boot_mask) == u->boot;
-	int64_t age = this_boot ? now - l->made_ms : now;
-	head->history = age > HISTORY_AFTER_MS;
-	/* Of an earlier boot nobody knows how long the board was off: as if it had
-	 * ended when this one began, which keeps the order. */
-	int64_t since_boot_now = this_boot ? now : l->made_ms + now;
-	head->clock = clock_is_set(wall) ? SEGMENT_OFFSET : SEGMENT_ARRIVAL;
-	head->clock_ms = clock_is_set(wall) ? wall - since_boot_now : since_boot_now;
-}
-
-static enum err make_telemetry(struct uplink *u, const struct letter *l,
-			       const struct segment_head *head, struct bytes *out)
-{
-	size_t len = segment_write(head, u->scratch);
-	if (l->body.len > MESSAGE_MAX - len)
-		return ERR_FULL;
-	memcpy(u->scratch + len, l->body.at, l->body.len);
-	*out = (struct bytes){ u->scratch, len + l->body.len };
-	return OK;
-}
-
-/* Logs and events: the members of an object, unpacked behind the head. */
-static enum err make_document(struct uplink *u, const struct letter *l,
-			      const struct segment_head *head, struct bytes *out)
-{
-	struct text t = text_in(u->scratch, MESSAGE_MAX);
-	size_t len;
-	text_add(&t, "{\"v\":1,\"dev\":\"%s\",\"buf\":\"%s\",\"seq\":%lld,", u->link->device,
-		 head->buf, (long long)head->seq);
-	if (head->history)
-		text_add(&t, "\"hist\":true,");
-	if (head->clock == SEGMENT_OFFSET)
-		text_add(&t, "\"clock\":\"mono\",\"offset\":%lld,", (long long)head->clock_ms);
-	if (head->clock == SEGMENT_ARRIVAL)
-		text_add(&t, "\"clock\":\"mono\",\"now\":%lld,", (long long)head->clock_ms);
-	enum err e = compress_unpack(l->body, u->scratch + t.len, MESSAGE_MAX - t.len - 1, &len);
-	if (e)
-		return e;
-	u->scratch[t.len + len] = '}';
-	*out = (struct bytes){ u->scratch, t.len + len + 1 };
-	return OK;
-}
+/* --- sending --- */
 
 static enum err send(struct uplink *u, const struct letter *l, int64_t now_ms)
 {
+	const struct envelope e = { u->link->device, u->outbox->buf, u->boot };
 	char rest[TOPIC_MAX];
-	struct segment_head head = { .seq = l->seq };
 	struct bytes payload;
-	text_copy(head.buf, sizeof head.buf, bytes_of(u->outbox->buf));
-	choose_clock(u, l, &head);
-	enum err e = l->class == LETTER_TELEMETRY ? make_telemetry(u, l, &head, &payload)
-						  : make_document(u, l, &head, &payload);
-	if (e)
-		return e;
-	if (l->class == LETTER_EVENT)
-		snprintf(rest, sizeof rest, "up/event");
-	else
-		snprintf(rest, sizeof rest, "up/%s/%s", l->class == LETTER_LOG ? "log" : "telec",
-			 l->stream);
-	e = link_publish(u->link, rest, payload, 1, false, NULL);
-	if (!e)
+	enum err err = envelope_make(&e, l, u->scratch, rest, &payload);
+	if (!err)
+		err = link_publish(u->link, rest, payload, 1, false, NULL);
+	if (!err)
 		spend(u, strlen(rest) + payload.len, now_ms);
-	return e;
+	return err;
 }
 
 /* A letter that cannot be read back must not stop the queue behind it. */
@@ -389,9 +320,9 @@ enum err uplink_open(struct uplink *u, struct loop *loop, struct link *link, str
 	*u = (struct uplink){ .loop = loop, .link = link, .outbox = outbox };
 	u->timer = (struct timer){ .owner = u, .on_due = on_due };
 	u->settling = (struct timer){ .owner = u, .on_due = on_settle };
-	u->boot = uplink_boot_flags();
+	u->boot = envelope_boot_flags();
 	open_budget(u, rate, daily);
-	u->scratch = malloc(MESSAGE_MAX + 1);
+	u->scratch = malloc(ENVELOPE_SCRATCH);
 	return u->scratch ? OK : why_set(why, ERR_SYSTEM, "uplink: no memory");
 }
 

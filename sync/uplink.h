@@ -68,6 +68,3 @@ void uplink_spend(struct uplink *u, size_t bytes);
 
 /* dn/ack has come. */
 void uplink_on_ack(struct uplink *u, struct bytes payload);
-
-/* The upper half of a letter's flags: which boot its times belong to. */
-uint32_t uplink_boot_flags(void);

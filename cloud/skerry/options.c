@@ -80,6 +80,7 @@ static const struct option {
 	{ "--device", "-d", add_device, 0 },
 	{ "--arch", NULL, set_text, offsetof(struct options, architecture) },
 	{ "--sql", NULL, set_text, offsetof(struct options, sql) },
+	{ "--depot", NULL, set_text, offsetof(struct options, depot) },
 	{ "--lines", "-n", set_count, offsetof(struct options, count) },
 	{ "--healthy-for", NULL, set_span, offsetof(struct options, healthy_ms) },
 	{ "--since", NULL, set_span, offsetof(struct options, since_ms) },

@@ -29,6 +29,7 @@ struct options {
 	const char *devices[OPTIONS_DEVICES_MAX];
 	size_t device_count;
 	const char *sql;
+	const char *depot; /* --depot: the hub's folder of files; NULL: beside its database */
 	const char *architecture; /* --arch; NULL: not given */
 	int64_t count;            /* -n */
 	int64_t healthy_ms;       /* --healthy-for; -1: not given */

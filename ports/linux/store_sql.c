@@ -214,6 +214,23 @@ enum err store_open(const char *path, struct store **out, struct why *why)
 	return OK;
 }
 
+enum err store_open_read(const char *path, struct store **out, struct why *why)
+{
+	struct store *s = calloc(1, sizeof *s);
+	if (!s)
+		return why_set(why, ERR_SYSTEM, "store: no memory");
+	enum err e = sql_open(path, SQL_READ, &s->sql, why);
+	if (!e)
+		e = prepare_all(s, why);
+	if (!e)
+		e = recall(s, why);
+	if (e)
+		store_close(s);
+	else
+		*out = s;
+	return e;
+}
+
 void store_close(struct store *s)
 {
 	if (!s)

@@ -25,7 +25,8 @@ STEADY = pod("steady", "/bin/sh", "-c", "echo hello; echo oops >&2; exec sleep 1
 FAILING = pod("steady", "/bin/sh", "-c", "echo broken; exit 7")
 VERBS = {"apply": "-f", "get": "devices", "logs": "POD", "events": "--since", "telemetry": "--sql",
          "status": "--run-dir", "validate": "-f", "explain": "FIELD", "pack": "FOLDER",
-         "push": "FOLDER", "dev": "-f", "wake": "POD", "files": "POD"}
+         "push": "FOLDER", "dev": "-f", "wake": "POD", "files": "POD",
+         "export": "FOLDER", "import": "FOLDER"}
 GOOD_YAML = """apiVersion: v1
 kind: Pod
 metadata:

@@ -2,7 +2,7 @@
 
 #include "base/limits.h"
 #include "ports/compress.h"
-#include "sync/uplink.h"
+#include "sync/envelope.h"
 #include "tests/check.h"
 #include "tests/contract/scratch.h"
 #include "tests/unit/sync/clock_fake.h"
@@ -93,7 +93,7 @@ static void without_a_clock_it_carries_the_time_since_boot_and_which_boot(void *
 	struct letter l = take(f, LETTER_EVENT);
 	assert_true(l.made_ms == clock_now_ms());
 	assert_int_equal(l.flags & LETTER_WALL, 0);
-	assert_int_equal(l.flags, uplink_boot_flags());
+	assert_int_equal(l.flags, envelope_boot_flags());
 }
 
 static void now_says_which_clock_it_is(void **state)

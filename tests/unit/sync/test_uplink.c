@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "ports/compress.h"
 #include "ports/json.h"
+#include "sync/envelope.h"
 #include "sync/segment.h"
 #include "tests/check.h"
 #include "tests/contract/scratch.h"
@@ -301,8 +302,8 @@ static void add_of_boot(struct fixture *f, enum letter_class class, int64_t made
 static void times_since_boot_get_an_offset_when_the_clock_is_set(void **state)
 {
 	struct fixture *f = *state;
-	add_of_boot(f, LETTER_TELEMETRY, clock_now_ms() - 1000, uplink_boot_flags());
-	add_of_boot(f, LETTER_EVENT, clock_now_ms() - 1000, uplink_boot_flags());
+	add_of_boot(f, LETTER_TELEMETRY, clock_now_ms() - 1000, envelope_boot_flags());
+	add_of_boot(f, LETTER_EVENT, clock_now_ms() - 1000, envelope_boot_flags());
 	start(f);
 	struct segment_head head = head_of(fake_broker_last(TOPIC("up/telec/camera")));
 	assert_int_equal(head.clock, SEGMENT_OFFSET);
@@ -317,8 +318,8 @@ static void times_since_boot_say_now_when_the_clock_was_never_set(void **state)
 {
 	struct fixture *f = *state;
 	clock_fake_set_wall(5000);
-	add_of_boot(f, LETTER_TELEMETRY, clock_now_ms(), uplink_boot_flags());
-	add_of_boot(f, LETTER_EVENT, clock_now_ms(), uplink_boot_flags());
+	add_of_boot(f, LETTER_TELEMETRY, clock_now_ms(), envelope_boot_flags());
+	add_of_boot(f, LETTER_EVENT, clock_now_ms(), envelope_boot_flags());
 	start(f);
 	struct segment_head head = head_of(fake_broker_last(TOPIC("up/telec/camera")));
 	assert_int_equal(head.clock, SEGMENT_ARRIVAL);
@@ -331,7 +332,7 @@ static void times_since_boot_say_now_when_the_clock_was_never_set(void **state)
 static void times_of_an_earlier_boot_end_when_this_one_began(void **state)
 {
 	struct fixture *f = *state;
-	const uint32_t other = uplink_boot_flags() ^ 0xff00;
+	const uint32_t other = envelope_boot_flags() ^ 0xff00;
 	const int64_t made = 7200 * 1000;
 	add_of_boot(f, LETTER_TELEMETRY, made, other);
 	start(f);
@@ -708,11 +709,11 @@ static void one_that_was_never_opened_may_be_closed(void **state)
 static void boots_have_different_flags(void **state)
 {
 	(void)state;
-	uint32_t one = uplink_boot_flags();
+	uint32_t one = envelope_boot_flags();
 	assert_int_equal(one & LETTER_WALL, 0);
 	assert_int_equal(one & 0xff, 0);
 	clock_fake_set_boot("12340000-0000-4000-8000-000000000002");
-	assert_int_not_equal(uplink_boot_flags(), one);
+	assert_int_not_equal(envelope_boot_flags(), one);
 	clock_fake_set_boot("9f2c0000-0000-4000-8000-000000000001");
 }
 
