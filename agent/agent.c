@@ -103,6 +103,7 @@ static void on_letter_added(void *owner)
 static void on_link_up(void *owner)
 {
 	struct agent *a = owner;
+	compact_on_up(&a->compact);
 	uplink_on_up(&a->uplink);
 	parcel_on_up(&a->files.parcel);
 	report_on_up(&a->report);
@@ -113,6 +114,7 @@ static void on_link_down(void *owner)
 {
 	struct agent *a = owner;
 	uplink_on_down(&a->uplink);
+	compact_on_down(&a->compact);
 	parcel_on_down(&a->files.parcel);
 	if (a->stopping)
 		loop_stop(a->loop);
@@ -326,6 +328,8 @@ static enum err open_collecting(struct agent *a, struct why *why)
 	a->ingest.owner = a;
 	a->ingest.on_points = on_points;
 	a->ingest.on_full = on_gather_full;
+	compact_init(&a->compact, &a->outbox, a->config.run_dir, a->config.thin_ms);
+	a->collect.compact = &a->compact;
 	a->collect.flush_ms = a->config.flush_ms;
 	a->collect.owner = a;
 	a->collect.on_trouble = on_flush_trouble;

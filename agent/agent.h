@@ -40,6 +40,7 @@ struct agent {
 	struct outbox outbox;
 	struct events events;
 	struct ingest ingest;
+	struct compact compact;
 	struct collect collect;
 	struct files files;
 	struct link link;

@@ -98,6 +98,8 @@ bool collect_flush(struct collect *c)
 	why.text[0] = '\0';
 	note_trouble(c, &why);
 	ingest_stored(c->ingest);
+	if (compact_look(c->compact, &why))
+		log_warn("what waits stays as it is why=\"%s\"", why.text);
 	c->log_is_new = logs.more;
 	if (logs.more)
 		collect_soon(c);

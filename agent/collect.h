@@ -9,6 +9,7 @@
 
 #include "agent/ingest.h"
 #include "agent/logbook.h"
+#include "sync/compact.h"
 #include "workloads/supervisor.h"
 
 struct collect {
@@ -16,6 +17,7 @@ struct collect {
 	struct outbox *outbox;
 	struct ingest *ingest;
 	struct supervisor *supervisor;
+	struct compact *compact;
 	int64_t flush_ms;
 	struct timer timer;
 	bool log_is_new;    /* some workload has printed something */
@@ -24,7 +26,7 @@ struct collect {
 	void (*on_trouble)(void *owner); /* it came, is another, or is over */
 };
 
-/* `c->flush_ms`, `c->owner` and `c->on_trouble` are set by the caller before. */
+/* `c->compact`, `c->flush_ms`, `c->owner` and `c->on_trouble` are set by the caller before. */
 void collect_init(struct collect *c, struct loop *loop, struct outbox *outbox,
 		  struct ingest *ingest, struct supervisor *supervisor);
 

@@ -31,6 +31,7 @@ struct config {
 	char path_text[1024];      /* what host_paths points into */
 	const char *host_paths[CONFIG_PATHS_MAX + 1];
 	int64_t flush_ms;
+	int64_t thin_ms; /* 0: points are never thinned */
 	int64_t quota_bytes;
 	int64_t link_rate;  /* bytes a second; 0: no limit */
 	int64_t link_daily; /* bytes; 0: no limit */

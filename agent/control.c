@@ -59,6 +59,7 @@ static struct json *flush(struct agent *a, const struct json *request)
 	(void)request;
 	if (a->collect.loop && !collect_flush(&a->collect))
 		return refuse(a->collect.trouble.text);
+	compact_on_export(&a->compact);
 	return json_new_object();
 }
 

@@ -192,7 +192,7 @@ enum err ingest_open(struct ingest *g, struct loop *loop, const char *run_dir, s
 	if (!g->datagram)
 		return why_set(why, ERR_SYSTEM, "ingest: no memory");
 	snprintf(path, sizeof path, "%s/gather", run_dir);
-	enum err e = gather_open(&g->gather, path, why);
+	enum err e = gather_open(&g->gather, path, GATHER_BYTES, why);
 	snprintf(path, sizeof path, "%s/telemetry.sock", run_dir);
 	return e ? e : socket_listen(path, SOCKET_DATAGRAM, 0600, &g->host_fd, why);
 }

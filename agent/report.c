@@ -198,6 +198,8 @@ static void add_buffer(struct json *j, struct agent *a)
 	for (enum letter_class c = 0; c < LETTER_CLASSES; c++)
 		json_set_integer(dropped, names[c], a->outbox.dropped[c]);
 	json_set(b, "dropped", dropped);
+	if (a->compact.thinned)
+		json_set_integer(b, "thinned", a->compact.thinned);
 	json_set_integer(b, "dead", store_buried(a->store));
 	if (a->config.link_rate)
 		json_set_integer(b, "rate", a->config.link_rate);

@@ -39,6 +39,7 @@ struct letter {
 
 enum {
 	LETTER_WALL = 1, /* made_ms is milliseconds since 1970 */
+	LETTER_THINNED = 2, /* some of its points were given up */
 };
 
 struct store_total {

@@ -22,7 +22,7 @@ struct gather_file {
 	int64_t number;
 	/* Bytes in use. Written last: a record counts when it is whole. */
 	_Atomic uint32_t used;
-	unsigned char at[GATHER_BYTES];
+	unsigned char at[];
 };
 
 /* A record begins with its kind and its length in all. */
@@ -124,7 +124,7 @@ static void take_over(struct gather *g)
 {
 	const uint32_t end = used(g);
 	uint32_t at = 0;
-	while (at < end && end <= GATHER_BYTES) {
+	while (at < end && end <= g->cap) {
 		struct head h = head_at(g, at);
 		if (h.len < sizeof h || h.len > end - at || !take_record(g, at, h))
 			break;
@@ -133,12 +133,12 @@ static void take_over(struct gather *g)
 	atomic_store(&g->file->used, at);
 }
 
-enum err gather_open(struct gather *g, const char *path, struct why *why)
+enum err gather_open(struct gather *g, const char *path, size_t cap, struct why *why)
 {
 	char boot[BOOT_ID_SIZE];
 	void *mapped;
-	*g = (struct gather){ 0 };
-	enum err e = memory_map(path, sizeof *g->file, &mapped, why);
+	*g = (struct gather){ .cap = (uint32_t)cap };
+	enum err e = memory_map(path, sizeof *g->file + cap, &mapped, why);
 	if (e)
 		return e;
 	g->file = mapped;
@@ -159,7 +159,7 @@ enum err gather_open(struct gather *g, const char *path, struct why *why)
 void gather_close(struct gather *g)
 {
 	if (g->file)
-		memory_unmap(g->file, sizeof *g->file);
+		memory_unmap(g->file, sizeof *g->file + g->cap);
 	*g = (struct gather){ 0 };
 }
 
@@ -180,7 +180,7 @@ void gather_clear(struct gather *g)
 
 static struct writer begin_record(const struct gather *g, uint32_t at, uint16_t kind)
 {
-	struct writer w = { .at = g->file->at + at, .cap = GATHER_BYTES - at };
+	struct writer w = { .at = g->file->at + at, .cap = g->cap - at };
 	const struct head h = { .kind = kind };
 	put(&w, &h, sizeof h);
 	return w;

@@ -30,6 +30,7 @@ struct gather {
 	struct gather_series series[GATHER_SERIES_MAX];
 	size_t series_count;
 	uint32_t points;
+	uint32_t cap; /* bytes */
 };
 
 /* A stream's points, encoded and compressed. */
@@ -41,8 +42,9 @@ struct gather_segment {
 	struct bytes body;
 };
 
-/* Map the file at `path`; what an agent of this boot left is taken over. */
-enum err gather_open(struct gather *g, const char *path, struct why *why);
+/* Map the file at `path` with room for `cap` bytes; what an agent of this boot left is
+ * taken over. */
+enum err gather_open(struct gather *g, const char *path, size_t cap, struct why *why);
 void gather_close(struct gather *g);
 
 /* Rises by one with each gather_clear(). */

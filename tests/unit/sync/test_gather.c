@@ -38,7 +38,7 @@ struct fixture {
 static void open_gather(struct fixture *f)
 {
 	struct why why = { "" };
-	if (gather_open(&f->gather, scratch_at(&f->scratch, "gather"), &why))
+	if (gather_open(&f->gather, scratch_at(&f->scratch, "gather"), GATHER_BYTES, &why))
 		fail_msg("%s", why.text);
 }
 
@@ -292,7 +292,7 @@ static void a_killed_process_leaves_its_points(void **state)
 	if (pid == 0) {
 		struct gather g;
 		const struct point p = point_of("m", "f", value_float(3));
-		if (gather_open(&g, scratch_at(&f->scratch, "gather"), NULL) ||
+		if (gather_open(&g, scratch_at(&f->scratch, "gather"), GATHER_BYTES, NULL) ||
 		    gather_add(&g, "s", &p, 1, true) || gather_add(&g, "s", &p, 2, true))
 			_exit(1);
 		kill(getpid(), SIGKILL);
