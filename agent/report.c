@@ -181,9 +181,6 @@ static void add_features(struct json *j, struct agent *a)
 
 static void add_buffer(struct json *j, struct agent *a)
 {
-	static const char *const names[] = {
-		[LETTER_EVENT] = "event", [LETTER_LOG] = "log", [LETTER_TELEMETRY] = "tele"
-	};
 	struct json *b = json_new_object(), *dropped = json_new_object();
 	struct store_total t;
 	outbox_waiting(&a->outbox, &t);
@@ -195,8 +192,10 @@ static void add_buffer(struct json *j, struct agent *a)
 		json_set_integer(b, "oldest", t.oldest_ms);
 	else
 		json_set_null(b, "oldest");
-	for (enum letter_class c = 0; c < LETTER_CLASSES; c++)
-		json_set_integer(dropped, names[c], a->outbox.dropped[c]);
+	const int64_t *d = a->outbox.dropped;
+	json_set_integer(dropped, "event", d[LETTER_EVENT]);
+	json_set_integer(dropped, "log", d[LETTER_LOG]);
+	json_set_integer(dropped, "tele", d[LETTER_URGENT] + d[LETTER_TELEMETRY] + d[LETTER_BULK]);
 	json_set(b, "dropped", dropped);
 	if (a->compact.thinned)
 		json_set_integer(b, "thinned", a->compact.thinned);

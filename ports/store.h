@@ -14,10 +14,23 @@
 #include "base/err.h"
 #include "base/label.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Leaves first, is given up last: in this order. */
-enum letter_class { LETTER_EVENT, LETTER_LOG, LETTER_TELEMETRY, LETTER_CLASSES };
+enum letter_class {
+	LETTER_EVENT,
+	LETTER_URGENT, /* telemetry of a pod that says so */
+	LETTER_LOG,
+	LETTER_TELEMETRY,
+	LETTER_BULK, /* telemetry that may come last */
+	LETTER_CLASSES
+};
+
+static inline bool letter_is_telemetry(enum letter_class class)
+{
+	return class == LETTER_URGENT || class == LETTER_TELEMETRY || class == LETTER_BULK;
+}
 
 enum {
 	STORE_KEY_MAX = 160,
@@ -38,7 +51,7 @@ struct letter {
 };
 
 enum {
-	LETTER_WALL = 1, /* made_ms is milliseconds since 1970 */
+	LETTER_WALL = 1,    /* made_ms is milliseconds since 1970 */
 	LETTER_THINNED = 2, /* some of its points were given up */
 };
 

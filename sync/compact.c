@@ -79,6 +79,7 @@ static bool is_spare(struct kept kept[COMPACT_SERIES_MAX], const struct point *p
 
 struct merging {
 	struct compact *compact;
+	enum letter_class class;
 	struct gather gather;
 	bool thins;
 	int64_t seqs[COMPACT_LETTERS];
@@ -141,8 +142,7 @@ static void collect(struct merging *m)
 	struct letter l;
 	struct store *s = m->compact->outbox->store;
 	for (int64_t at = m->compact->unsent;
-	     m->count < COMPACT_LETTERS &&
-	     store_next(s, LETTER_TELEMETRY, at, STORE_SEQ_MAX, &l) == OK;
+	     m->count < COMPACT_LETTERS && store_next(s, m->class, at, STORE_SEQ_MAX, &l) == OK;
 	     at = l.seq) {
 		if (!belongs(m, &l))
 			continue;
@@ -163,7 +163,7 @@ static enum err append(void *owner, const struct gather_segment *s, struct why *
 	struct merging *m = owner;
 	int64_t seq;
 	const struct letter l = {
-		.class = LETTER_TELEMETRY,
+		.class = m->class,
 		.made_ms = m->newest_ms,
 		.items = s->points,
 		.flags = m->flags | (m->thins ? LETTER_THINNED : 0),
@@ -203,8 +203,8 @@ static void collect_what_fits(struct merging *m)
 	m->count = 0;
 	forget_points(m);
 	for (size_t i = 0; i < fits; i++)
-		if (store_next(m->compact->outbox->store, LETTER_TELEMETRY, m->seqs[i] - 1,
-			       m->seqs[i], &l) == OK)
+		if (store_next(m->compact->outbox->store, m->class, m->seqs[i] - 1, m->seqs[i],
+			       &l) == OK)
 			(void)take_letter(m, &l);
 }
 
@@ -225,13 +225,25 @@ static bool is_nearly_full(const struct outbox *o)
 	return bytes > o->quota / 100 * COMPACT_THIN_PERCENT;
 }
 
-enum err compact_look(struct compact *c, struct why *why)
+/* The first class that has something to be done. What matters least comes first: it is
+ * what would be given up first. Answers how many letters of one kind there are at most. */
+static size_t choose(struct merging *m)
 {
-	c->since_last++;
-	const bool thins = c->thin_ms && is_nearly_full(c->outbox);
-	if (c->unsent < 0 || (c->since_last < COMPACT_LETTERS_LEAST && !thins))
-		return OK;
-	c->since_last = 0;
+	static const enum letter_class order[] = { LETTER_BULK, LETTER_TELEMETRY, LETTER_URGENT };
+	size_t most = 0;
+	for (size_t i = 0; i < sizeof order / sizeof *order && !is_worth_it(m); i++) {
+		m->class = order[i];
+		m->count = 0;
+		forget_points(m);
+		collect_what_fits(m);
+		if (m->count > most)
+			most = m->count;
+	}
+	return most;
+}
+
+static enum err compact(struct compact *c, bool thins, struct why *why)
+{
 	SCOPED_MEMORY struct merging *m = calloc(1, sizeof *m);
 	if (!m)
 		return why_set(why, ERR_SYSTEM, "compact: no memory");
@@ -240,14 +252,23 @@ enum err compact_look(struct compact *c, struct why *why)
 	enum err e = gather_open(&m->gather, c->path, COMPACT_BYTES, why);
 	if (e)
 		return e;
-	gather_clear(&m->gather);
-	collect_what_fits(m);
+	const size_t most = choose(m);
 	if (is_worth_it(m))
 		e = exchange(m, why);
 	else
-		c->since_last = m->count; /* as many wait for others of their kind */
+		c->since_last = most; /* so many wait for others of their kind */
 	if (!e)
 		c->thinned += m->spared;
 	gather_close(&m->gather);
 	return e;
+}
+
+enum err compact_look(struct compact *c, struct why *why)
+{
+	c->since_last++;
+	const bool thins = c->thin_ms && is_nearly_full(c->outbox);
+	if (c->unsent < 0 || (c->since_last < COMPACT_LETTERS_LEAST && !thins))
+		return OK;
+	c->since_last = 0;
+	return compact(c, thins, why);
 }

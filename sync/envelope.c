@@ -82,7 +82,7 @@ enum err envelope_make(const struct envelope *e, const struct letter *l,
 	else
 		snprintf(out_rest, TOPIC_MAX, "up/%s/%s", l->class == LETTER_LOG ? "log" : "telec",
 			 l->stream);
-	return l->class == LETTER_TELEMETRY
+	return letter_is_telemetry(l->class)
 		       ? make_telemetry(l, &head, scratch, out_payload)
 		       : make_document(e->device, l, &head, scratch, out_payload);
 }

@@ -247,7 +247,7 @@ bool uplink_lets_pass(struct uplink *u, int64_t *out_wait_ms)
 	const int64_t now = clock_now_ms();
 	*out_wait_ms = budget_wait_ms(&u->budget, now, wall_now_ms());
 	/* A letter that is due is sent when the loop comes to it; then the window shows it. */
-	return !*out_wait_ms && !u->held_ms && find_place(u, LETTER_TELEMETRY);
+	return !*out_wait_ms && !u->held_ms && find_place(u, LETTER_BULK);
 }
 
 void uplink_spend(struct uplink *u, size_t bytes)

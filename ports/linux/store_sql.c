@@ -43,7 +43,13 @@ struct store {
 
 static int64_t id_of(enum letter_class class, int64_t seq)
 {
-	return (int64_t) class << CLASS_SHIFT | seq;
+	/* Boards in the field have letters under these numbers: they stay. */
+	static const int64_t numbers[LETTER_CLASSES] = { [LETTER_EVENT] = 0,
+							 [LETTER_URGENT] = 3,
+							 [LETTER_LOG] = 1,
+							 [LETTER_TELEMETRY] = 2,
+							 [LETTER_BULK] = 4 };
+	return numbers[class] << CLASS_SHIFT | seq;
 }
 
 static int64_t seq_of(int64_t id)
@@ -97,7 +103,7 @@ static enum err find_oldest(struct store *s, enum letter_class class, int64_t *o
 			    struct why *why)
 {
 	sql_bind_integer(s->oldest, 1, id_of(class, 0));
-	sql_bind_integer(s->oldest, 2, id_of(class + 1, 0) - 1);
+	sql_bind_integer(s->oldest, 2, id_of(class, STORE_SEQ_MAX));
 	enum err e = sql_step(s->oldest, why);
 	*out_ms = e ? 0 : sql_integer(s->oldest, 0);
 	sql_rewind(s->oldest);
@@ -114,7 +120,7 @@ static enum err newest_seq(struct store *s, enum letter_class class, int64_t *ou
 	if (e)
 		return e;
 	sql_bind_integer(q, 1, id_of(class, 0));
-	sql_bind_integer(q, 2, id_of(class + 1, 0) - 1);
+	sql_bind_integer(q, 2, id_of(class, STORE_SEQ_MAX));
 	e = sql_step(q, why);
 	if (!e && sql_integer(q, 0) >= 0)
 		*out = seq_of(sql_integer(q, 0));
@@ -135,7 +141,7 @@ static enum err recall(struct store *s, struct why *why)
 	e = OK;
 	for (enum letter_class c = 0; !e && c < LETTER_CLASSES; c++) {
 		int64_t newest = 0;
-		e = sum_range(s, id_of(c, 0), id_of(c + 1, 0) - 1, &s->totals[c], why);
+		e = sum_range(s, id_of(c, 0), id_of(c, STORE_SEQ_MAX), &s->totals[c], why);
 		if (!e)
 			e = find_oldest(s, c, &s->totals[c].oldest_ms, why);
 		if (!e)
