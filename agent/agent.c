@@ -317,6 +317,20 @@ static enum err open_collecting(struct agent *a, struct why *why)
 	return OK;
 }
 
+static enum err open_sources(struct agent *a, struct why *why)
+{
+	const struct host_options host = {
+		.ingest = &a->ingest,
+		.loop = a->loop,
+		.supervisor = &a->supervisor,
+		.cgroups = a->cgroups,
+		.state_dir = a->config.state_dir,
+		.cpus = a->board.cpu_milli / 1000,
+		.every_ms = a->config.host_metrics_ms,
+	};
+	return host.every_ms ? host_metrics_open(&host, &a->host_metrics, why) : OK;
+}
+
 static enum err open_link(struct agent *a, struct why *why)
 {
 	const struct link_options options = {
@@ -380,6 +394,8 @@ enum err agent_open(struct agent *a, const struct config *config, struct why *wh
 	open_supervisor(a);
 	if (!a->crashes.is_safe_mode)
 		e = open_collecting(a, why);
+	if (!e && !a->crashes.is_safe_mode)
+		e = open_sources(a, why);
 	if (!e)
 		e = open_link(a, why);
 	if (!e)
@@ -438,6 +454,7 @@ void agent_close(struct agent *a)
 		(void)collect_flush(&a->collect);
 		(void)!outbox_settle(&a->outbox, NULL);
 	}
+	host_metrics_close(a->host_metrics);
 	crashes_close(&a->crashes);
 	pulse_close(&a->pulse);
 	control_close(&a->control);

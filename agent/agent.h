@@ -20,6 +20,7 @@
 #include "agent/program.h"
 #include "agent/pulse.h"
 #include "agent/report.h"
+#include "agent/sources/host_metrics.h"
 #include "sync/link.h"
 #include "sync/uplink.h"
 #include "workloads/supervisor.h"
@@ -40,6 +41,7 @@ struct agent {
 	struct events events;
 	struct ingest ingest;
 	struct collect collect;
+	struct host_metrics *host_metrics; /* NULL: off */
 	struct link link;
 	struct uplink uplink;
 	struct deploy deploy;

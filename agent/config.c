@@ -9,7 +9,14 @@
 #include <stddef.h>
 #include <stdio.h>
 
-enum { FLUSH_MIN_MS = 100, FLUSH_MAX_MS = 3600 * 1000, QUOTA_MIN = 256 * 1024, BUDGET_MIN = 100 };
+enum {
+	FLUSH_MIN_MS = 100,
+	FLUSH_MAX_MS = 3600 * 1000,
+	INTERVAL_MIN_MS = 1000,
+	INTERVAL_MAX_MS = 3600 * 1000,
+	QUOTA_MIN = 256 * 1024,
+	BUDGET_MIN = 100,
+};
 
 static enum err read_label(struct config *c, struct bytes value, void *into, struct why *why)
 {
@@ -59,6 +66,19 @@ static enum err read_flush(struct config *c, struct bytes value, void *into, str
 	enum err e = duration_ms(value, ms, why);
 	if (!e && (*ms < FLUSH_MIN_MS || *ms > FLUSH_MAX_MS))
 		e = why_set(why, ERR_INVALID, "100ms to 1h is expected");
+	return e;
+}
+
+static enum err read_interval(struct config *c, struct bytes value, void *into, struct why *why)
+{
+	int64_t *ms = into;
+	(void)c;
+	*ms = 0;
+	if (bytes_are(value, "off"))
+		return OK;
+	enum err e = duration_ms(value, ms, why);
+	if (!e && (*ms < INTERVAL_MIN_MS || *ms > INTERVAL_MAX_MS))
+		e = why_set(why, ERR_INVALID, "off, or 1s to 1h, is expected");
 	return e;
 }
 
@@ -174,6 +194,7 @@ static const struct key {
 	{ "allow_host_path", read_paths, 0 },
 	{ "network", read_network, offsetof(struct config, network) },
 	{ "telemetry_flush", read_flush, offsetof(struct config, flush_ms) },
+	{ "host_metrics", read_interval, offsetof(struct config, host_metrics_ms) },
 	{ "outbox_quota", read_quota, offsetof(struct config, quota_bytes) },
 	{ "link_rate", read_budget, offsetof(struct config, link_rate) },
 	{ "link_daily", read_budget, offsetof(struct config, link_daily) },

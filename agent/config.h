@@ -32,8 +32,9 @@ struct config {
 	const char *host_paths[CONFIG_PATHS_MAX + 1];
 	int64_t flush_ms;
 	int64_t quota_bytes;
-	int64_t link_rate;  /* bytes a second; 0: no limit */
-	int64_t link_daily; /* bytes; 0: no limit */
+	int64_t host_metrics_ms; /* 0: off */
+	int64_t link_rate;       /* bytes a second; 0: no limit */
+	int64_t link_daily;      /* bytes; 0: no limit */
 	struct config_label labels[CONFIG_LABELS_MAX];
 	size_t label_count;
 };
