@@ -328,7 +328,20 @@ static enum err open_sources(struct agent *a, struct why *why)
 		.cpus = a->board.cpu_milli / 1000,
 		.every_ms = a->config.host_metrics_ms,
 	};
-	return host.every_ms ? host_metrics_open(&host, &a->host_metrics, why) : OK;
+	const struct local_options local = {
+		.ingest = &a->ingest,
+		.loop = a->loop,
+		.broker = &a->config.local_broker,
+		.topics = a->config.local_topics,
+		.device = a->config.device,
+		.join_dir = a->config.run_dir,
+	};
+	enum err e = OK;
+	if (host.every_ms)
+		e = host_metrics_open(&host, &a->host_metrics, why);
+	if (!e && local.broker->host[0])
+		e = local_broker_open(&local, &a->local_broker, why);
+	return e;
 }
 
 static enum err open_link(struct agent *a, struct why *why)
@@ -454,6 +467,7 @@ void agent_close(struct agent *a)
 		(void)collect_flush(&a->collect);
 		(void)!outbox_settle(&a->outbox, NULL);
 	}
+	local_broker_close(a->local_broker);
 	host_metrics_close(a->host_metrics);
 	crashes_close(&a->crashes);
 	pulse_close(&a->pulse);

@@ -21,6 +21,7 @@
 #include "agent/pulse.h"
 #include "agent/report.h"
 #include "agent/sources/host_metrics.h"
+#include "agent/sources/local_broker.h"
 #include "sync/link.h"
 #include "sync/uplink.h"
 #include "workloads/supervisor.h"
@@ -42,6 +43,7 @@ struct agent {
 	struct ingest ingest;
 	struct collect collect;
 	struct host_metrics *host_metrics; /* NULL: off */
+	struct local_broker *local_broker; /* likewise */
 	struct link link;
 	struct uplink uplink;
 	struct deploy deploy;

@@ -40,12 +40,25 @@ static enum err read_path(struct config *c, struct bytes value, void *into, stru
 
 static enum err read_broker(struct config *c, struct bytes value, void *into, struct why *why)
 {
-	enum err e = url_parse(value, into, why);
-	if (!e && c->broker.tls)
+	struct url *url = into;
+	enum err e = url_parse(value, url, why);
+	if (!e && url->tls)
 		e = why_set(
 			why, ERR_INVALID,
 			"mqtts:// is not in this version yet; use mqtt:// on a network you trust");
-	c->has_broker = !e;
+	if (url == &c->broker)
+		c->has_broker = !e;
+	return e;
+}
+
+static enum err read_topics(struct config *c, struct bytes value, void *into, struct why *why)
+{
+	struct topic_rule rules[TOPIC_RULES_MAX];
+	size_t count;
+	enum err e = topic_rules_read(value, rules, &count, why);
+	/* Commas alone are no rule. */
+	if (!e)
+		text_copy(into, sizeof c->local_topics, count ? value : bytes_of(""));
 	return e;
 }
 
@@ -195,6 +208,8 @@ static const struct key {
 	{ "network", read_network, offsetof(struct config, network) },
 	{ "telemetry_flush", read_flush, offsetof(struct config, flush_ms) },
 	{ "host_metrics", read_interval, offsetof(struct config, host_metrics_ms) },
+	{ "local_broker", read_broker, offsetof(struct config, local_broker) },
+	{ "local_topics", read_topics, offsetof(struct config, local_topics) },
 	{ "outbox_quota", read_quota, offsetof(struct config, quota_bytes) },
 	{ "link_rate", read_budget, offsetof(struct config, link_rate) },
 	{ "link_daily", read_budget, offsetof(struct config, link_daily) },
@@ -289,5 +304,9 @@ enum err config_check(const struct config *c, struct why *why)
 		return why_set(why, ERR_INVALID,
 			       "broker is not set: a line such as \"broker = mqtt://HOST:1883\" is "
 			       "needed");
+	if (!c->local_broker.host[0] != !c->local_topics[0])
+		return why_set(why, ERR_INVALID,
+			       "local_broker and local_topics go together: a broker without topics "
+			       "has nothing to say, and topics need a broker");
 	return OK;
 }

@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include "agent/sources/topic_rule.h"
 #include "base/err.h"
 #include "base/label.h"
 #include "base/url.h"
@@ -24,7 +25,8 @@ struct config_label {
 struct config {
 	char device[LABEL_SIZE], fleet[LABEL_SIZE];
 	bool has_broker;
-	struct url broker;
+	struct url broker, local_broker; /* the second: no host if there is none */
+	char local_topics[TOPIC_RULES_TEXT];
 	char state_dir[128], run_dir[128], watchdog[128];
 	bool allow_host_image;
 	enum network_mode network; /* of pods that do not say */

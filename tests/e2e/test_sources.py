@@ -2,9 +2,10 @@
 import json
 import os
 import socket
+import subprocess
 import time
 
-from skerry_test import Part, WorldTest, actor_pod, free_port, is_listening, main, wait_until
+from skerry_test import SANITIZED, Part, WorldTest, actor_pod, free_port, is_listening, main, wait_until
 
 
 class Sources(WorldTest):
@@ -71,6 +72,143 @@ class HostMetrics(Sources):
         del self.device.settings["host_metrics"]
         self.device.start().wait_up()
         self.assertNotIn("host_metrics", self.device.status()["buffer"]["sources"])
+
+
+class LocalBroker(Sources):
+    """A broker of the gateway's own; its sensors know nothing of us."""
+
+    def setUp(self):
+        super().setUp()
+        self.local_port = free_port()
+        self.start_local()
+        self.device.stop()
+        self.device.settings.update(
+            local_broker=f"mqtt://127.0.0.1:{self.local_port}",
+            local_topics="sensors/+/temp -> sensors, meters/# -> meters, raw -> raw as line")
+        self.device.start().wait_up()
+        self.wait_heard()
+
+    def start_local(self):
+        config = self.world.write("local.conf", f"listener {self.local_port} 127.0.0.1\nuser root\n"
+                                  "allow_anonymous true\nmax_queued_messages 0\n")
+        self.local = Part("local", ["mosquitto", "-c", config], self.world.folder)
+        self.addCleanup(lambda: self.local.is_alive() and self.local.end())
+        wait_until("the local broker listens", 10, lambda: is_listening(self.local_port))
+
+    def wait_heard(self):
+        """Published until one arrives, and what arrived before is told apart."""
+        topic = f"meters/probe/{time.monotonic_ns()}"
+
+        def arrived():
+            self.say(topic, "1")
+            return self.source("local_broker").get("points", 0) and self.values("meters", topic)
+        wait_until("it is subscribed", 60, arrived)
+
+    def say(self, topic, *payloads, retain=False):
+        argv = ["mosquitto_pub", "-p", str(self.local_port), "-q", "1", "-t", topic]
+        argv += ["-r"] if retain else []
+        argv += ["-l"] if len(payloads) > 1 else ["-s"]
+        subprocess.run(argv, input="\n".join(payloads).encode(), check=True, timeout=60)
+
+    def values(self, measurement, topic):
+        return [f for _, tags, f in self.points(measurement) if tags.get("topic") == topic]
+
+    def test_what_sensors_speak_becomes_points(self):
+        self.say("sensors/7/temp", "21.5")
+        self.say("sensors/8/temp", "true")
+        self.say("meters/3", '{"power":5,"on":true,"ENERGY":{"Total":1.25},"mode":"eco"}')
+        self.say("meters/line", "flow,pipe=2 rate=3i 1790000000000000000")
+        self.say("meters/senml", '[{"n":"level","u":"m","v":1.5}]')
+        self.say("raw", "21 x=1")  # declared: not taken for a number
+        self.say("elsewhere", "1")
+        wait_until("all are there", 20, lambda: self.points("flow") and self.points("level") and
+                   self.values("sensors", "sensors/8/temp") and self.points("21"))
+        self.assertEqual(self.values("sensors", "sensors/7/temp"), [{"value": 21.5}])
+        self.assertEqual(self.values("sensors", "sensors/8/temp"), [{"value": True}])
+        self.assertEqual(self.values("meters", "meters/3"),
+                         [{"power": 5, "on": True, "ENERGY_Total": 1.25, "mode": "eco"}])
+        self.assertEqual(self.points("flow"), [(1790000000000, {"pipe": "2", "topic": "meters/line"},
+                                                {"rate": 3})])
+        self.assertEqual(self.points("level")[0][1:], ({"unit": "m", "topic": "meters/senml"},
+                                                       {"value": 1.5}))
+        self.assertEqual({s for (s,) in self.world.db(
+            "SELECT DISTINCT stream FROM batch WHERE kind = 'telec'")}, {"sensors", "meters", "raw"})
+
+    def test_nonsense_is_counted_and_costs_nothing_else(self):
+        before = self.source("local_broker")
+        for payload in ("21 degrees", "{", "[1]", "{}", "nan", "x" * 40000):
+            self.say("meters/1", payload)
+        # Of any length: the library would take memory for all of it.
+        self.say("meters/1", "y" * 3000000)
+        self.say("sensors/7/temp", "1")
+        wait_until("the good one is there", 20, lambda: self.values("sensors", "sensors/7/temp"))
+        s = self.source("local_broker")
+        self.assertEqual(s["invalid"] - before["invalid"], 7)
+        self.assertNotIn("trouble", s)
+        with open(f"/proc/{self.device.part.pid}/status") as f:
+            peak = int(next(line for line in f if line.startswith("VmHWM")).split()[1])
+        if not SANITIZED:
+            self.assertLess(peak, 12000, "KiB")
+
+    def test_what_was_retained_is_of_unknown_age_and_passed_over(self):
+        self.say("sensors/old/temp", "1", retain=True)
+        wait_until("it came as it was published", 20,
+                   lambda: self.values("sensors", "sensors/old/temp") == [{"value": 1}])
+        self.device.stop()
+        self.local.end()
+        self.start_local()  # without the session of before
+        self.say("sensors/old/temp", "2", retain=True)
+        self.device.start().wait_up()
+        self.wait_heard()
+        self.say("sensors/old/temp", "3", retain=True)
+        wait_until("the next one is there", 20, lambda: len(
+            self.values("sensors", "sensors/old/temp")) > 1)
+        self.assertEqual(self.values("sensors", "sensors/old/temp"), [{"value": 1}, {"value": 3}])
+
+    def test_a_broker_that_goes_is_told_and_found_again(self):
+        self.local.end()
+        trouble = wait_until("it is told", 20, lambda: self.source("local_broker").get("trouble"))
+        board = self.world.cli("--run-dir", self.device.run_dir, "status", broker=False, check=0)
+        self.assertRegex(board.stdout, r"(?m)^local_broker +\d+ +0 +0 +\S")
+        self.assertIn("broker", trouble)
+        self.start_local()
+        self.wait_heard()
+        self.assertNotIn("trouble", self.source("local_broker"))
+        self.assertGreater(self.source("local_broker")["failures"], 0)
+
+    def test_a_killed_agent_loses_none(self):
+        """What it has acknowledged is gathered; the rest waits at the broker."""
+        total, sent = 3000, 0
+        publisher = subprocess.Popen(
+            ["mosquitto_pub", "-p", str(self.local_port), "-q", "1", "-t", "meters/n", "-l"],
+            stdin=subprocess.PIPE, text=True)
+        for kills in range(3):
+            for _ in range(total // 3):
+                publisher.stdin.write(f"{sent}\n")
+                sent += 1
+            publisher.stdin.flush()
+            before = self.source("local_broker").get("points", 0)
+            wait_until("some have come", 20, lambda: (
+                self.source("local_broker").get("points", 0) > before))
+            self.device.kill()
+            self.device.start().wait_ready()
+        publisher.stdin.close()
+        publisher.wait(60)
+        wait_until("all are there", 60, lambda: len(
+            {f["value"] for f in self.values("meters", "meters/n")}) == total)
+
+    def test_a_flood_is_bounded_and_the_agent_answers(self):
+        flood = subprocess.Popen(
+            "seq 1 60000 | sed 's/.*/x v=&\\nx v=&/;' | awk '{print}' | "
+            f"mosquitto_pub -p {self.local_port} -q 0 -t raw -l", shell=True)
+        slowest = 0
+        while flood.poll() is None:
+            began = time.monotonic()
+            self.assertIsNotNone(self.device.status())
+            slowest = max(slowest, time.monotonic() - began)
+        self.assertLess(slowest, 2)
+        self.say("sensors/7/temp", "1")
+        wait_until("others are still heard", 60, lambda: self.values("sensors", "sensors/7/temp"))
 
 
 if __name__ == "__main__":
