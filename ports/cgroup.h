@@ -128,6 +128,9 @@ enum err cgroup_read(struct cgroup_tree *t, const char *leaf, struct cgroup_usag
 /* The same in full; a dozen files. ERR_NOT_FOUND: there is no such leaf. */
 enum err cgroup_account(const struct cgroup_tree *t, const char *leaf, struct cgroup_account *out);
 
+/* The processes of a leaf, at most `max`; how many there are. */
+size_t cgroup_processes(const struct cgroup_tree *t, const char *leaf, pid_t *out, size_t max);
+
 /* Call `on_leaf` for each leaf that is there. */
 enum err cgroup_each(struct cgroup_tree *t, void (*on_leaf)(void *owner, const char *leaf),
 		     void *owner, struct why *why);

@@ -9,6 +9,7 @@
  */
 #pragma once
 
+#include "base/bytes.h"
 #include "base/err.h"
 #include "ports/loop.h"
 
@@ -48,6 +49,11 @@ struct http_hooks {
 	void *owner;
 	/* Called once. `status` is HTTP's; -1: there was none, `why` says how. */
 	void (*on_answered)(void *owner, int status, const struct why *why);
+	/* Both NULL: the body is not read. Else, for status 200 alone: its type, "" if none is
+	 * said, and its parts as they come; on_answered follows when the body is whole. They
+	 * must not cancel the request. */
+	void (*on_type)(void *owner, const char *type);
+	void (*on_body)(void *owner, struct bytes part);
 };
 
 struct http_request {
@@ -56,10 +62,12 @@ struct http_request {
 		*headers; /* more of them, whole lines; "" for none. Host takes the place of ours */
 	uint16_t port;
 	int64_t wait_ms;
-	int network_fd; /* as for net_dial_in(); 0 or less: our own */
+	int network_fd;  /* as for net_dial_in(); 0 or less: our own */
+	size_t body_max; /* bytes of a body that is read; a longer one has failed */
 };
 
-/* GET a path for its status; the body is not read. */
+/* GET a path for its status, or for its body, too. Redirects are answers like others: they
+ * are not followed. A body is asked for in HTTP/1.0, which knows no encodings. */
 enum err net_http_get(struct loop *l, const struct http_request *request,
 		      const struct http_hooks *hooks, struct http_get **out, struct why *why);
 void net_http_cancel(struct http_get *g); /* NULL is fine */
