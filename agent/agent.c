@@ -27,6 +27,7 @@ static void on_workload_change(void *owner)
 {
 	struct agent *a = owner;
 	deploy_on_workloads(&a->deploy);
+	scrapes_follow(&a->scrapes);
 	report_changed(&a->report);
 }
 
@@ -337,6 +338,7 @@ static enum err open_sources(struct agent *a, struct why *why)
 		.join_dir = a->config.run_dir,
 	};
 	enum err e = OK;
+	scrapes_init(&a->scrapes, &a->ingest, a->loop, &a->supervisor);
 	if (host.every_ms)
 		e = host_metrics_open(&host, &a->host_metrics, why);
 	if (!e && local.broker->host[0])
@@ -467,6 +469,7 @@ void agent_close(struct agent *a)
 		(void)collect_flush(&a->collect);
 		(void)!outbox_settle(&a->outbox, NULL);
 	}
+	scrapes_deinit(&a->scrapes);
 	local_broker_close(a->local_broker);
 	host_metrics_close(a->host_metrics);
 	crashes_close(&a->crashes);

@@ -22,6 +22,7 @@
 #include "agent/report.h"
 #include "agent/sources/host_metrics.h"
 #include "agent/sources/local_broker.h"
+#include "agent/sources/scrape.h"
 #include "sync/link.h"
 #include "sync/uplink.h"
 #include "workloads/supervisor.h"
@@ -44,6 +45,7 @@ struct agent {
 	struct collect collect;
 	struct host_metrics *host_metrics; /* NULL: off */
 	struct local_broker *local_broker; /* likewise */
+	struct scrapes scrapes;
 	struct link link;
 	struct uplink uplink;
 	struct deploy deploy;

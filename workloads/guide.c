@@ -39,6 +39,16 @@ static const struct guide_entry entries[] = {
 	{ "skerry.dev/idle-timeout", HONOURED, "none",
 	  "a duration without a connection, after which it rests: frozen again with standby, "
 	  "else ended until somebody connects to one of its ports (sd_listen_fds)" },
+	{ "skerry.dev/scrape-interval", HONOURED, "30s",
+	  "a duration, 1s to 1h, between two readings of prometheus.io/scrape" },
+	{ "prometheus.io/scrape", HONOURED, "false",
+	  "true: the pod's figures are read over HTTP and kept as telemetry; see "
+	  "docs/telemetry.md" },
+	{ "prometheus.io/port", HONOURED, "the first of its ports",
+	  "where they are read, on loopback of the pod's network" },
+	{ "prometheus.io/path", HONOURED, "/metrics",
+	  "from / on, at most 255 bytes; redirects are not followed" },
+	{ "prometheus.io/scheme", HONOURED, "http", "only http" },
 	{ "pod.metadata.creationTimestamp", IGNORED, "",
 	  "what a cluster has written says nothing to a board" },
 	{ "pod.status", IGNORED, "", "what a cluster has written says nothing to a board" },

@@ -210,6 +210,14 @@ struct ignored {
 	size_t count;
 };
 
+/* Figures that a pod shows over HTTP: the annotations prometheus.io/..., as clusters have them. */
+struct scrape_spec {
+	bool on;
+	int64_t port;
+	const char *path;
+	int64_t interval_ms;
+};
+
 /* What Kubernetes has no field for: annotations below skerry.dev/, for all containers. */
 struct board_spec {
 	enum network_mode network;
@@ -220,6 +228,7 @@ struct board_spec {
 	int64_t watchdog_ms;         /* it must say so as often; 0: not */
 	bool standby;                /* frozen while nobody is connected */
 	int64_t idle_ms;             /* quiet for so long, it rests; 0: never */
+	struct scrape_spec scrape;
 };
 
 /* Containers stand in the order of their start: init containers first. */
