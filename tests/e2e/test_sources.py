@@ -3,6 +3,7 @@ import json
 import os
 import socket
 import subprocess
+import threading
 import time
 
 from skerry_test import SANITIZED, Part, WorldTest, actor_pod, free_port, is_listening, main, wait_until
@@ -209,6 +210,133 @@ class LocalBroker(Sources):
         self.assertLess(slowest, 2)
         self.say("sensors/7/temp", "1")
         wait_until("others are still heard", 60, lambda: self.values("sensors", "sensors/7/temp"))
+
+
+SHOWN = '''# HELP requests_total how many
+# TYPE requests_total counter
+requests_total{method="get",code="200"} 1027
+# TYPE wait_seconds histogram
+wait_seconds_bucket{le="0.1"} 3
+wait_seconds_bucket{le="+Inf"} 4
+wait_seconds_sum 0.75
+wait_seconds_count 4
+# TYPE rpc_seconds summary
+rpc_seconds{quantile="0.5"} NaN
+rpc_seconds_count 0
+heat 21.5
+this is nothing
+'''
+
+
+class Scrape(Sources):
+    settings = {"network": "own"}
+
+    def setUp(self):
+        super().setUp()
+        self.image = self.push_actor()
+        self.port = free_port()
+
+    def shown(self, name="web", port=None, text=SHOWN, path="/metrics", **annotations):
+        port = port or self.port
+        p = actor_pod(name, "show", port, text, image=self.image, container_extra={
+            "resources": {"limits": {"memory": "16Mi", "cpu": "100m"}}})
+        p["metadata"]["annotations"] = {
+            "prometheus.io/scrape": "true", "prometheus.io/port": str(port),
+            "prometheus.io/path": path, "skerry.dev/scrape-interval": "1s", **annotations}
+        return p
+
+    def trouble(self, name, seconds=30):
+        return wait_until(f"{name} is in trouble", seconds,
+                          lambda: self.source(f"scrape:{name}").get("trouble"))
+
+    def check_shown(self):
+        self.wait_points("heat", 2)
+        workload = {"workload": "web/main"}
+        self.assertEqual(self.points("heat")[0][1:], (workload, {"value": 21.5}))
+        self.assertEqual(self.points("requests_total")[0][1:],
+                         ({**workload, "method": "get", "code": "200"}, {"value": 1027}))
+        self.assertEqual({tags["le"]: f["value"] for _, tags, f in
+                          self.points("wait_seconds_bucket")}, {"0.1": 3, "+Inf": 4})
+        self.assertEqual(self.points("wait_seconds_sum")[0][2], {"value": 0.75})
+        self.assertEqual(self.points("rpc_seconds"), [])  # no number to tell
+        s = self.source("scrape:web")
+        self.assertGreater(s["invalid"], 0)
+        self.assertEqual(s["invalid"] * 7, s["points"])  # one bad line beside seven good ones
+        self.assertNotIn("trouble", s)
+
+    def test_a_pod_with_a_network_of_its_own_is_read(self):
+        self.deploy(self.shown())
+        self.check_shown()
+        self.deploy()  # and no more when it is gone
+        wait_until("it is forgotten", 20, lambda: "scrape:web" not in
+                   self.device.status()["buffer"]["sources"])
+
+    def test_a_pod_in_the_boards_network_is_read(self):
+        self.deploy(self.shown(**{"skerry.dev/network": "host"}))
+        self.check_shown()
+
+    def test_what_is_the_boards_is_not_read_for_a_pod(self):
+        """A pod that names a port of somebody else's, in the board's network or its own."""
+        asked = []
+
+        def serve():
+            with socket.create_server(("127.0.0.1", 0)) as server:
+                self.port = server.getsockname()[1]
+                ready.set()
+                server.settimeout(0.2)
+                while not done.is_set():
+                    try:
+                        c, _ = server.accept()
+                    except TimeoutError:
+                        continue
+                    asked.append(c)
+                    c.sendall(b"HTTP/1.0 200 OK\r\n\r\nsecret 1\n")
+                    c.close()
+        ready, done = threading.Event(), threading.Event()
+        thread = threading.Thread(target=serve)
+        thread.start()
+        self.addCleanup(thread.join)
+        self.addCleanup(done.set)
+        ready.wait(10)
+        mine = free_port()
+        for name, network in (("spy", "host"), ("own", "own")):
+            p = self.shown(name, mine, **{"skerry.dev/network": network,
+                                          "prometheus.io/port": str(self.port)})
+            self.deploy(p)
+            self.assertRegex(self.trouble(name), "not the pod alone|refused")
+            wait_until("it was tried again", 20, lambda: self.source(f"scrape:{name}")["failures"] > 2)
+        self.assertEqual(asked, [])
+        self.assertEqual(self.points("secret"), [])
+
+    def test_failures_are_told_and_block_nobody(self):
+        self.deploy(self.shown(),
+                    self.shown("gone", path="/nothing"), self.shown("moved", path="/away"),
+                    self.shown("mute", path="/silent"), self.shown("big", path="/endless"))
+        self.assertIn("HTTP 404", self.trouble("gone"))
+        self.assertIn("HTTP 302", self.trouble("moved"))
+        self.assertIn("no answer in time", self.trouble("mute"))
+        self.assertIn("more than", self.trouble("big", 60))
+        self.wait_points("heat", 2)
+        self.assertEqual(set(self.device.lines("moved/main")), {"asked for /away"})
+        self.assertNotIn("trouble", self.source("scrape:web"))
+
+    def test_one_that_rests_is_not_woken(self):
+        p = self.shown(**{"skerry.dev/network": "host", "skerry.dev/standby": "true"})
+        p["spec"]["containers"][0]["ports"] = [{"containerPort": self.port}]
+        self.deploy(p, self.shown("other"))
+        self.device.wait_state("web/main", "standby")
+        asked = len(self.device.lines("web/main"))
+        others = len(self.points("heat"))
+        self.wait_points("heat", others + 3)
+        self.assertEqual(self.device.workload("web/main")["state"], "standby")
+        self.assertEqual(len(self.device.lines("web/main")), asked)
+
+    def test_more_samples_than_there_may_be_are_dropped_and_counted(self):
+        text = "".join(f'many{{n="{i}"}} {i}\n' for i in range(2500))
+        self.deploy(self.shown(text=text))
+        s = wait_until("it was read", 30, lambda: (
+            lambda s: s if s.get("dropped", 0) else None)(self.source("scrape:web")))
+        self.assertEqual(s["points"] / s["dropped"], 4)  # 2000 of 2500
 
 
 if __name__ == "__main__":
