@@ -337,12 +337,21 @@ static enum err open_sources(struct agent *a, struct why *why)
 		.device = a->config.device,
 		.join_dir = a->config.run_dir,
 	};
+	const struct statsd_options statsd = {
+		.ingest = &a->ingest,
+		.loop = a->loop,
+		.address = a->config.statsd_address,
+		.port = a->config.statsd_port,
+		.interval_ms = a->config.statsd_interval_ms,
+	};
 	enum err e = OK;
 	scrapes_init(&a->scrapes, &a->ingest, a->loop, &a->supervisor);
 	if (host.every_ms)
 		e = host_metrics_open(&host, &a->host_metrics, why);
 	if (!e && local.broker->host[0])
 		e = local_broker_open(&local, &a->local_broker, why);
+	if (!e && statsd.address[0])
+		e = statsd_server_open(&statsd, &a->statsd, why);
 	return e;
 }
 
@@ -463,15 +472,22 @@ enum err agent_run(struct agent *a, struct why *why)
 	return !e && a->starting_again ? why_set(why, ERR_AGAIN, "safe mode is over") : e;
 }
 
+static void close_sources(struct agent *a)
+{
+	statsd_server_close(a->statsd);
+	scrapes_deinit(&a->scrapes);
+	local_broker_close(a->local_broker);
+	host_metrics_close(a->host_metrics);
+}
+
 void agent_close(struct agent *a)
 {
+	/* They may have a last word. */
+	close_sources(a);
 	if (a->collect.loop && a->store) {
 		(void)collect_flush(&a->collect);
 		(void)!outbox_settle(&a->outbox, NULL);
 	}
-	scrapes_deinit(&a->scrapes);
-	local_broker_close(a->local_broker);
-	host_metrics_close(a->host_metrics);
 	crashes_close(&a->crashes);
 	pulse_close(&a->pulse);
 	control_close(&a->control);

@@ -23,6 +23,7 @@
 #include "agent/sources/host_metrics.h"
 #include "agent/sources/local_broker.h"
 #include "agent/sources/scrape.h"
+#include "agent/sources/statsd_server.h"
 #include "sync/link.h"
 #include "sync/uplink.h"
 #include "workloads/supervisor.h"
@@ -45,6 +46,7 @@ struct agent {
 	struct collect collect;
 	struct host_metrics *host_metrics; /* NULL: off */
 	struct local_broker *local_broker; /* likewise */
+	struct statsd_server *statsd;      /* likewise */
 	struct scrapes scrapes;
 	struct link link;
 	struct uplink uplink;

@@ -5,6 +5,7 @@
 #include "base/scoped.h"
 #include "base/text.h"
 #include "ports/file.h"
+#include "ports/net.h"
 
 #include <stddef.h>
 #include <stdio.h>
@@ -93,6 +94,41 @@ static enum err read_interval(struct config *c, struct bytes value, void *into, 
 	if (!e && (*ms < INTERVAL_MIN_MS || *ms > INTERVAL_MAX_MS))
 		e = why_set(why, ERR_INVALID, "off, or 1s to 1h, is expected");
 	return e;
+}
+
+/* "off", 127.0.0.1:8125 or [::1]:8125. */
+static enum err read_statsd(struct config *c, struct bytes value, void *into, struct why *why)
+{
+	char address[sizeof c->statsd_address];
+	long long port;
+	size_t colon = value.len;
+	(void)into;
+	c->statsd_address[0] = '\0';
+	if (bytes_are(value, "off"))
+		return OK;
+	while (colon && value.at[colon - 1] != ':')
+		colon--;
+	struct bytes host = { value.at, colon ? colon - 1 : 0 };
+	const struct bytes digits = { value.at + colon, value.len - colon };
+	if (host.len > 2 && host.at[0] == '[' && host.at[host.len - 1] == ']')
+		host = (struct bytes){ host.at + 1, host.len - 2 };
+	if (!text_copy(address, sizeof address, host) || !net_is_loopback(address) ||
+	    text_number(digits, 1, UINT16_MAX, &port))
+		return why_set(
+			why, ERR_INVALID,
+			"off, or an address of loopback and a port, such as 127.0.0.1:8125, is "
+			"expected: statsd knows no password");
+	text_copy(c->statsd_address, sizeof c->statsd_address, host);
+	c->statsd_port = (uint16_t)port;
+	return OK;
+}
+
+static enum err read_statsd_interval(struct config *c, struct bytes value, void *into,
+				     struct why *why)
+{
+	const int64_t *ms = into;
+	enum err e = read_interval(c, value, into, why);
+	return !e && !*ms ? why_set(why, ERR_INVALID, "1s to 1h is expected") : e;
 }
 
 static enum err read_network(struct config *c, struct bytes value, void *into, struct why *why)
@@ -208,6 +244,8 @@ static const struct key {
 	{ "network", read_network, offsetof(struct config, network) },
 	{ "telemetry_flush", read_flush, offsetof(struct config, flush_ms) },
 	{ "host_metrics", read_interval, offsetof(struct config, host_metrics_ms) },
+	{ "statsd", read_statsd, 0 },
+	{ "statsd_interval", read_statsd_interval, offsetof(struct config, statsd_interval_ms) },
 	{ "local_broker", read_broker, offsetof(struct config, local_broker) },
 	{ "local_topics", read_topics, offsetof(struct config, local_topics) },
 	{ "outbox_quota", read_quota, offsetof(struct config, quota_bytes) },
@@ -230,6 +268,7 @@ void config_init(struct config *c)
 		.state_dir = "/var/lib/skerry",
 		.run_dir = "/run/skerry",
 		.flush_ms = 5000,
+		.statsd_interval_ms = 10 * 1000,
 		.quota_bytes = 64LL * 1024 * 1024,
 	};
 }

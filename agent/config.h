@@ -35,8 +35,11 @@ struct config {
 	int64_t flush_ms;
 	int64_t quota_bytes;
 	int64_t host_metrics_ms; /* 0: off */
-	int64_t link_rate;       /* bytes a second; 0: no limit */
-	int64_t link_daily;      /* bytes; 0: no limit */
+	char statsd_address[46]; /* of loopback; "": off */
+	uint16_t statsd_port;
+	int64_t statsd_interval_ms;
+	int64_t link_rate;  /* bytes a second; 0: no limit */
+	int64_t link_daily; /* bytes; 0: no limit */
 	struct config_label labels[CONFIG_LABELS_MAX];
 	size_t label_count;
 };

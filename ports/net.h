@@ -1,11 +1,11 @@
 /*
- * net - outgoing TCP that never holds up the loop.
+ * net - TCP that goes out and UDP that comes in, and never holds up the loop.
  *
  * Names are looked up by a short-lived child process, so that a dead name
  * server costs a deadline and nothing else.
  *
- * Implementations: ports/linux/net_tcp.c, net_http.c and net_address.c. A program that dials must
- * call net_is_resolver() first in main().
+ * Implementations: ports/linux/net_tcp.c, net_udp.c, net_http.c and net_address.c. A program that
+ * dials must call net_is_resolver() first in main().
  */
 #pragma once
 
@@ -42,6 +42,17 @@ enum { NET_ADDRESS_SIZE = 46 };
 
 /* The address from which this machine speaks to others; 127.0.0.1 when it has no way out. */
 void net_own_address(char out[NET_ADDRESS_SIZE]);
+
+/* 127.0.0.0/8 and ::1; a name is none. */
+bool net_is_loopback(const char *address);
+
+/* A UDP socket, for socket_receive(), which the caller closes. ERR_DENIED: somebody else has
+ * the port. */
+enum err net_bind_udp(const char *address, uint16_t port, int *out_fd, struct why *why);
+
+/* Datagrams that found no room in the socket since it was made; 0 where the kernel does not
+ * say (before Linux 4.12). */
+uint32_t net_udp_drops(int fd);
 
 struct http_get;
 

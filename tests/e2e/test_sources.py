@@ -1,6 +1,7 @@
 """Sources of telemetry beside the sockets: the board itself, and what others speak."""
 import json
 import os
+import signal
 import socket
 import subprocess
 import threading
@@ -210,6 +211,78 @@ class LocalBroker(Sources):
         self.assertLess(slowest, 2)
         self.say("sensors/7/temp", "1")
         wait_until("others are still heard", 60, lambda: self.values("sensors", "sensors/7/temp"))
+
+
+class Statsd(Sources):
+    def setUp(self):
+        super().setUp()
+        self.device.stop()
+        self.port = free_port()
+        self.device.settings.update(statsd=f"127.0.0.1:{self.port}", statsd_interval="1s")
+        self.device.start().wait_up()
+
+    def tell(self, *datagrams):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+            for d in datagrams:
+                s.sendto(d if isinstance(d, bytes) else d.encode(), ("127.0.0.1", self.port))
+
+    def total(self, measurement, field="value"):
+        return sum(f[field] for _, _, f in self.points(measurement))
+
+    def test_what_programs_tell_is_put_together(self):
+        self.tell("page.views:1|c|@0.5|#host:a,env:dev", "fuel:10|g\nfuel:-4|g",
+                  "wait:" + ":".join(str(i) for i in range(1, 11)) + "|ms", "users:anna|s\nusers:bert|s")
+        self.wait_points("users")
+        self.assertEqual(self.points("page_views")[0][1:],
+                         ({"env": "dev", "host": "a", "metric_type": "counter"}, {"value": 2}))
+        self.assertEqual(self.points("fuel")[0][2], {"value": 6})
+        self.assertEqual(self.points("wait")[0][1:], ({"metric_type": "timing"}, {
+            "count": 10, "sum": 55, "mean": 5.5, "lower": 1, "upper": 10, "50_percentile": 5,
+            "95_percentile": 10}))
+        self.assertEqual(self.points("users")[0][2], {"value": 2})
+        self.assertEqual(self.world.db("SELECT DISTINCT stream FROM batch WHERE kind = 'telec'"),
+                         [("statsd",)])
+
+    def test_none_is_lost_over_intervals_and_a_stop(self):
+        for i in range(200):
+            self.tell("made:1|c")
+            time.sleep(0.01)
+        self.device.stop()
+        self.device.start().wait_up()
+        wait_until("all are counted", 20, lambda: self.total("made") == 200)
+
+    def test_hostile_datagrams_are_counted_and_the_agent_answers(self):
+        self.tell(b"\x00" * 1000, b"\xff:\xff|c", "a:1|c|#" + "k:v," * 15000, "x" * 65000, "_e{1,1}:a|b",
+                  *[os.urandom(500) for _ in range(100)], "good:1|c")
+        self.wait_points("good")
+        self.assertGreater(self.source("statsd")["invalid"], 50)
+        self.assertIsNotNone(self.device.status())
+
+    def test_more_series_than_there_may_be_are_dropped_and_counted(self):
+        self.tell("\n".join(f"s{i}:1|c" for i in range(300)))
+        wait_until("all are told or dropped", 20, lambda: (
+            lambda s: (s["points"], s["dropped"]) == (256, 44))(self.source("statsd")))
+
+    def test_what_the_kernel_had_no_room_for_is_counted(self):
+        os.kill(self.device.part.pid, signal.SIGSTOP)
+        try:
+            for _ in range(20):
+                self.tell(*["made:1|c"] * 100)
+        finally:
+            os.kill(self.device.part.pid, signal.SIGCONT)
+        wait_until("all are told or dropped", 20, lambda: (
+            self.total("made") + self.source("statsd").get("dropped", 0) == 2000))
+        self.assertGreater(self.source("statsd")["dropped"], 0)
+
+    def test_a_port_that_somebody_has_is_told_and_taken_when_it_is_free(self):
+        self.device.stop()
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+            s.bind(("127.0.0.1", self.port))
+            self.device.start().wait_up()
+            self.assertIn("in use", self.source("statsd")["trouble"])
+        wait_until("it listens", 20, lambda: "trouble" not in self.source("statsd"))
+        self.tell("now:1|c")
+        self.wait_points("now")
 
 
 SHOWN = '''# HELP requests_total how many
