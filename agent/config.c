@@ -268,7 +268,7 @@ void config_init(struct config *c)
 		.state_dir = "/var/lib/skerry",
 		.run_dir = "/run/skerry",
 		.flush_ms = 5000,
-		.statsd_interval_ms = 10 * 1000,
+		.statsd_interval_ms = 10000,
 		.quota_bytes = 64LL * 1024 * 1024,
 	};
 }

@@ -57,8 +57,10 @@ static bool take_quoted(struct cursor *c, struct bytes *out)
 		const bool escaped = *c->at == '\\';
 		if (escaped && (++c->at == c->end || !is_one_of(*c->at, "\\\"n")))
 			return false;
-		*to++ = escaped && *c->at == 'n' ? '\n' : *c->at;
-		c->at++;
+		*to = *c->at++;
+		if (escaped && *to == 'n')
+			*to = '\n';
+		to++;
 	}
 	*out = (struct bytes){ from, (size_t)(to - from) };
 	return skip(c, '"');

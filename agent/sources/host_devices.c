@@ -60,7 +60,7 @@ static void take_emmc(struct host_metrics *h, const char *name)
 	size_t count = 0;
 	if (host_metrics_read(h, BLOCK, name, "device/life_time"))
 		count = kernel_text_hex(h->text, n, 2);
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count && i < 2; i++)
 		if (n[i] > 0)
 			point_add_integer(&h->point, ages[i], n[i]);
 	if (host_metrics_read(h, BLOCK, name, "device/pre_eol_info") &&

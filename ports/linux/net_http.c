@@ -154,25 +154,32 @@ static bool begin_body(struct http_get *g, char *end)
 	return take_body(g, (struct bytes){ end + 4, g->answer_len - head_len });
 }
 
+/* False: the request is over, or its headers are not whole yet. */
+static bool take_answer(struct http_get *g, bool more)
+{
+	if (g->in_body)
+		return take_body(g, (struct bytes){ g->answer, g->answer_len });
+	char *end = strstr(g->answer, "\r\n\r\n");
+	if (end)
+		return begin_body(g, end);
+	if (!more)
+		finish(g, -1, "the answer is not HTTP");
+	else if (g->answer_len == g->answer_cap - 1)
+		finish(g, -1, "headers that are too long");
+	return false;
+}
+
 static void read_whole(struct http_get *g, bool more)
 {
-	char *end = g->in_body ? NULL : strstr(g->answer, "\r\n\r\n");
-	if (g->in_body) {
-		if (!take_body(g, (struct bytes){ g->answer, g->answer_len }))
-			return;
-	} else if (end) {
-		if (!begin_body(g, end))
-			return;
-	} else if (more && g->answer_len < g->answer_cap - 1) {
+	if (!take_answer(g, more))
 		return;
-	} else {
-		finish(g, -1, more ? "headers that are too long" : "the answer is not HTTP");
-		return;
-	}
 	g->answer_len = 0;
-	if (!more)
-		finish(g, g->content_length < 0 ? HTTP_OK : -1,
-		       g->content_length < 0 ? "" : "the body ends early");
+	if (more)
+		return;
+	if (g->content_length < 0)
+		finish(g, HTTP_OK, "");
+	else
+		finish(g, -1, "the body ends early");
 }
 
 static void on_ready(void *owner, unsigned events)
