@@ -27,6 +27,7 @@ static void on_workload_change(void *owner)
 {
 	struct agent *a = owner;
 	deploy_on_workloads(&a->deploy);
+	scrapes_follow(&a->scrapes);
 	report_changed(&a->report);
 }
 
@@ -344,6 +345,43 @@ static enum err open_collecting(struct agent *a, struct why *why)
 	return OK;
 }
 
+static enum err open_sources(struct agent *a, struct why *why)
+{
+	const struct host_options host = {
+		.ingest = &a->ingest,
+		.loop = a->loop,
+		.supervisor = &a->supervisor,
+		.cgroups = a->cgroups,
+		.state_dir = a->config.state_dir,
+		.cpus = a->board.cpu_milli / 1000,
+		.every_ms = a->config.host_metrics_ms,
+	};
+	const struct local_options local = {
+		.ingest = &a->ingest,
+		.loop = a->loop,
+		.broker = &a->config.local_broker,
+		.topics = a->config.local_topics,
+		.device = a->config.device,
+		.join_dir = a->config.run_dir,
+	};
+	const struct statsd_options statsd = {
+		.ingest = &a->ingest,
+		.loop = a->loop,
+		.address = a->config.statsd_address,
+		.port = a->config.statsd_port,
+		.interval_ms = a->config.statsd_interval_ms,
+	};
+	enum err e = OK;
+	scrapes_init(&a->scrapes, &a->ingest, a->loop, &a->supervisor);
+	if (host.every_ms)
+		e = host_metrics_open(&host, &a->host_metrics, why);
+	if (!e && local.broker->host[0])
+		e = local_broker_open(&local, &a->local_broker, why);
+	if (!e && statsd.address[0])
+		e = statsd_server_open(&statsd, &a->statsd, why);
+	return e;
+}
+
 static enum err open_link(struct agent *a, struct why *why)
 {
 	const struct link_options options = {
@@ -412,6 +450,8 @@ enum err agent_open(struct agent *a, const struct config *config, struct why *wh
 	open_supervisor(a);
 	if (!a->crashes.is_safe_mode)
 		e = open_collecting(a, why);
+	if (!e && !a->crashes.is_safe_mode)
+		e = open_sources(a, why);
 	if (!e)
 		e = open_link(a, why);
 	if (!e)
@@ -464,8 +504,18 @@ enum err agent_run(struct agent *a, struct why *why)
 	return !e && a->starting_again ? why_set(why, ERR_AGAIN, "safe mode is over") : e;
 }
 
+static void close_sources(struct agent *a)
+{
+	statsd_server_close(a->statsd);
+	scrapes_deinit(&a->scrapes);
+	local_broker_close(a->local_broker);
+	host_metrics_close(a->host_metrics);
+}
+
 void agent_close(struct agent *a)
 {
+	/* They may have a last word. */
+	close_sources(a);
 	if (a->collect.loop && a->store) {
 		(void)collect_flush(&a->collect);
 		(void)!outbox_settle(&a->outbox, NULL);

@@ -21,6 +21,10 @@
 #include "agent/program.h"
 #include "agent/pulse.h"
 #include "agent/report.h"
+#include "agent/sources/host_metrics.h"
+#include "agent/sources/local_broker.h"
+#include "agent/sources/scrape.h"
+#include "agent/sources/statsd_server.h"
 #include "sync/link.h"
 #include "sync/uplink.h"
 #include "workloads/supervisor.h"
@@ -43,6 +47,10 @@ struct agent {
 	struct compact compact;
 	struct collect collect;
 	struct files files;
+	struct host_metrics *host_metrics; /* NULL: off */
+	struct local_broker *local_broker; /* likewise */
+	struct statsd_server *statsd;      /* likewise */
+	struct scrapes scrapes;
 	struct link link;
 	struct uplink uplink;
 	struct deploy deploy;

@@ -5,6 +5,7 @@
 #include "base/scoped.h"
 #include "base/text.h"
 #include "ports/file.h"
+#include "ports/net.h"
 
 #include <stddef.h>
 #include <stdio.h>
@@ -14,8 +15,10 @@ enum {
 	FLUSH_MAX_MS = 3600 * 1000,
 	THIN_MIN_MS = 1000,
 	THIN_MAX_MS = 24 * 3600 * 1000,
+	INTERVAL_MIN_MS = 1000,
+	INTERVAL_MAX_MS = 3600 * 1000,
 	QUOTA_MIN = 256 * 1024,
-	BUDGET_MIN = 100
+	BUDGET_MIN = 100,
 };
 
 static enum err read_label(struct config *c, struct bytes value, void *into, struct why *why)
@@ -40,12 +43,25 @@ static enum err read_path(struct config *c, struct bytes value, void *into, stru
 
 static enum err read_broker(struct config *c, struct bytes value, void *into, struct why *why)
 {
-	enum err e = url_parse(value, into, why);
-	if (!e && c->broker.tls)
+	struct url *url = into;
+	enum err e = url_parse(value, url, why);
+	if (!e && url->tls)
 		e = why_set(
 			why, ERR_INVALID,
 			"mqtts:// is not in this version yet; use mqtt:// on a network you trust");
-	c->has_broker = !e;
+	if (url == &c->broker)
+		c->has_broker = !e;
+	return e;
+}
+
+static enum err read_topics(struct config *c, struct bytes value, void *into, struct why *why)
+{
+	struct topic_rule rules[TOPIC_RULES_MAX];
+	size_t count;
+	enum err e = topic_rules_read(value, rules, &count, why);
+	/* Commas alone are no rule. */
+	if (!e)
+		text_copy(into, sizeof c->local_topics, count ? value : bytes_of(""));
 	return e;
 }
 
@@ -77,6 +93,54 @@ static enum err read_thin(struct config *c, struct bytes value, void *into, stru
 	if (!e && (*ms < THIN_MIN_MS || *ms > THIN_MAX_MS))
 		e = why_set(why, ERR_INVALID, "1s to 24h is expected");
 	return e;
+}
+
+static enum err read_interval(struct config *c, struct bytes value, void *into, struct why *why)
+{
+	int64_t *ms = into;
+	(void)c;
+	*ms = 0;
+	if (bytes_are(value, "off"))
+		return OK;
+	enum err e = duration_ms(value, ms, why);
+	if (!e && (*ms < INTERVAL_MIN_MS || *ms > INTERVAL_MAX_MS))
+		e = why_set(why, ERR_INVALID, "off, or 1s to 1h, is expected");
+	return e;
+}
+
+/* "off", 127.0.0.1:8125 or [::1]:8125. */
+static enum err read_statsd(struct config *c, struct bytes value, void *into, struct why *why)
+{
+	char address[sizeof c->statsd_address];
+	long long port;
+	size_t colon = value.len;
+	(void)into;
+	c->statsd_address[0] = '\0';
+	if (bytes_are(value, "off"))
+		return OK;
+	while (colon && value.at[colon - 1] != ':')
+		colon--;
+	struct bytes host = { value.at, colon ? colon - 1 : 0 };
+	const struct bytes digits = { value.at + colon, value.len - colon };
+	if (host.len > 2 && host.at[0] == '[' && host.at[host.len - 1] == ']')
+		host = (struct bytes){ host.at + 1, host.len - 2 };
+	if (!text_copy(address, sizeof address, host) || !net_is_loopback(address) ||
+	    text_number(digits, 1, UINT16_MAX, &port))
+		return why_set(
+			why, ERR_INVALID,
+			"off, or an address of loopback and a port, such as 127.0.0.1:8125, is "
+			"expected: statsd knows no password");
+	text_copy(c->statsd_address, sizeof c->statsd_address, host);
+	c->statsd_port = (uint16_t)port;
+	return OK;
+}
+
+static enum err read_statsd_interval(struct config *c, struct bytes value, void *into,
+				     struct why *why)
+{
+	const int64_t *ms = into;
+	enum err e = read_interval(c, value, into, why);
+	return !e && !*ms ? why_set(why, ERR_INVALID, "1s to 1h is expected") : e;
 }
 
 static enum err read_network(struct config *c, struct bytes value, void *into, struct why *why)
@@ -192,6 +256,11 @@ static const struct key {
 	{ "network", read_network, offsetof(struct config, network) },
 	{ "telemetry_flush", read_flush, offsetof(struct config, flush_ms) },
 	{ "telemetry_thin", read_thin, offsetof(struct config, thin_ms) },
+	{ "host_metrics", read_interval, offsetof(struct config, host_metrics_ms) },
+	{ "statsd", read_statsd, 0 },
+	{ "statsd_interval", read_statsd_interval, offsetof(struct config, statsd_interval_ms) },
+	{ "local_broker", read_broker, offsetof(struct config, local_broker) },
+	{ "local_topics", read_topics, offsetof(struct config, local_topics) },
 	{ "outbox_quota", read_quota, offsetof(struct config, quota_bytes) },
 	{ "link_rate", read_budget, offsetof(struct config, link_rate) },
 	{ "link_daily", read_budget, offsetof(struct config, link_daily) },
@@ -212,6 +281,7 @@ void config_init(struct config *c)
 		.state_dir = "/var/lib/skerry",
 		.run_dir = "/run/skerry",
 		.flush_ms = 5000,
+		.statsd_interval_ms = 10000,
 		.quota_bytes = 64LL * 1024 * 1024,
 	};
 }
@@ -286,5 +356,9 @@ enum err config_check(const struct config *c, struct why *why)
 		return why_set(why, ERR_INVALID,
 			       "broker is not set: a line such as \"broker = mqtt://HOST:1883\" is "
 			       "needed");
+	if (!c->local_broker.host[0] != !c->local_topics[0])
+		return why_set(why, ERR_INVALID,
+			       "local_broker and local_topics go together: a broker without topics "
+			       "has nothing to say, and topics need a broker");
 	return OK;
 }

@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include "agent/sources/topic_rule.h"
 #include "base/err.h"
 #include "base/label.h"
 #include "base/url.h"
@@ -24,7 +25,8 @@ struct config_label {
 struct config {
 	char device[LABEL_SIZE], fleet[LABEL_SIZE];
 	bool has_broker;
-	struct url broker;
+	struct url broker, local_broker; /* the second: no host if there is none */
+	char local_topics[TOPIC_RULES_TEXT];
 	char state_dir[128], run_dir[128], watchdog[128];
 	bool allow_host_image;
 	enum network_mode network; /* of pods that do not say */
@@ -33,6 +35,10 @@ struct config {
 	int64_t flush_ms;
 	int64_t thin_ms; /* 0: points are never thinned */
 	int64_t quota_bytes;
+	int64_t host_metrics_ms; /* 0: off */
+	char statsd_address[46]; /* of loopback; "": off */
+	uint16_t statsd_port;
+	int64_t statsd_interval_ms;
 	int64_t link_rate;  /* bytes a second; 0: no limit */
 	int64_t link_daily; /* bytes; 0: no limit */
 	struct config_label labels[CONFIG_LABELS_MAX];

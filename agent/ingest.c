@@ -15,40 +15,17 @@ static const char STORED_KEY[] = "gather/stored";
 
 /* --- one point --- */
 
-static bool may_pass(struct ingest_source *s, int64_t now_ms)
+void ingest_take(struct ingest *g, struct source *s, struct point *p, struct letter_clock clock)
 {
-	s->tokens += (now_ms - s->filled_ms) * INGEST_POINTS_PER_S / 1000;
-	s->filled_ms = now_ms;
-	if (s->tokens > INGEST_BURST)
-		s->tokens = INGEST_BURST;
-	if (s->tokens <= 0)
-		return false;
-	s->tokens--;
-	return true;
-}
-
-static void note_invalid(struct ingest_source *s, const struct why *why)
-{
-	s->invalid++;
-	if (strcmp(s->last_invalid.text, why->text) == 0)
-		return;
-	s->last_invalid = *why;
-	log_warn("telemetry not understood, dropped source=%s why=\"%.120s\"", s->stream,
-		 why->text);
-}
-
-static void take_point(struct ingest_source *s, struct point *p, struct letter_clock clock)
-{
-	struct ingest *g = s->ingest;
 	struct why why;
-	if (!may_pass(s, clock_now_ms())) {
+	if (!source_may_pass(s, clock_now_ms())) {
 		s->dropped++;
 		return;
 	}
-	/* Whose it is says the socket, not the text. */
-	if (s->workload[0] && point_set_tag(p, BYTES_LIT("workload"), bytes_of(s->workload))) {
+	/* Whose it is says the source, not the text. */
+	if (s->tag.key.len && point_set_tag(p, s->tag.key, s->tag.value)) {
 		(void)why_set(&why, ERR_FULL, "more than %d tags", POINT_TAGS_MAX - 1);
-		note_invalid(s, &why);
+		source_note_invalid(s, &why);
 		return;
 	}
 	const int64_t time = p->has_time ? p->time_ms : clock.now_ms;
@@ -58,7 +35,7 @@ static void take_point(struct ingest_source *s, struct point *p, struct letter_c
 		e = gather_add(&g->gather, s->stream, p, time, wall);
 	if (e == ERR_INVALID) {
 		(void)why_set(&why, e, "a point larger than %d bytes", GATHER_BYTES);
-		note_invalid(s, &why);
+		source_note_invalid(s, &why);
 		return;
 	}
 	if (e) {
@@ -70,9 +47,10 @@ static void take_point(struct ingest_source *s, struct point *p, struct letter_c
 		g->on_points(g->owner);
 }
 
-/* --- one datagram --- */
+/* --- one text --- */
 
-static void take_lines(struct ingest_source *s, char *text, size_t len, struct letter_clock clock)
+void ingest_take_lines(struct ingest *g, struct source *s, char *text, size_t len,
+		       struct letter_clock clock)
 {
 	static struct point p; /* too large for the stack */
 	char *rest = text, *end = text + len;
@@ -82,45 +60,45 @@ static void take_lines(struct ingest_source *s, char *text, size_t len, struct l
 		if (e == ERR_NOT_FOUND)
 			return;
 		if (e)
-			note_invalid(s, &why);
+			source_note_invalid(s, &why);
 		else
-			take_point(s, &p, clock);
+			ingest_take(g, s, &p, clock);
 	}
 }
 
-static void take_senml(struct ingest_source *s, const char *text, size_t len,
+void ingest_take_senml(struct ingest *g, struct source *s, struct bytes text,
 		       struct letter_clock clock)
 {
 	static struct point p;
 	static struct senml senml;
 	struct json *pack;
 	struct why why;
-	enum err e = json_parse((struct bytes){ text, len }, &pack, &why);
+	enum err e = json_parse(text, &pack, &why);
 	if (e) {
-		note_invalid(s, &why);
+		source_note_invalid(s, &why);
 		return;
 	}
 	e = senml_begin(&senml, pack, clock.wall ? clock.now_ms : 0, &why);
 	while (!e || e == ERR_INVALID || e == ERR_FULL) {
 		if (e)
-			note_invalid(s, &why);
+			source_note_invalid(s, &why);
 		e = senml_read(&senml, &p, &why);
 		if (!e)
-			take_point(s, &p, clock);
+			ingest_take(g, s, &p, clock);
 	}
 	json_free(pack);
 }
 
-static void take_datagram(struct ingest_source *s, char *text, size_t len,
-			  struct letter_clock clock)
+void ingest_take_text(struct ingest *g, struct source *s, char *text, size_t len,
+		      struct letter_clock clock)
 {
 	size_t blank = 0;
 	while (blank < len && strchr(" \t\r\n", text[blank]) && text[blank])
 		blank++;
 	if (blank < len && text[blank] == '[')
-		take_senml(s, text + blank, len - blank, clock);
+		ingest_take_senml(g, s, (struct bytes){ text + blank, len - blank }, clock);
 	else
-		take_lines(s, text, len, clock);
+		ingest_take_lines(g, s, text, len, clock);
 }
 
 static void on_ready(void *owner, unsigned events)
@@ -138,9 +116,9 @@ static void on_ready(void *owner, unsigned events)
 			return;
 		if (e == ERR_FULL) {
 			(void)why_set(&why, e, "a datagram of more than %d bytes", DATAGRAM_MAX);
-			note_invalid(s, &why);
+			source_note_invalid(&s->source, &why);
 		} else {
-			take_datagram(s, g->datagram, len, clock);
+			ingest_take_text(g, &s->source, g->datagram, len, clock);
 		}
 	}
 }
@@ -155,11 +133,12 @@ void ingest_add(struct ingest *g, int fd, const char *stream, const char *worklo
 		s++;
 	if (s == g->sources + INGEST_SOURCES_MAX)
 		return; /* WORKLOADS_MAX was checked before anything started */
-	*s = (struct ingest_source){ .ingest = g,
-				     .tokens = INGEST_BURST,
-				     .filled_ms = clock_now_ms() };
+	*s = (struct ingest_source){ .ingest = g };
 	text_copy(s->stream, sizeof s->stream, bytes_of(stream));
 	text_copy(s->workload, sizeof s->workload, bytes_of(workload));
+	source_init(&s->source, workload[0] ? s->workload : "host", s->stream);
+	if (workload[0])
+		s->source.tag = (struct tag){ BYTES_LIT("workload"), bytes_of(s->workload) };
 	s->watch =
 		(struct watch){ .fd = fd, .events = LOOP_READ, .owner = s, .on_ready = on_ready };
 	struct why why;
@@ -180,6 +159,21 @@ void ingest_remove(struct ingest *g, const char *workload)
 		loop_unwatch(g->loop, &s->watch);
 		s->watch.fd = -1;
 	}
+}
+
+void ingest_join(struct ingest *g, struct source *s)
+{
+	s->next = g->joined;
+	g->joined = s;
+}
+
+void ingest_leave(struct ingest *g, const struct source *s)
+{
+	struct source **at = &g->joined;
+	while (*at && *at != s)
+		at = &(*at)->next;
+	if (*at)
+		*at = s->next;
 }
 
 enum err ingest_open(struct ingest *g, struct loop *loop, const char *run_dir, struct why *why)
@@ -261,14 +255,11 @@ struct json *ingest_report(const struct ingest *g)
 {
 	struct json *j = json_new_object();
 	for (size_t i = 0; i < INGEST_SOURCES_MAX; i++) {
-		const struct ingest_source *s = &g->sources[i];
-		if (s->watch.fd < 0 || !(s->points || s->dropped || s->invalid))
-			continue;
-		struct json *one = json_new_object();
-		json_set_integer(one, "points", s->points);
-		json_set_integer(one, "dropped", s->dropped);
-		json_set_integer(one, "invalid", s->invalid);
-		json_set(j, s->workload[0] ? s->workload : "host", one);
+		const struct source *s = &g->sources[i].source;
+		if (g->sources[i].watch.fd >= 0 && source_is_known(s))
+			json_set(j, s->name, source_report(s));
 	}
+	for (const struct source *s = g->joined; s; s = s->next)
+		json_set(j, s->name, source_report(s));
 	return j;
 }

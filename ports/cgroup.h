@@ -6,7 +6,7 @@
  * workload is one leaf; inner groups hold no process.
  *
  * Implementation: ports/linux/cgroup_linux.c with cgroup_probe.c, cgroup_limits.c,
- * cgroup_devices.c and cgroup_remedy.c.
+ * cgroup_account.c, cgroup_devices.c and cgroup_remedy.c.
  */
 #pragma once
 
@@ -69,6 +69,20 @@ struct cgroup_usage {
 	int64_t processes;
 };
 
+enum { CGROUP_UNKNOWN = -1 };
+
+/* All that the kernel counts for a leaf since it was made, that is since the start of the
+ * workload's run; CGROUP_UNKNOWN: this kernel does not. Pressure is v2's, in microseconds
+ * in which some, or all, had to wait. v1 counts disk bytes that are written at once only,
+ * not those that go through the page cache. */
+struct cgroup_account {
+	int64_t cpu_us, throttled_us;
+	int64_t memory_bytes, memory_peak, working_set, major_faults, oom_kills;
+	int64_t processes;
+	int64_t read_bytes, written_bytes;
+	int64_t cpu_some_us, memory_some_us, memory_full_us, io_some_us, io_full_us;
+};
+
 /* Find or make the group `name` that all leaves will be in. ERR_DENIED: there
  * is no cgroup file system that we may write; the reason says what to mount. */
 enum err cgroup_open(const char *name, struct cgroup_tree **out, struct why *why);
@@ -110,6 +124,12 @@ enum err cgroup_kill(struct cgroup_tree *t, const char *leaf, struct why *why);
 enum err cgroup_remove(struct cgroup_tree *t, const char *leaf, struct why *why);
 
 enum err cgroup_read(struct cgroup_tree *t, const char *leaf, struct cgroup_usage *out);
+
+/* The same in full; a dozen files. ERR_NOT_FOUND: there is no such leaf. */
+enum err cgroup_account(const struct cgroup_tree *t, const char *leaf, struct cgroup_account *out);
+
+/* The processes of a leaf, at most `max`; how many there are. */
+size_t cgroup_processes(const struct cgroup_tree *t, const char *leaf, pid_t *out, size_t max);
 
 /* Call `on_leaf` for each leaf that is there. */
 enum err cgroup_each(struct cgroup_tree *t, void (*on_leaf)(void *owner, const char *leaf),

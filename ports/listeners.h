@@ -27,3 +27,7 @@ size_t listeners_take(pid_t pid, int first, int *out_fds, size_t count);
 /* Is anybody connected to the ports of these sockets, in our network or in that of `pid`
  * (0: in ours alone)? Who waits to be accepted counts. */
 bool listeners_are_busy(const int *fds, size_t count, pid_t pid);
+
+/* Would a connection to 127.0.0.1:port, in our network, end at one of these processes, and
+ * at nobody else? False also when nobody listens. */
+bool listeners_are_of(uint16_t port, const pid_t *pids, size_t count);

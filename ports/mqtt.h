@@ -1,12 +1,13 @@
 /*
- * mqtt - one connection to a broker: MQTT 3.1.1, clean session.
+ * mqtt - one connection to a broker: MQTT 3.1.1, clean session unless asked otherwise.
  *
  * The library never owns a network socket: it talks to a private Unix socket,
  * and the pump behind it moves the bytes over our own TCP connection, inside
  * the loop and under our own deadlines. Up means CONNACK, nothing less.
  *
  * Nothing outlives a connection: what was not delivered when it ends must be
- * published again by the caller.
+ * published again by the caller. A message of more than MESSAGE_MAX bytes may come
+ * with its end cut off, and is still longer than that.
  *
  * Implementation: ports/linux/mqtt_mosquitto.c, the only file that sees
  * libmosquitto. Fake: tests/unit/sync/mqtt_fake.c.
@@ -55,7 +56,8 @@ struct mqtt_hooks {
 struct mqtt_options {
 	const struct url *broker;
 	const char *client_id;
-	const char *user;       /* NULL: the client id */
+	const char *user;       /* unless the URL has one; NULL: the client id; "": none */
+	bool keeps_session;     /* the broker keeps QoS 1 messages while we are away */
 	const char *will_topic; /* NULL: no will; QoS 1, retained */
 	struct bytes will;
 	const char *join_dir; /* a 0700 folder for the private socket */

@@ -42,5 +42,10 @@ struct point {
 	struct point_field fields[POINT_FIELDS_MAX];
 };
 
+/* Begin an empty point, and give it fields; text is borrowed. At most POINT_FIELDS_MAX. */
+void point_begin(struct point *p, const char *measurement);
+void point_add_integer(struct point *p, const char *name, int64_t n);
+void point_add_number(struct point *p, const char *name, double n);
+
 /* Put a tag at its place, in place of one of that key. ERR_FULL: POINT_TAGS_MAX. */
 enum err point_set_tag(struct point *p, struct bytes key, struct bytes value);

@@ -1,4 +1,4 @@
-/* Annotations below skerry.dev/: what Kubernetes has no field for. */
+/* Annotations below skerry.dev/: what Kubernetes has no field for; and prometheus.io/. */
 #include "workloads/manifest_parts.h"
 
 #include "base/duration.h"
@@ -14,6 +14,9 @@ enum {
 	RATE_MIN = 4096,
 	CPUS_MAX_BYTES = 64,
 	OUTBOX_MIN = 64 * 1024,
+	SCRAPE_MAX_MS = 3600 * 1000,
+	SCRAPE_PATH_MAX = 255,
+	SCRAPE_USUAL_MS = 30 * 1000,
 };
 
 static const char PREFIX[] = "skerry.dev/";
@@ -96,6 +99,48 @@ static enum err read_families(struct reader *r, const char *value, void *into)
 	return OK;
 }
 
+static enum err read_interval(struct reader *r, const char *value, void *into)
+{
+	const int64_t *ms = into;
+	enum err e = read_span(r, value, into);
+	if (!e && *ms > SCRAPE_MAX_MS)
+		e = field_refuse(r, "at most 1h is expected");
+	return e;
+}
+
+static enum err read_port(struct reader *r, const char *value, void *into)
+{
+	int64_t *port = into;
+	long long n;
+	if (text_number(bytes_of(value), 1, UINT16_MAX, &n))
+		return field_refuse(r, "a port, 1-65535, is expected");
+	*port = n;
+	return OK;
+}
+
+/* It goes into a request as it stands. */
+static enum err read_path(struct reader *r, const char *value, void *into)
+{
+	const char **path = into;
+	if (value[0] != '/' || strlen(value) > SCRAPE_PATH_MAX)
+		return field_refuse(r, "a path from / on, of at most %d bytes, is expected",
+				    SCRAPE_PATH_MAX);
+	for (const char *c = value; *c; c++)
+		if (*c <= ' ' || *c > '~')
+			return field_refuse(
+				r, "a path in printable ASCII, without blanks, is expected");
+	*path = value;
+	return OK;
+}
+
+static enum err read_scheme(struct reader *r, const char *value, void *into)
+{
+	(void)into;
+	return strcmp(value, "http") == 0
+		       ? OK
+		       : field_refuse(r, "http is expected: nobody else is on a board's loopback");
+}
+
 static const struct annotation {
 	const char *name;
 	enum err (*read)(struct reader *r, const char *value, void *into);
@@ -111,13 +156,30 @@ static const struct annotation {
 	{ "standby", read_switch, offsetof(struct board_spec, standby) },
 	{ "idle-timeout", read_span, offsetof(struct board_spec, idle_ms) },
 	{ "outbox", read_outbox, offsetof(struct board_spec, outbox_bytes) },
+	{ "skerry.dev/network", read_network, offsetof(struct board_spec, network) },
+	{ "skerry.dev/socket-families", read_families, offsetof(struct board_spec, families) },
+	{ "skerry.dev/cpus", read_cpus, offsetof(struct board_spec, cpus) },
+	{ "skerry.dev/io-read", read_rate, offsetof(struct board_spec, read_bps) },
+	{ "skerry.dev/io-write", read_rate, offsetof(struct board_spec, write_bps) },
+	{ "skerry.dev/notify", read_switch, offsetof(struct board_spec, notifies) },
+	{ "skerry.dev/watchdog", read_span, offsetof(struct board_spec, watchdog_ms) },
+	{ "skerry.dev/standby", read_switch, offsetof(struct board_spec, standby) },
+	{ "skerry.dev/idle-timeout", read_span, offsetof(struct board_spec, idle_ms) },
+	{ "skerry.dev/scrape-interval", read_interval,
+	  offsetof(struct board_spec, scrape.interval_ms) },
+	{ "prometheus.io/scrape", read_switch, offsetof(struct board_spec, scrape.on) },
+	{ "prometheus.io/port", read_port, offsetof(struct board_spec, scrape.port) },
+	{ "prometheus.io/path", read_path, offsetof(struct board_spec, scrape.path) },
+	{ "prometheus.io/scheme", read_scheme, 0 },
 };
 
 static enum err read_one(struct reader *r, const struct pair *p, struct board_spec *b)
 {
 	for (size_t i = 0; i < sizeof annotations / sizeof *annotations; i++)
-		if (strcmp(p->name + strlen(PREFIX), annotations[i].name) == 0)
+		if (strcmp(p->name, annotations[i].name) == 0)
 			return annotations[i].read(r, p->value, (char *)b + annotations[i].offset);
+	if (!text_starts(p->name, PREFIX))
+		return OK; /* somebody else's */
 	return field_refuse(r, "this annotation is not known; see docs/manifest.md");
 }
 
@@ -129,12 +191,38 @@ static bool has_ports(const struct pod *p)
 	return false;
 }
 
+static int64_t first_port(const struct pod *p)
+{
+	for (size_t i = 0; i < p->container_count; i++)
+		if (p->containers[i].port_count)
+			return p->containers[i].ports[0].number;
+	return 0;
+}
+
+static enum err complete_scrape(struct reader *r, const struct pod *p, struct scrape_spec *s)
+{
+	if (!s->path)
+		s->path = "/metrics";
+	if (!s->interval_ms)
+		s->interval_ms = SCRAPE_USUAL_MS;
+	if (!s->port)
+		s->port = first_port(p);
+	if (s->on && !s->port)
+		return why_set(
+			r->why, ERR_INVALID,
+			"metadata.annotations.prometheus.io/port: it is needed, as no container "
+			"has ports");
+	if (s->on && p->board.network == NETWORK_NONE)
+		return why_set(r->why, ERR_INVALID,
+			       "metadata.annotations.prometheus.io/scrape: with the network none "
+			       "there is no port to ask");
+	return OK;
+}
+
 enum err manifest_board(struct reader *r, struct pod *p)
 {
 	enum err e = OK;
 	for (size_t i = 0; !e && i < p->annotation_count; i++) {
-		if (!text_starts(p->annotations[i].name, PREFIX))
-			continue;
 		const size_t was = field_enter(r, "metadata.annotations");
 		const size_t inner = field_enter(r, p->annotations[i].name);
 		e = read_one(r, &p->annotations[i], &p->board);
@@ -147,6 +235,8 @@ enum err manifest_board(struct reader *r, struct pod *p)
 		return why_set(r->why, ERR_INVALID,
 			       "metadata.annotations.skerry.dev/idle-timeout: no container has "
 			       "ports at which somebody could wake it");
+	if (!e)
+		e = complete_scrape(r, p, &p->board.scrape);
 	for (size_t i = 0; i < p->container_count; i++) {
 		p->containers[i].limits.cpus = p->board.cpus;
 		p->containers[i].limits.read_bps = p->board.read_bps;

@@ -210,6 +210,14 @@ struct ignored {
 	size_t count;
 };
 
+/* Figures that a pod shows over HTTP: the annotations prometheus.io/..., as clusters have them. */
+struct scrape_spec {
+	bool on;
+	int64_t port;
+	const char *path;
+	int64_t interval_ms;
+};
+
 /* What Kubernetes has no field for: annotations below skerry.dev/, for all containers. */
 struct board_spec {
 	enum network_mode network;
@@ -221,6 +229,7 @@ struct board_spec {
 	bool standby;                /* frozen while nobody is connected */
 	int64_t idle_ms;             /* quiet for so long, it rests; 0: never */
 	int64_t outbox_bytes;        /* files that wait for the hub; 0: it has no outbox */
+	struct scrape_spec scrape;
 };
 
 /* Containers stand in the order of their start: init containers first. */

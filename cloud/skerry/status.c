@@ -103,6 +103,26 @@ static void print_buffer(const struct json *s)
 		printf("           %s\n", string(b, "trouble"));
 }
 
+static void print_sources(const struct json *s)
+{
+	static const char *const titles[] = {
+		"SOURCE", "POINTS", "DROPPED", "INVALID", "NOTE", NULL
+	};
+	const struct json *one = json_first(json_member(json_member(s, "buffer"), "sources"));
+	struct table t;
+	if (!one)
+		return;
+	table_begin(&t, titles);
+	for (; one; one = json_next(one)) {
+		table_add(&t, "%s", json_key(one));
+		table_add(&t, "%lld", (long long)number(one, "points"));
+		table_add(&t, "%lld", (long long)number(one, "dropped"));
+		table_add(&t, "%lld", (long long)number(one, "invalid"));
+		table_add(&t, "%s", string(one, "trouble"));
+	}
+	table_print(&t);
+}
+
 static void print_board(const struct json *s)
 {
 	const struct json *f = json_member(s, "features");
@@ -144,6 +164,7 @@ enum exit_code verb_status(struct options *o)
 		print_desired(s);
 		print_workloads(s);
 		print_buffer(s);
+		print_sources(s);
 		print_board(s);
 		print_events(s);
 	}

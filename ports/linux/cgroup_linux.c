@@ -223,6 +223,18 @@ enum err cgroup_remove(struct cgroup_tree *t, const char *leaf, struct why *why)
 	return OK;
 }
 
+size_t cgroup_processes(const struct cgroup_tree *t, const char *leaf, pid_t *out, size_t max)
+{
+	char path[LEAF_MAX], procs[2048];
+	size_t n = 0;
+	cgroup_leaf_path(&t->hierarchies[0], leaf, path);
+	if (!cgroup_get(path, "cgroup.procs", procs, sizeof procs))
+		return 0;
+	for (const char *p = procs, *end; n < max && (end = strchr(p, '\n')); p = end + 1)
+		out[n++] = (pid_t)strtol(p, NULL, 10);
+	return n;
+}
+
 static int64_t number_in(const char *text, const char *key)
 {
 	const char *at = *key ? strstr(text, key) : text;

@@ -17,6 +17,8 @@ enum {
 	BACKLOG = 128,
 	PORTS_MAX = 16,
 	ESTABLISHED = 1, /* in /proc/net/tcp */
+	LISTENING = 10,
+	OWNERS_MAX = 8, /* sockets at one port that are told apart */
 };
 
 union address {
@@ -166,4 +168,75 @@ bool listeners_are_busy(const int *fds, size_t count, pid_t pid)
 			return true;
 	}
 	return false;
+}
+
+/* --- whose is a port? --- */
+
+/* As /proc/net/tcp and tcp6 print what a connection to 127.0.0.1 can end at. */
+static bool is_local(const char *address)
+{
+	char loopback[9], mapped[33];
+	snprintf(loopback, sizeof loopback, "%08X", htonl(INADDR_LOOPBACK));
+	snprintf(mapped, sizeof mapped, "0000000000000000%08X%s", htonl(0xffff), loopback);
+	return strcmp(address, loopback) == 0 || strcmp(address, mapped) == 0 ||
+	       address[strspn(address, "0")] == '\0';
+}
+
+/* Add the inodes of sockets that listen at the port; false: there are too many. */
+static bool find_sockets(const char *path, uint16_t port, unsigned long *inodes, size_t *count)
+{
+	char line[256], address[33];
+	unsigned at, state;
+	unsigned long inode;
+	FILE *f = fopen(path, "re");
+	while (f && *count <= OWNERS_MAX && fgets(line, sizeof line, f)) {
+		if (sscanf(line, "%*d: %32[0-9A-F]:%x %*[0-9A-F]:%*x %x %*s %*s %*s %*s %*s %lu",
+			   address, &at, &state, &inode) != 4 ||
+		    state != LISTENING || at != port || !is_local(address))
+			continue;
+		if (*count < OWNERS_MAX)
+			inodes[*count] = inode;
+		++*count;
+	}
+	if (f)
+		fclose(f);
+	return *count <= OWNERS_MAX;
+}
+
+static bool has_socket(pid_t pid, unsigned long inode)
+{
+	char path[48], wanted[48], target[48];
+	bool found = false;
+	snprintf(path, sizeof path, "/proc/%d/fd", pid);
+	snprintf(wanted, sizeof wanted, "socket:[%lu]", inode);
+	DIR *d = opendir(path);
+	for (struct dirent *e; d && !found && (e = readdir(d));) {
+		const ssize_t n = readlinkat(dirfd(d), e->d_name, target, sizeof target - 1);
+		target[n < 0 ? 0 : n] = '\0';
+		found = strcmp(target, wanted) == 0;
+	}
+	if (d)
+		closedir(d);
+	return found;
+}
+
+static bool is_of(unsigned long inode, const pid_t *pids, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (has_socket(pids[i], inode))
+			return true;
+	return false;
+}
+
+bool listeners_are_of(uint16_t port, const pid_t *pids, size_t count)
+{
+	unsigned long inodes[OWNERS_MAX];
+	size_t n = 0;
+	if (!find_sockets("/proc/self/net/tcp", port, inodes, &n) ||
+	    !find_sockets("/proc/self/net/tcp6", port, inodes, &n))
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (!is_of(inodes[i], pids, count))
+			return false;
+	return n > 0;
 }

@@ -28,9 +28,10 @@ struct mqtt {
 	enum phase phase;
 
 	/* What CONNECT will say; kept until the TCP connection is there. */
-	char client_id[64], user[64], password[128], will_topic[TOPIC_MAX + 1];
+	char client_id[96], user[64], password[128], will_topic[TOPIC_MAX + 1];
 	char will[512];
 	size_t will_len;
+	bool keeps_session;
 	int join_dir; /* O_PATH */
 
 	struct dial *dial;
@@ -207,7 +208,7 @@ static void on_suback(struct mosquitto *mosq, void *owner, int ticket, int count
 
 static enum err make_library(struct mqtt *m, struct why *why)
 {
-	m->mosq = mosquitto_new(m->client_id, true, m);
+	m->mosq = mosquitto_new(m->client_id, !m->keeps_session, m);
 	if (!m->mosq)
 		return why_set(why, ERR_SYSTEM, "mqtt: no memory");
 
@@ -219,7 +220,8 @@ static enum err make_library(struct mqtt *m, struct why *why)
 	mosquitto_publish_callback_set(m->mosq, on_publish);
 	mosquitto_subscribe_callback_set(m->mosq, on_suback);
 
-	int rc = mosquitto_username_pw_set(m->mosq, m->user, m->password[0] ? m->password : NULL);
+	int rc = mosquitto_username_pw_set(m->mosq, m->user[0] ? m->user : NULL,
+					   m->password[0] ? m->password : NULL);
 	if (!rc && m->will_topic[0])
 		rc = mosquitto_will_set(m->mosq, m->will_topic, (int)m->will_len, m->will, 1, true);
 	if (rc)
@@ -358,6 +360,7 @@ enum err mqtt_connect(struct mqtt *m, const struct mqtt_options *o, struct why *
 	if (o->will.len)
 		memcpy(m->will, o->will.at, o->will.len);
 	m->will_len = o->will.len;
+	m->keeps_session = o->keeps_session;
 
 	m->join_dir = open(o->join_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (m->join_dir < 0)

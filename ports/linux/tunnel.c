@@ -7,7 +7,7 @@
 
 static bool is_empty(const struct tunnel_buffer *b)
 {
-	return b->from == b->to;
+	return b->from == b->ready;
 }
 
 static bool has_room(const struct tunnel_buffer *b)
@@ -21,6 +21,7 @@ static bool fill(struct tunnel_buffer *b, int fd)
 	if (b->from) {
 		memmove(b->at, b->at + b->from, b->to - b->from);
 		b->to -= b->from;
+		b->ready -= b->from;
 		b->from = 0;
 	}
 	if (b->to == TUNNEL_BUFFER)
@@ -36,13 +37,27 @@ static bool fill(struct tunnel_buffer *b, int fd)
 static bool drain(struct tunnel_buffer *b, int fd)
 {
 	while (!is_empty(b)) {
-		ssize_t n = send(fd, b->at + b->from, b->to - b->from, MSG_DONTWAIT | MSG_NOSIGNAL);
+		ssize_t n =
+			send(fd, b->at + b->from, b->ready - b->from, MSG_DONTWAIT | MSG_NOSIGNAL);
 		if (n < 0)
 			return errno == EAGAIN || errno == EINTR;
 		b->from += (size_t)n;
 	}
-	b->from = b->to = 0;
 	return true;
+}
+
+static void look(struct tunnel *t)
+{
+	size_t len = t->in.to - t->in.ready;
+	const size_t good = packet_cut(&t->cut, t->in.at + t->in.ready, &len);
+	t->in.to = t->in.ready + len;
+	t->in.ready += good;
+	t->out.ready = t->out.to;
+}
+
+static void forget(struct tunnel_buffer *b)
+{
+	b->from = b->ready = b->to = 0;
 }
 
 static void end_far(struct tunnel *t, const char *what)
@@ -57,13 +72,15 @@ static void move_bytes(struct tunnel *t)
 {
 	if (!t->near_ended && !fill(&t->out, t->near.fd))
 		t->near_ended = true;
+	look(t);
 	if (!t->far_ended && !drain(&t->out, t->far.fd))
 		end_far(t, "closed the connection");
 	if (!t->far_ended && !fill(&t->in, t->far.fd))
 		end_far(t, "closed the connection");
+	look(t);
 	/* Who reads no more may have written before: its end is told by fill(). */
 	if (t->near_ended || !drain(&t->in, t->near.fd))
-		t->in.from = t->in.to = 0;
+		forget(&t->in);
 	if (t->near_ended && !t->far_ended && !t->said_goodbye && is_empty(&t->out)) {
 		shutdown(t->far.fd, SHUT_WR);
 		t->said_goodbye = true;
@@ -115,7 +132,9 @@ enum err tunnel_open(struct tunnel *t, struct loop *l, int near_fd, int far_fd, 
 	t->far = t->near;
 	t->far.fd = far_fd;
 	t->near_ended = t->far_ended = t->said_goodbye = false;
-	t->out.from = t->out.to = t->in.from = t->in.to = 0;
+	forget(&t->out);
+	forget(&t->in);
+	t->cut = (struct packet_cut){ 0 };
 	t->why.text[0] = '\0';
 
 	enum err e = loop_watch(l, &t->near, why);

@@ -3,11 +3,13 @@
  *
  * Private to ports/linux: mqtt_mosquitto.c puts libmosquitto on the local end.
  * Bytes that cannot move on hold back the side that they come from; nothing is
- * dropped and nothing grows.
+ * dropped and nothing grows; only of what comes in, packets beyond all bounds are
+ * cut (packet.h).
  */
 #pragma once
 
 #include "base/err.h"
+#include "ports/linux/packet.h"
 #include "ports/loop.h"
 
 #include <stddef.h>
@@ -15,7 +17,7 @@
 enum { TUNNEL_BUFFER = 16 * 1024 };
 
 struct tunnel_buffer {
-	size_t from, to;
+	size_t from, ready, to; /* up to `ready` it may move on */
 	char at[TUNNEL_BUFFER];
 };
 
@@ -23,6 +25,7 @@ struct tunnel {
 	struct loop *loop;
 	struct watch near, far; /* the local socket, the network */
 	struct tunnel_buffer out, in;
+	struct packet_cut cut; /* of what comes in */
 	bool near_ended, far_ended, said_goodbye;
 	void *owner;
 	/* The far end has closed, and what was under way has arrived. A near end that

@@ -106,6 +106,59 @@ static void the_listeners_of_another_process_can_be_watched(void **state)
 	close(ends[1]);
 }
 
+static void whose_a_port_is_can_be_told(void **state)
+{
+	static const char *const hosts[] = { "127.0.0.1", NULL, "0.0.0.0", "::ffff:127.0.0.1" };
+	const pid_t me = getpid(), other = 1;
+	struct why why;
+	int fd;
+	(void)state;
+	for (size_t i = 0; i < sizeof hosts / sizeof *hosts; i++) {
+		if (listeners_open(hosts[i], 0, &fd, &why))
+			continue; /* a machine without IPv6 */
+		const uint16_t port = port_of(fd);
+		const pid_t both[] = { other, me };
+		assert_true(listeners_are_of(port, &me, 1));
+		assert_true(listeners_are_of(port, both, 2));
+		assert_false(listeners_are_of(port, &other, 1));
+		assert_false(listeners_are_of(port, NULL, 0));
+		close(fd);
+		assert_false(listeners_are_of(port, &me, 1));
+	}
+}
+
+/* One who listens at another address of the same port would have us ask somebody else. */
+static void a_port_is_not_whose_listens_at_another_address(void **state)
+{
+	struct why why;
+	int ours, theirs, ends[2];
+	char byte;
+	const pid_t me = getpid();
+	(void)state;
+	assert_int_equal(pipe(ends), 0);
+	assert_ok(listeners_open("127.0.0.2", 0, &ours, &why));
+	const uint16_t port = port_of(ours);
+	assert_false(listeners_are_of(port, &me, 1));
+	pid_t pid = fork();
+	if (pid == 0) {
+		close(ours);
+		if (listeners_open("127.0.0.1", port, &theirs, &why) || write(ends[1], "x", 1) != 1)
+			_exit(1);
+		for (;;)
+			pause();
+	}
+	assert_int_equal(read(ends[0], &byte, 1), 1);
+	assert_false(listeners_are_of(port, &me, 1));
+	const pid_t both[] = { me, pid };
+	if (geteuid() == 0)
+		assert_true(listeners_are_of(port, both, 2));
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	close(ours);
+	close(ends[0]);
+	close(ends[1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -113,6 +166,8 @@ int main(void)
 		cmocka_unit_test(an_address_may_be_named),
 		cmocka_unit_test(who_is_connected_is_seen_and_who_left_is_not),
 		cmocka_unit_test(the_listeners_of_another_process_can_be_watched),
+		cmocka_unit_test(whose_a_port_is_can_be_told),
+		cmocka_unit_test(a_port_is_not_whose_listens_at_another_address),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

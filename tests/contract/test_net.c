@@ -23,6 +23,9 @@ struct fixture {
 	const char *answer; /* what an HTTP server would say; NULL: nothing */
 	char request[1024];
 
+	char type[64], body[8 * 1024];
+	size_t body_len;
+
 	bool done;
 	size_t calls;
 	int fd, status;
@@ -381,6 +384,114 @@ static void a_cancelled_question_tells_nobody(void **state)
 	net_http_cancel(NULL);
 }
 
+/* --- asking for a body --- */
+
+static void on_type(void *owner, const char *type)
+{
+	struct fixture *f = owner;
+	snprintf(f->type, sizeof f->type, "%s", type);
+}
+
+static void on_body(void *owner, struct bytes part)
+{
+	struct fixture *f = owner;
+	assert_in_range(part.len, 1, sizeof f->body - f->body_len);
+	memcpy(f->body + f->body_len, part.at, part.len);
+	f->body_len += part.len;
+}
+
+static int body_of(struct fixture *f, const char *answer)
+{
+	const struct http_hooks hooks = { f, on_answered, on_type, on_body };
+	const struct http_request q = { "127.0.0.1", "/metrics",  "",
+					f->port,     PATIENCE_MS, .body_max = 6000 };
+	f->answer = answer;
+	f->done = false;
+	f->body_len = 0;
+	strcpy(f->type, "none");
+	assert_ok(net_http_get(f->loop, &q, &hooks, &f->get, &f->why));
+	turn_until(f->loop, &f->done);
+	return f->status;
+}
+
+static void assert_body(const struct fixture *f, const char *expected)
+{
+	assert_int_equal(f->body_len, strlen(expected));
+	assert_memory_equal(f->body, expected, f->body_len);
+}
+
+static void a_body_comes_in_parts(void **state)
+{
+	struct fixture *f = *state;
+	assert_true(listen_on(f, AF_INET));
+	assert_int_equal(body_of(f, "HTTP/1.1 200 OK\r\ncontent-type: text/plain; v=1\r\n"
+				    "Content-Length: 5\r\n\r\nup 1\nmore"),
+			 200);
+	assert_body(f, "up 1\n");
+	assert_string_equal(f->type, "text/plain; v=1");
+	assert_non_null(strstr(f->request, "GET /metrics HTTP/1.0\r\n"));
+	/* Without a length it ends with the connection. */
+	assert_int_equal(body_of(f, "HTTP/1.0 200 OK\r\n\r\nup 1\n"), 200);
+	assert_body(f, "up 1\n");
+	assert_string_equal(f->type, "");
+	assert_int_equal(body_of(f, "HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n"), 200);
+	assert_int_equal(f->body_len, 0);
+	static char long_body[5000] = "HTTP/1.0 200 OK\r\n\r\n";
+	memset(long_body + 19, 'b', sizeof long_body - 20);
+	assert_int_equal(body_of(f, long_body), 200);
+	assert_body(f, long_body + 19);
+}
+
+static void a_body_is_only_read_of_a_good_answer(void **state)
+{
+	struct fixture *f = *state;
+	assert_true(listen_on(f, AF_INET));
+	assert_int_equal(body_of(f, "HTTP/1.1 404 No\r\n\r\nup 1\n"), 404);
+	/* Where it leads to is not asked. */
+	assert_int_equal(body_of(f, "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1/\r\n\r\n"),
+			 302);
+	assert_int_equal(f->calls, 2);
+	assert_int_equal(f->body_len, 0);
+	assert_string_equal(f->type, "none");
+}
+
+static void a_body_that_is_not_whole_has_failed(void **state)
+{
+	static const char *const answers[] = {
+		"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nup 1\n",
+		"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\nup 1\n",
+		"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\nup 1\n",
+		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nup 1\n\r\n",
+		"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\nxx",
+		"HTTP/1.1 200 OK\r\nContent-Length: 1",
+		"SSH-2.0-OpenSSH\r\n\r\n",
+		"\r\n\r\n",
+		"",
+	};
+	struct fixture *f = *state;
+	assert_true(listen_on(f, AF_INET));
+	for (size_t i = 0; i < sizeof answers / sizeof *answers; i++) {
+		if (body_of(f, answers[i]) != -1)
+			fail_msg("taken: %s", answers[i]);
+		assert_string_not_equal(f->why.text, "");
+	}
+}
+
+static void more_than_is_wanted_is_not_read(void **state)
+{
+	struct fixture *f = *state;
+	static char answer[12000] = "HTTP/1.0 200 OK\r\n\r\n";
+	assert_true(listen_on(f, AF_INET));
+	memset(answer + 19, 'b', 6001);
+	assert_int_equal(body_of(f, answer), -1);
+	assert_non_null(strstr(f->why.text, "6000"));
+	assert_in_range(f->body_len, 0, 6000);
+	/* Headers have an end, too. */
+	memset(answer + 17, 'h', 8000);
+	assert_int_equal(body_of(f, answer), -1);
+	assert_non_null(strstr(f->why.text, "headers"));
+}
+
 int main(int argc, char **argv)
 {
 	if (net_is_resolver(argc, argv))
@@ -405,6 +516,10 @@ int main(int argc, char **argv)
 		NET_TEST(the_own_address_is_one),
 		NET_TEST(a_path_that_is_too_long_is_refused),
 		NET_TEST(a_cancelled_question_tells_nobody),
+		NET_TEST(a_body_comes_in_parts),
+		NET_TEST(a_body_is_only_read_of_a_good_answer),
+		NET_TEST(a_body_that_is_not_whole_has_failed),
+		NET_TEST(more_than_is_wanted_is_not_read),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,6 +8,8 @@
  *   talk COUNT          print COUNT numbered lines, then wait
  *   serve PORT FILE     answer HTTP 200 while FILE exists, else 500; at the socket that
  *                       it was handed, if any (LISTEN_FDS)
+ *   show PORT TEXT      answer HTTP: TEXT at /metrics, at /away a redirect to PORT + 1, at
+ *                       /endless no end, at /silent nothing; print what was asked for
  *   notify MS TEXT...   say each TEXT by sd_notify, MS before each, then wait
  *   last WORDS          write them to /dev/termination-log, and exit with 3
  *   flood SECONDS       send as many datagrams as it can; print how many
@@ -151,6 +153,48 @@ static int serve(int port, const char *file)
 			dprintf(c, "HTTP/1.1 %s\r\nContent-Length: 0\r\n\r\n",
 				access(file, F_OK) ? "500 Broken" : "200 OK");
 		close(c);
+	}
+	return 0;
+}
+
+static void answer(int c, const char *path, const char *text, int port)
+{
+	char junk[4096];
+	if (!strcmp(path, "/metrics"))
+		dprintf(c, "HTTP/1.1 200 OK\r\nContent-Type: text/plain; version=0.0.4\r\n\r\n%s\n",
+			text);
+	else if (!strcmp(path, "/away"))
+		dprintf(c, "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:%d/metrics\r\n\r\n",
+			port + 1);
+	else if (!strcmp(path, "/silent"))
+		while (!stopping && read(c, junk, sizeof junk) > 0)
+			;
+	else if (!strcmp(path, "/endless")) {
+		memset(junk, '#', sizeof junk);
+		dprintf(c, "HTTP/1.1 200 OK\r\n\r\n");
+		while (!stopping && send(c, junk, sizeof junk, MSG_NOSIGNAL) > 0)
+			;
+	} else
+		dprintf(c, "HTTP/1.1 404 Not Found\r\n\r\n");
+}
+
+static int show(int port, const char *text)
+{
+	const int fd = own_socket(port);
+	if (fd < 0)
+		return 6;
+	while (!stopping) {
+		char request[1024], path[256] = "";
+		int c = accept(fd, NULL, NULL);
+		ssize_t n = c < 0 ? 0 : read(c, request, sizeof request - 1);
+		if (n > 0) {
+			request[n] = '\0';
+			sscanf(request, "GET %255s", path);
+			printf("asked for %s\n", path);
+			answer(c, path, text, port);
+		}
+		if (c >= 0)
+			close(c);
 	}
 	return 0;
 }
@@ -402,6 +446,8 @@ int main(int argc, char **argv)
 		return talk(number(argv, 2));
 	if (!strcmp(role, "serve") && argc == 4)
 		return serve((int)number(argv, 2), argv[3]);
+	if (!strcmp(role, "show") && argc == 4)
+		return show((int)number(argv, 2), argv[3]);
 	if (!strcmp(role, "notify") && argc >= 4)
 		return notify(number(argv, 2), argv + 3);
 	if (!strcmp(role, "last") && argc == 3)

@@ -166,6 +166,68 @@ static void a_budget_is_in_bytes(void **state)
 	assert_int_equal(f->config.link_daily, 20 << 20);
 }
 
+static void sources_are_off_unless_asked_for(void **state)
+{
+	struct fixture *f = *state;
+	assert_int_equal(f->config.host_metrics_ms, 0);
+	set(f, "host_metrics=30s");
+	assert_int_equal(f->config.host_metrics_ms, 30 * 1000);
+	assert_refused(f, "host_metrics=500ms");
+	assert_refused(f, "host_metrics=2h");
+	assert_refused(f, "host_metrics=on");
+	set(f, "host_metrics=off");
+	assert_int_equal(f->config.host_metrics_ms, 0);
+}
+
+static void statsd_is_for_loopback_alone(void **state)
+{
+	static const char *const wrong[] = { "0.0.0.0:8125", "192.0.2.1:8125",  "[::]:8125",
+					     "8125",         ":8125",           "127.0.0.1",
+					     "127.0.0.1:0",  "127.0.0.1:65536", "localhost:8125",
+					     "127.0.0.1:x",  "128.0.0.1:1",     "" };
+	struct fixture *f = *state;
+	char assignment[64];
+	assert_string_equal(f->config.statsd_address, "");
+	assert_int_equal(f->config.statsd_interval_ms, 10000);
+	set(f, "statsd=127.0.0.1:8125");
+	assert_string_equal(f->config.statsd_address, "127.0.0.1");
+	assert_int_equal(f->config.statsd_port, 8125);
+	set(f, "statsd=[::1]:1");
+	assert_string_equal(f->config.statsd_address, "::1");
+	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+		snprintf(assignment, sizeof assignment, "statsd=%s", wrong[i]);
+		assert_refused(f, assignment);
+	}
+	set(f, "statsd=off");
+	assert_string_equal(f->config.statsd_address, "");
+	assert_refused(f, "statsd_interval=off");
+	assert_refused(f, "statsd_interval=100ms");
+}
+
+static void a_local_broker_needs_topics_and_topics_a_broker(void **state)
+{
+	struct fixture *f = *state;
+	set(f, "device=a");
+	set(f, "broker=mqtt://h");
+	set(f, "local_broker=mqtt://127.0.0.1");
+	assert_err(ERR_INVALID, config_check(&f->config, &f->why));
+	assert_non_null(strstr(f->why.text, "local_topics"));
+	set(f, "local_topics = , ");
+	assert_err(ERR_INVALID, config_check(&f->config, &f->why));
+	set(f, "local_topics=sensors/# -> sensors");
+	assert_ok(config_check(&f->config, &f->why));
+	assert_string_equal(f->config.broker.host, "h");
+	config_init(&f->config);
+	set(f, "device=a");
+	set(f, "local_topics=sensors/# -> sensors");
+	set(f, "local_broker=mqtt://127.0.0.1");
+	/* The one does not stand for the other. */
+	assert_err(ERR_INVALID, config_check(&f->config, &f->why));
+	assert_non_null(strstr(f->why.text, "broker is not set"));
+	assert_refused(f, "local_topics=sensors");
+	assert_refused(f, "local_broker=mqtts://h");
+}
+
 static void keys_of_later_versions_are_refused_not_passed_over(void **state)
 {
 	static const char *const later[] = { "tls_ca", "tls_cert", "tls_key", "tls_crl",
@@ -392,6 +454,9 @@ int main(void)
 		CONFIG_TEST(an_unknown_key_is_an_error_with_its_line),
 		CONFIG_TEST(a_line_without_a_sign_is_an_error),
 		CONFIG_TEST(a_budget_is_in_bytes),
+		CONFIG_TEST(sources_are_off_unless_asked_for),
+		CONFIG_TEST(statsd_is_for_loopback_alone),
+		CONFIG_TEST(a_local_broker_needs_topics_and_topics_a_broker),
 		CONFIG_TEST(keys_of_later_versions_are_refused_not_passed_over),
 		CONFIG_TEST(tls_is_refused_until_it_is_there),
 		CONFIG_TEST(a_wrong_broker_is_refused),

@@ -3,16 +3,14 @@
 #include "base/log.h"
 #include "base/scoped.h"
 #include "base/text.h"
-#include "ports/compress.h"
 #include "ports/socket.h"
-#include "sync/columns.h"
-#include "tests/check.h"
 #include "tests/contract/scratch.h"
+#include "tests/unit/agent/gathered.h"
 #include "tests/unit/sync/clock_fake.h"
 
 #include <stdio.h>
 
-enum { SEQ_END = 1 << 30, COLUMNS_MAX = 256 * 1024 };
+enum { SEQ_END = 1 << 30 };
 static const int64_t WALL_MS = 1795514400000;
 
 struct fixture {
@@ -23,8 +21,7 @@ struct fixture {
 	int sender_fd;
 	size_t told, full;
 	bool makes_room;
-	char points[8 * 1024]; /* "m,tag=v field=1 1000\n" ... */
-	size_t decoded;
+	struct gathered gathered;
 };
 
 static void on_points(void *owner)
@@ -98,71 +95,25 @@ static void send(struct fixture *f, const char *datagram)
 	send_bytes(f, bytes_of(datagram));
 }
 
-/* --- what is gathered --- */
-
-static void print_value(struct text *t, const struct value *v)
-{
-	if (v->type == VALUE_FLOAT)
-		text_add(t, "%g", v->number);
-	else if (v->type == VALUE_STRING)
-		text_add(t, "\"%.*s\"", (int)v->string.len, v->string.at);
-	else
-		text_add(t, "%lld%s", (long long)v->integer, v->type == VALUE_BOOLEAN ? "b" : "i");
-}
-
-static void print_point(void *owner, const struct point *p)
-{
-	struct fixture *f = owner;
-	size_t len = strlen(f->points);
-	struct text t = text_in(f->points + len, sizeof f->points - len);
-	f->decoded++;
-	text_add(&t, "%.*s", (int)p->measurement.len, p->measurement.at);
-	for (size_t i = 0; i < p->tag_count; i++)
-		text_add(&t, ",%.*s=%.*s", (int)p->tags[i].key.len, p->tags[i].key.at,
-			 (int)p->tags[i].value.len, p->tags[i].value.at);
-	for (size_t i = 0; i < p->field_count; i++) {
-		text_add(&t, "%c%.*s=", i ? ',' : ' ', (int)p->fields[i].name.len,
-			 p->fields[i].name.at);
-		print_value(&t, &p->fields[i].value);
-	}
-	text_add(&t, " %lld\n", (long long)p->time_ms);
-}
-
-static void decode(struct fixture *f, struct bytes body)
-{
-	static char columns[COLUMNS_MAX];
-	size_t len;
-	assert_ok(compress_unpack(body, columns, sizeof columns, &len));
-	assert_ok(columns_read((struct bytes){ columns, len }, print_point, f, NULL));
-}
-
-static enum err on_segment(void *owner, const struct gather_segment *s, struct why *why)
-{
-	(void)why;
-	decode(owner, s->body);
-	return OK;
-}
-
 static void assert_gathered(struct fixture *f, const char *expected)
 {
-	f->points[0] = '\0';
-	assert_ok(gather_encode(&f->ingest.gather, on_segment, f, NULL));
-	assert_string_equal(f->points, expected);
+	gathered_read(&f->gathered, &f->ingest.gather);
+	assert_string_equal(f->gathered.text, expected);
 }
 
-static const struct ingest_source *source(struct fixture *f, const char *workload)
+static const struct source *source(struct fixture *f, const char *workload)
 {
 	for (size_t i = 0; i < INGEST_SOURCES_MAX; i++)
 		if (f->ingest.sources[i].watch.fd >= 0 &&
 		    strcmp(f->ingest.sources[i].workload, workload) == 0)
-			return &f->ingest.sources[i];
+			return &f->ingest.sources[i].source;
 	fail_msg("no source %s", workload);
 	return NULL;
 }
 
 static void assert_counts(struct fixture *f, int64_t points, int64_t dropped, int64_t invalid)
 {
-	const struct ingest_source *s = source(f, "cam/main");
+	const struct source *s = source(f, "cam/main");
 	assert_int_equal(s->points, points);
 	assert_int_equal(s->dropped, dropped);
 	assert_int_equal(s->invalid, invalid);
@@ -298,7 +249,7 @@ static void only_the_first_point_is_told(void **state)
 static void fill(struct fixture *f)
 {
 	for (int i = 0; f->full == 0; i++) {
-		assert_in_range(i, 0, INGEST_BURST);
+		assert_in_range(i, 0, SOURCE_BURST);
 		send(f, "m f=1 1000000");
 	}
 }
@@ -329,11 +280,11 @@ static void a_flood_of_datagrams_is_dropped_and_counted(void **state)
 {
 	struct fixture *f = *state;
 	f->makes_room = true;
-	for (int i = 0; i < INGEST_BURST + 100; i++) {
+	for (int i = 0; i < SOURCE_BURST + 100; i++) {
 		assert_ok(socket_send(f->sender_fd, BYTES_LIT("m f=1i 1000000")));
 		assert_ok(loop_turn(f->loop, 0, NULL));
 	}
-	assert_counts(f, INGEST_BURST, 100, 0);
+	assert_counts(f, SOURCE_BURST, 100, 0);
 }
 
 static void a_flood_within_datagrams_is_dropped_and_counted(void **state)
@@ -346,24 +297,24 @@ static void a_flood_within_datagrams_is_dropped_and_counted(void **state)
 		strcpy(text + (ptrdiff_t)i * 7, "m f=1i\n");
 	for (int i = 0; i < DATAGRAMS; i++)
 		send(f, text);
-	const struct ingest_source *s = source(f, "cam/main");
+	const struct source *s = source(f, "cam/main");
 	assert_int_equal(s->points + s->dropped, LINES * DATAGRAMS);
-	assert_int_equal(s->points, INGEST_BURST);
+	assert_int_equal(s->points, SOURCE_BURST);
 }
 
 static void after_a_flood_it_goes_on_at_the_limit(void **state)
 {
 	struct fixture *f = *state;
 	f->makes_room = true;
-	for (int i = 0; i < INGEST_BURST + 1; i++) {
+	for (int i = 0; i < SOURCE_BURST + 1; i++) {
 		assert_ok(socket_send(f->sender_fd, BYTES_LIT("m f=1i 1000000")));
 		assert_ok(loop_turn(f->loop, 0, NULL));
 	}
-	assert_counts(f, INGEST_BURST, 1, 0);
+	assert_counts(f, SOURCE_BURST, 1, 0);
 	clock_fake_pass(10);
-	for (int i = 0; i < INGEST_POINTS_PER_S / 100 + 1; i++)
+	for (int i = 0; i < SOURCE_POINTS_PER_S / 100 + 1; i++)
 		send(f, "m f=1i 1000000");
-	assert_counts(f, INGEST_BURST + INGEST_POINTS_PER_S / 100, 2, 0);
+	assert_counts(f, SOURCE_BURST + SOURCE_POINTS_PER_S / 100, 2, 0);
 }
 
 static void a_sender_is_never_held_up(void **state)
@@ -463,10 +414,10 @@ static void what_is_gathered_becomes_letters(void **state)
 	assert_int_equal(l.items, 2);
 	assert_int_equal(l.flags, LETTER_WALL);
 	assert_true(l.made_ms == 1795514400005);
-	f->points[0] = '\0';
-	decode(f, l.body);
-	assert_string_equal(f->points, "m,workload=cam/main f=1 1795514400000\n"
-				       "m,workload=cam/main f=2 1795514400005\n");
+	f->gathered.text[0] = '\0';
+	gathered_decode(&f->gathered, l.body);
+	assert_string_equal(f->gathered.text, "m,workload=cam/main f=1 1795514400000\n"
+					      "m,workload=cam/main f=2 1795514400005\n");
 	store_close(k.store);
 }
 

@@ -357,12 +357,27 @@ static void annotations_of_ours_are_read(void **state)
 static void annotations_of_ours_are_checked(void **state)
 {
 	static const char *const wrong[][2] = {
-		{ "skerry.dev/network", "bridge" },  { "skerry.dev/newtork", "none" },
-		{ "skerry.dev/standby", "yes" },     { "skerry.dev/watchdog", "30" },
-		{ "skerry.dev/watchdog", "10ms" },   { "skerry.dev/cpus", "all" },
-		{ "skerry.dev/io-read", "1" },       { "skerry.dev/socket-families", "vsock" },
+		{ "skerry.dev/network", "bridge" },
+		{ "skerry.dev/newtork", "none" },
+		{ "skerry.dev/standby", "yes" },
+		{ "skerry.dev/watchdog", "30" },
+		{ "skerry.dev/watchdog", "10ms" },
+		{ "skerry.dev/cpus", "all" },
+		{ "skerry.dev/io-read", "1" },
+		{ "skerry.dev/socket-families", "vsock" },
 		{ "skerry.dev/idle-timeout", "5m" }, /* nobody could wake it */
-		{ "skerry.dev/outbox", "63Ki" },     { "skerry.dev/outbox", "much" },
+		{ "skerry.dev/outbox", "63Ki" },
+		{ "skerry.dev/outbox", "much" },
+		{ "prometheus.io/scrape", "yes" },
+		{ "prometheus.io/port", "web" },
+		{ "prometheus.io/port", "0" },
+		{ "prometheus.io/port", "65536" },
+		{ "prometheus.io/path", "metrics" },
+		{ "prometheus.io/path", "/a b" },
+		{ "prometheus.io/path", "/a\\r\\nHost: b" },
+		{ "prometheus.io/scheme", "https" },
+		{ "skerry.dev/scrape-interval", "2h" },
+		{ "skerry.dev/scrape-interval", "1ms" },
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
@@ -373,6 +388,39 @@ static void annotations_of_ours_are_checked(void **state)
 		if (!strstr(why.text, wrong[i][0]))
 			fail_msg("%s does not name %s", why.text, wrong[i][0]);
 	}
+}
+
+static struct pod *scraped(const char *more, const char *ports)
+{
+	char text[1024];
+	snprintf(text, sizeof text,
+		 "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":\"p\","
+		 "\"annotations\":{\"prometheus.io/scrape\":\"true\"%s}},\"spec\":{\"containers\":"
+		 "[{\"name\":\"c\",\"image\":\"host\",\"command\":[\"x\"]%s}]}}",
+		 more, ports);
+	return pod_of(text);
+}
+
+static void a_pod_may_ask_to_be_scraped(void **state)
+{
+	static const char ports[] = ",\"ports\":[{\"containerPort\":8080}]";
+	struct pod *p = scraped("", ports);
+	(void)state;
+	assert_true(p->board.scrape.on);
+	assert_int_equal(p->board.scrape.port, 8080);
+	assert_string_equal(p->board.scrape.path, "/metrics");
+	assert_int_equal(p->board.scrape.interval_ms, 30000);
+	pod_free(p);
+	p = scraped(",\"prometheus.io/port\":\"9100\",\"prometheus.io/path\":\"/m?x=1\","
+		    "\"prometheus.io/scheme\":\"http\",\"skerry.dev/scrape-interval\":\"1m\"",
+		    ports);
+	assert_int_equal(p->board.scrape.port, 9100);
+	assert_string_equal(p->board.scrape.path, "/m?x=1");
+	assert_int_equal(p->board.scrape.interval_ms, 60000);
+	pod_free(p);
+	p = pod_of(pod_with_annotation("prometheus.io/scrape", "false", ""));
+	assert_false(p->board.scrape.on);
+	pod_free(p);
 }
 
 static void equal_manifests_have_equal_digests(void **state)
@@ -402,6 +450,7 @@ int main(void)
 		cmocka_unit_test(what_is_ignored_is_told_by_its_path),
 		cmocka_unit_test(annotations_of_ours_are_read),
 		cmocka_unit_test(annotations_of_ours_are_checked),
+		cmocka_unit_test(a_pod_may_ask_to_be_scraped),
 		cmocka_unit_test(equal_manifests_have_equal_digests),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
