@@ -146,16 +146,6 @@ static const struct annotation {
 	enum err (*read)(struct reader *r, const char *value, void *into);
 	size_t offset;
 } annotations[] = {
-	{ "network", read_network, offsetof(struct board_spec, network) },
-	{ "socket-families", read_families, offsetof(struct board_spec, families) },
-	{ "cpus", read_cpus, offsetof(struct board_spec, cpus) },
-	{ "io-read", read_rate, offsetof(struct board_spec, read_bps) },
-	{ "io-write", read_rate, offsetof(struct board_spec, write_bps) },
-	{ "notify", read_switch, offsetof(struct board_spec, notifies) },
-	{ "watchdog", read_span, offsetof(struct board_spec, watchdog_ms) },
-	{ "standby", read_switch, offsetof(struct board_spec, standby) },
-	{ "idle-timeout", read_span, offsetof(struct board_spec, idle_ms) },
-	{ "outbox", read_outbox, offsetof(struct board_spec, outbox_bytes) },
 	{ "skerry.dev/network", read_network, offsetof(struct board_spec, network) },
 	{ "skerry.dev/socket-families", read_families, offsetof(struct board_spec, families) },
 	{ "skerry.dev/cpus", read_cpus, offsetof(struct board_spec, cpus) },
@@ -165,6 +155,7 @@ static const struct annotation {
 	{ "skerry.dev/watchdog", read_span, offsetof(struct board_spec, watchdog_ms) },
 	{ "skerry.dev/standby", read_switch, offsetof(struct board_spec, standby) },
 	{ "skerry.dev/idle-timeout", read_span, offsetof(struct board_spec, idle_ms) },
+	{ "skerry.dev/outbox", read_outbox, offsetof(struct board_spec, outbox_bytes) },
 	{ "skerry.dev/scrape-interval", read_interval,
 	  offsetof(struct board_spec, scrape.interval_ms) },
 	{ "prometheus.io/scrape", read_switch, offsetof(struct board_spec, scrape.on) },
