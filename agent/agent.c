@@ -75,6 +75,12 @@ static void on_points(void *owner)
 	collect_soon(&a->collect);
 }
 
+static void on_stream(void *owner, const char *stream, enum letter_class *rank, uint32_t *flags)
+{
+	struct agent *a = owner;
+	stream_policy(&a->supervisor, &a->config, stream, rank, flags);
+}
+
 static bool on_gather_full(void *owner)
 {
 	struct agent *a = owner;
@@ -140,6 +146,7 @@ static void on_letter(void *owner, const struct topic *t, struct bytes payload)
 static void on_delivered(void *owner, int ticket)
 {
 	struct agent *a = owner;
+	uplink_on_delivered(&a->uplink, ticket);
 	parcel_on_delivered(&a->files.parcel, ticket);
 }
 
@@ -329,6 +336,7 @@ static enum err open_collecting(struct agent *a, struct why *why)
 	a->ingest.owner = a;
 	a->ingest.on_points = on_points;
 	a->ingest.on_full = on_gather_full;
+	a->ingest.on_stream = on_stream;
 	compact_init(&a->compact, &a->outbox, a->config.run_dir, a->config.thin_ms);
 	a->collect.compact = &a->compact;
 	a->collect.flush_ms = a->config.flush_ms;

@@ -25,6 +25,7 @@
 #include "agent/sources/local_broker.h"
 #include "agent/sources/scrape.h"
 #include "agent/sources/statsd_server.h"
+#include "agent/stream.h"
 #include "sync/link.h"
 #include "sync/uplink.h"
 #include "workloads/supervisor.h"

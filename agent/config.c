@@ -85,6 +85,24 @@ static enum err read_flush(struct config *c, struct bytes value, void *into, str
 	return e;
 }
 
+static enum err read_ack(struct config *c, struct bytes value, void *into, struct why *why)
+{
+	char text[8];
+	(void)c;
+	return text_copy(text, sizeof text, value) && telemetry_ack_read(text, into)
+		       ? OK
+		       : why_set(why, ERR_INVALID, "hub, broker or none is expected");
+}
+
+static enum err read_format(struct config *c, struct bytes value, void *into, struct why *why)
+{
+	char text[8];
+	(void)c;
+	return text_copy(text, sizeof text, value) && telemetry_format_read(text, into)
+		       ? OK
+		       : why_set(why, ERR_INVALID, "columns, json or line is expected");
+}
+
 static enum err read_thin(struct config *c, struct bytes value, void *into, struct why *why)
 {
 	int64_t *ms = into;
@@ -255,6 +273,8 @@ static const struct key {
 	{ "allow_host_path", read_paths, 0 },
 	{ "network", read_network, offsetof(struct config, network) },
 	{ "telemetry_flush", read_flush, offsetof(struct config, flush_ms) },
+	{ "telemetry_ack", read_ack, offsetof(struct config, ack) },
+	{ "telemetry_format", read_format, offsetof(struct config, format) },
 	{ "telemetry_thin", read_thin, offsetof(struct config, thin_ms) },
 	{ "host_metrics", read_interval, offsetof(struct config, host_metrics_ms) },
 	{ "statsd", read_statsd, 0 },
@@ -356,6 +376,10 @@ enum err config_check(const struct config *c, struct why *why)
 		return why_set(why, ERR_INVALID,
 			       "broker is not set: a line such as \"broker = mqtt://HOST:1883\" is "
 			       "needed");
+	if (!telemetry_fits(c->ack, c->format))
+		return why_set(why, ERR_INVALID,
+			       "telemetry_ack: the hub acknowledges columns alone; with "
+			       "telemetry_format json or line, broker or none is expected");
 	if (!c->local_broker.host[0] != !c->local_topics[0])
 		return why_set(why, ERR_INVALID,
 			       "local_broker and local_topics go together: a broker without topics "

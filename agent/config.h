@@ -12,6 +12,7 @@
 #include "base/label.h"
 #include "base/url.h"
 #include "workloads/networks.h"
+#include "workloads/telemetry.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -33,7 +34,9 @@ struct config {
 	char path_text[1024];      /* what host_paths points into */
 	const char *host_paths[CONFIG_PATHS_MAX + 1];
 	int64_t flush_ms;
-	int64_t thin_ms; /* 0: points are never thinned */
+	enum telemetry_ack ack;       /* of streams that do not say */
+	enum telemetry_format format; /* likewise */
+	int64_t thin_ms;              /* 0: points are never thinned */
 	int64_t quota_bytes;
 	int64_t host_metrics_ms; /* 0: off */
 	char statsd_address[46]; /* of loopback; "": off */

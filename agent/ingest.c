@@ -211,25 +211,33 @@ bool ingest_is_empty(const struct ingest *g)
 	return g->gather.points == 0;
 }
 
+struct storing {
+	struct ingest *ingest;
+	struct outbox *outbox;
+};
+
 static enum err store_segment(void *owner, const struct gather_segment *s, struct why *why)
 {
-	struct outbox *o = owner;
-	const struct letter l = {
+	const struct storing *to = owner;
+	struct letter l = {
 		.class = LETTER_TELEMETRY,
 		.made_ms = s->newest_ms,
 		.items = s->points,
-		.flags = s->wall ? LETTER_WALL : envelope_boot_flags(),
 		.stream = s->stream,
 		.body = s->body,
 	};
-	enum err e = outbox_add(o, &l, why);
+	if (to->ingest->on_stream)
+		to->ingest->on_stream(to->ingest->owner, s->stream, &l.class, &l.flags);
+	l.flags |= s->wall ? LETTER_WALL : envelope_boot_flags();
+	enum err e = outbox_add(to->outbox, &l, why);
 	return e == ERR_FULL ? OK : e; /* given up, and counted */
 }
 
 enum err ingest_store(struct ingest *g, struct outbox *o, struct why *why)
 {
+	struct storing to = { g, o };
 	const int64_t number = gather_number(&g->gather);
-	enum err e = gather_encode(&g->gather, store_segment, o, why);
+	enum err e = gather_encode(&g->gather, store_segment, &to, why);
 	return e ? e
 		 : store_put(o->store, STORED_KEY,
 			     (struct bytes){ (const char *)&number, sizeof number }, why);

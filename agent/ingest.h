@@ -41,7 +41,10 @@ struct ingest {
 	char *datagram; /* DATAGRAM_MAX + 1 bytes */
 	void *owner;
 	void (*on_points)(void *owner); /* something is gathered that was empty before */
-	bool (*on_full)(void *owner);   /* store what is gathered; true: there is room again */
+	/* The rank of a stream's points, and flags of their letters; NULL: as usual. */
+	void (*on_stream)(void *owner, const char *stream, enum letter_class *rank,
+			  uint32_t *flags);
+	bool (*on_full)(void *owner); /* store what is gathered; true: there is room again */
 };
 
 /* `owner` and the hooks are set by the caller before anything can arrive. */

@@ -22,6 +22,14 @@ struct text text_in(char *buffer, size_t cap);
 void text_add(struct text *t, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void text_add_bytes(struct text *t, struct bytes b);
 
+/* Forget what follows the first `len` bytes, and that something was cut behind them. */
+static inline void text_cut_to(struct text *t, size_t len)
+{
+	t->len = len;
+	t->at[len] = '\0';
+	t->cut = false;
+}
+
 static inline bool text_is_cut(const struct text *t)
 {
 	return t->cut;

@@ -51,8 +51,12 @@ struct letter {
 };
 
 enum {
-	LETTER_WALL = 1,    /* made_ms is milliseconds since 1970 */
-	LETTER_THINNED = 2, /* some of its points were given up */
+	LETTER_WALL = 1,       /* made_ms is milliseconds since 1970 */
+	LETTER_THINNED = 2,    /* some of its points were given up */
+	LETTER_ACK_BROKER = 4, /* PUBACK is enough */
+	LETTER_ACK_NONE = 8,   /* sent once, with QoS 0 */
+	LETTER_AS_JSON = 16,   /* for a reader that is not the hub */
+	LETTER_AS_LINE = 32,
 };
 
 struct store_total {

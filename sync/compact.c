@@ -129,6 +129,9 @@ static bool take_letter(struct merging *m, const struct letter *l)
 
 static bool belongs(const struct merging *m, const struct letter *l)
 {
+	/* As text it would become more than one message: nothing is won. */
+	if (l->flags & (LETTER_AS_JSON | LETTER_AS_LINE))
+		return false;
 	const uint32_t ours = l->flags & ~(uint32_t)LETTER_THINNED;
 	const bool large = l->body.len > COMPACT_SMALL || l->items > COMPACT_POINTS_SMALL;
 	if (m->thins ? l->flags & LETTER_THINNED : large)

@@ -3,7 +3,6 @@
 #include "base/text.h"
 #include "ports/clock.h"
 #include "ports/compress.h"
-#include "sync/segment.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,6 +34,13 @@ static void choose_clock(const struct envelope *e, const struct letter *l,
 	int64_t since_boot_now = this_boot ? now : l->made_ms + now;
 	head->clock = clock_is_set(wall) ? SEGMENT_OFFSET : SEGMENT_ARRIVAL;
 	head->clock_ms = clock_is_set(wall) ? wall - since_boot_now : since_boot_now;
+}
+
+void envelope_head(const struct envelope *e, const struct letter *l, struct segment_head *out)
+{
+	*out = (struct segment_head){ .seq = l->seq };
+	text_copy(out->buf, sizeof out->buf, bytes_of(e->buf));
+	choose_clock(e, l, out);
 }
 
 static enum err make_telemetry(const struct letter *l, const struct segment_head *head,
@@ -74,9 +80,8 @@ enum err envelope_make(const struct envelope *e, const struct letter *l,
 		       char scratch[ENVELOPE_SCRATCH], char out_rest[TOPIC_MAX],
 		       struct bytes *out_payload)
 {
-	struct segment_head head = { .seq = l->seq };
-	text_copy(head.buf, sizeof head.buf, bytes_of(e->buf));
-	choose_clock(e, l, &head);
+	struct segment_head head;
+	envelope_head(e, l, &head);
 	if (l->class == LETTER_EVENT)
 		snprintf(out_rest, TOPIC_MAX, "up/event");
 	else

@@ -8,11 +8,15 @@
 
 #include "base/limits.h"
 #include "ports/store.h"
+#include "sync/segment.h"
 
 struct envelope {
 	const char *device, *buf;
 	uint32_t boot; /* of now: envelope_boot_flags() */
 };
+
+/* Whose it is, and how a reader gets from its times to those since 1970. */
+void envelope_head(const struct envelope *e, const struct letter *l, struct segment_head *out);
 
 enum { ENVELOPE_SCRATCH = MESSAGE_MAX + 1 };
 

@@ -6,6 +6,7 @@
 #include "ports/clock.h"
 #include "sync/ack.h"
 #include "sync/envelope.h"
+#include "sync/form.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,6 +35,15 @@ static void release(struct uplink *u, int64_t from, int64_t to)
 	for (size_t i = 0; i < PLACES; i++)
 		if (u->window[i].seq >= from && u->window[i].seq <= to)
 			u->window[i] = (struct under_way){ 0 };
+}
+
+/* Nobody needs them here any more. */
+static void let_go(struct uplink *u, int64_t from, int64_t to)
+{
+	release(u, from, to);
+	outbox_acknowledge(u->outbox, from, to);
+	if (!u->settling.armed)
+		loop_arm(u->loop, &u->settling, clock_now_ms() + UPLINK_SETTLE_MS);
 }
 
 /* --- the budget --- */
@@ -92,17 +102,44 @@ static bool is_held(struct uplink *u, enum letter_class class, int64_t now_ms)
 
 /* --- sending --- */
 
-static enum err send(struct uplink *u, const struct letter *l, int64_t now_ms)
+static enum err publish(struct uplink *u, const struct letter *l, const char *rest,
+			struct bytes payload, int *out_ticket)
+{
+	const int qos = l->flags & LETTER_ACK_NONE ? 0 : 1;
+	enum err e = link_publish(u->link, rest, payload, qos, false, out_ticket);
+	if (!e)
+		spend(u, strlen(rest) + payload.len, clock_now_ms());
+	return e;
+}
+
+/* In as many messages as it takes. */
+static enum err send_text(struct uplink *u, const struct envelope *e, const struct letter *l,
+			  int *out_ticket)
+{
+	struct form_part part = { .device = e->device };
+	char rest[TOPIC_MAX];
+	struct bytes payload;
+	enum err err;
+	envelope_head(e, l, &part.head);
+	form_topic(l, rest);
+	while (!(err = form_print(&part, l, u->scratch, &payload)))
+		if ((err = publish(u, l, rest, payload, out_ticket)))
+			return err;
+	if (part.skipped)
+		log_warn("points larger than a message were not sent stream=%s count=%zu",
+			 l->stream, part.skipped);
+	return err == ERR_NOT_FOUND ? OK : err;
+}
+
+static enum err send(struct uplink *u, const struct letter *l, int *out_ticket)
 {
 	const struct envelope e = { u->link->device, u->outbox->buf, u->boot };
 	char rest[TOPIC_MAX];
 	struct bytes payload;
+	if (letter_is_telemetry(l->class) && form_is_text(l))
+		return send_text(u, &e, l, out_ticket);
 	enum err err = envelope_make(&e, l, u->scratch, rest, &payload);
-	if (!err)
-		err = link_publish(u->link, rest, payload, 1, false, NULL);
-	if (!err)
-		spend(u, strlen(rest) + payload.len, now_ms);
-	return err;
+	return err ? err : publish(u, l, rest, payload, out_ticket);
 }
 
 /* A letter that cannot be read back must not stop the queue behind it. */
@@ -153,7 +190,9 @@ static bool send_next(struct uplink *u, enum letter_class class, int64_t now_ms)
 	}
 	const int64_t seq = l.seq;
 	const size_t bytes = l.body.len;
-	enum err e = send(u, &l, now_ms);
+	const uint32_t flags = l.flags;
+	int ticket = 0;
+	enum err e = send(u, &l, &ticket);
 	if (e == ERR_OFFLINE) {
 		step_back(u, &l);
 		return false;
@@ -162,7 +201,11 @@ static bool send_next(struct uplink *u, enum letter_class class, int64_t now_ms)
 		bury(u, seq, e);
 		return true;
 	}
-	*place = (struct under_way){ seq, bytes, now_ms + UPLINK_AGAIN_FIRST_MS, 1 };
+	if (flags & LETTER_ACK_NONE)
+		let_go(u, seq, seq);
+	else
+		*place = (struct under_way){ seq, bytes, now_ms + UPLINK_AGAIN_FIRST_MS, 1,
+					     flags & LETTER_ACK_BROKER ? ticket : 0 };
 	return true;
 }
 
@@ -212,8 +255,11 @@ static void send_again(struct uplink *u, struct under_way *w, int64_t now_ms)
 		pause *= 2;
 	w->again_ms = now_ms + (pause < UPLINK_AGAIN_MAX_MS ? pause : UPLINK_AGAIN_MAX_MS);
 	w->tries++;
-	if (send(u, &l, now_ms))
+	int ticket = 0;
+	const bool by_broker = l.flags & LETTER_ACK_BROKER;
+	if (send(u, &l, &ticket))
 		log_debug("letter %lld was not sent again", (long long)w->seq);
+	w->ticket = by_broker ? ticket : 0;
 }
 
 static void on_due(void *owner, int64_t now_ms)
@@ -255,6 +301,16 @@ void uplink_spend(struct uplink *u, size_t bytes)
 	spend(u, bytes, clock_now_ms());
 }
 
+void uplink_on_delivered(struct uplink *u, int ticket)
+{
+	for (size_t i = 0; i < PLACES; i++) {
+		if (!u->window[i].ticket || u->window[i].ticket != ticket)
+			continue;
+		let_go(u, u->window[i].seq, u->window[i].seq);
+		uplink_wake(u);
+	}
+}
+
 /* --- what the link tells --- */
 
 void uplink_on_up(struct uplink *u)
@@ -277,11 +333,7 @@ void uplink_on_down(struct uplink *u)
 
 static void on_ok(void *owner, int64_t from, int64_t to)
 {
-	struct uplink *u = owner;
-	release(u, from, to);
-	outbox_acknowledge(u->outbox, from, to);
-	if (!u->settling.armed)
-		loop_arm(u->loop, &u->settling, clock_now_ms() + UPLINK_SETTLE_MS);
+	let_go(owner, from, to);
 }
 
 static void on_bad(void *owner, int64_t seq, const char *reason)

@@ -4,7 +4,8 @@
  * Events before logs before telemetry; what was made since the link came up
  * before the backlog. A window bounds what is under way. A letter is forgotten
  * only when the hub acknowledges it; one that it does not acknowledge goes
- * again after 30 s, doubling to 15 min. A budget of bytes makes logs and
+ * again after 30 s, doubling to 15 min. For streams that others read the broker's
+ * PUBACK is enough, or nothing is asked for. A budget of bytes makes logs and
  * telemetry wait; events go, and count.
  */
 #pragma once
@@ -28,6 +29,7 @@ struct under_way {
 	size_t bytes;
 	int64_t again_ms; /* when it is sent again */
 	unsigned tries;
+	int ticket; /* of its last message, if the broker's word for that is enough; else 0 */
 };
 
 struct uplink {
@@ -65,6 +67,9 @@ void uplink_wake(struct uplink *u);
  * after *out_wait_ms; 0: soon. What has gone counts. */
 bool uplink_lets_pass(struct uplink *u, int64_t *out_wait_ms);
 void uplink_spend(struct uplink *u, size_t bytes);
+
+/* The broker has something that was published. */
+void uplink_on_delivered(struct uplink *u, int ticket);
 
 /* dn/ack has come. */
 void uplink_on_ack(struct uplink *u, struct bytes payload);

@@ -39,6 +39,14 @@ static const struct guide_entry entries[] = {
 	{ "skerry.dev/idle-timeout", HONOURED, "none",
 	  "a duration without a connection, after which it rests: frozen again with standby, "
 	  "else ended until somebody connects to one of its ports (sd_listen_fds)" },
+	{ "skerry.dev/telemetry-ack", HONOURED, "what the board's configuration says, hub",
+	  "when a batch may leave the board: the hub has committed it, the broker has it (PUBACK), "
+	  "or none: it was sent once" },
+	{ "skerry.dev/telemetry-format", HONOURED, "what the board's configuration says, columns",
+	  "columns for the hub; json (up/tele) or line (up/line) for other readers, with "
+	  "telemetry-ack broker or none" },
+	{ "skerry.dev/telemetry-priority", HONOURED, "normal",
+	  "high: before logs; low: after all others, and given up first" },
 	{ "skerry.dev/outbox", HONOURED, "none",
 	  "bytes, at least 64Ki: it has an outbox, and so much of its files may wait on flash" },
 	{ "skerry.dev/scrape-interval", HONOURED, "30s",

@@ -57,6 +57,26 @@ static enum err read_rate(struct reader *r, const char *value, void *into)
 	return *bps >= RATE_MIN ? OK : field_refuse(r, "at least 4Ki a second is expected");
 }
 
+static enum err read_ack(struct reader *r, const char *value, void *into)
+{
+	return telemetry_ack_read(value, into) ? OK
+					       : field_refuse(r, "hub, broker or none is expected");
+}
+
+static enum err read_format(struct reader *r, const char *value, void *into)
+{
+	return telemetry_format_read(value, into)
+		       ? OK
+		       : field_refuse(r, "columns, json or line is expected");
+}
+
+static enum err read_rank(struct reader *r, const char *value, void *into)
+{
+	return telemetry_rank_read(value, into)
+		       ? OK
+		       : field_refuse(r, "high, normal or low is expected");
+}
+
 static enum err read_outbox(struct reader *r, const char *value, void *into)
 {
 	struct why why;
@@ -155,6 +175,10 @@ static const struct annotation {
 	{ "skerry.dev/watchdog", read_span, offsetof(struct board_spec, watchdog_ms) },
 	{ "skerry.dev/standby", read_switch, offsetof(struct board_spec, standby) },
 	{ "skerry.dev/idle-timeout", read_span, offsetof(struct board_spec, idle_ms) },
+	{ "skerry.dev/telemetry-ack", read_ack, offsetof(struct board_spec, telemetry.ack) },
+	{ "skerry.dev/telemetry-format", read_format,
+	  offsetof(struct board_spec, telemetry.format) },
+	{ "skerry.dev/telemetry-priority", read_rank, offsetof(struct board_spec, telemetry.rank) },
 	{ "skerry.dev/outbox", read_outbox, offsetof(struct board_spec, outbox_bytes) },
 	{ "skerry.dev/scrape-interval", read_interval,
 	  offsetof(struct board_spec, scrape.interval_ms) },
@@ -226,6 +250,11 @@ enum err manifest_board(struct reader *r, struct pod *p)
 		return why_set(r->why, ERR_INVALID,
 			       "metadata.annotations.skerry.dev/idle-timeout: no container has "
 			       "ports at which somebody could wake it");
+	if (!e && !telemetry_fits(p->board.telemetry.ack, p->board.telemetry.format))
+		return why_set(
+			r->why, ERR_INVALID,
+			"metadata.annotations.skerry.dev/telemetry-ack: the hub acknowledges "
+			"columns alone; with json and line, broker or none is expected");
 	if (!e)
 		e = complete_scrape(r, p, &p->board.scrape);
 	for (size_t i = 0; i < p->container_count; i++) {

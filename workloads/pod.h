@@ -12,6 +12,7 @@
 #include "base/limits.h"
 #include "ports/cgroup.h"
 #include "workloads/networks.h"
+#include "workloads/telemetry.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -228,7 +229,8 @@ struct board_spec {
 	int64_t watchdog_ms;         /* it must say so as often; 0: not */
 	bool standby;                /* frozen while nobody is connected */
 	int64_t idle_ms;             /* quiet for so long, it rests; 0: never */
-	int64_t outbox_bytes;        /* files that wait for the hub; 0: it has no outbox */
+	struct telemetry_spec telemetry;
+	int64_t outbox_bytes; /* files that wait for the hub; 0: it has no outbox */
 	struct scrape_spec scrape;
 };
 

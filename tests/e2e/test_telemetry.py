@@ -3,13 +3,14 @@ import json
 import os
 import socket
 import subprocess
+import threading
 import time
 
 import columns
 from skerry_test import SANITIZED, WorldTest, actor_pod, main, wait_until
 
 
-class Telemetry(WorldTest):
+class SenderTest(WorldTest):
     def send(self, *texts):
         """As a program of the board, to the board's own socket."""
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
@@ -20,6 +21,8 @@ class Telemetry(WorldTest):
             finally:
                 os.close(fd)
 
+
+class Telemetry(SenderTest):
     def points(self, measurement):
         return [(t, json.loads(tags), json.loads(fields)) for t, tags, fields in self.world.db(
             "SELECT ts_ms, tags, fields FROM point WHERE measurement = ? ORDER BY rowid",
@@ -170,6 +173,56 @@ class Bounds(WorldTest):
         self.assertIn(399, numbers)
         made = self.world.rows("made") + len(numbers)
         self.assertEqual(made + self.device.status()["buffer"]["dropped"]["tele"], 30400)
+
+
+class OtherReaders(SenderTest):
+    """No hub: whoever reads line protocol or JSON, and the broker's word is enough."""
+
+    settings = {"telemetry_format": "line", "telemetry_flush": "300ms"}
+
+    def read(self, rest, count=1):
+        got = self.world.subscribe(f"{self.device.name}/up/{rest}", count, 15, raw=True)
+        return got.decode()
+
+    def later(self, *args):
+        result = []
+        thread = threading.Thread(target=lambda: result.append(self.read(*args)))
+        thread.start()
+        time.sleep(0.5)
+        return thread, result
+
+    def test_lines_leave_at_the_brokers_word_and_a_pod_may_choose_otherwise(self):
+        self.world.wait_drained(self.device)
+        self.world.hub.end()
+        thread, lines = self.later("line/host")
+        self.send("batt,cell=1 volt=15.72,ok=t 1790000000000000000")
+        thread.join()
+        self.assertEqual(lines, ["batt,cell=1 volt=15.72,ok=t 1790000000000000000\n"])
+        # Nobody has said that it is stored; it has left all the same.
+        wait_until("points have left", 10,
+                   lambda: self.device.status()["buffer"]["batches"] == 0)
+
+    def test_json_of_a_pod(self):
+        pod = actor_pod("sampler", "sample", 20, 20, image=self.push_actor())
+        pod["metadata"]["annotations"] = {"skerry.dev/telemetry-format": "json",
+                                          "skerry.dev/telemetry-ack": "none",
+                                          "skerry.dev/telemetry-priority": "high"}
+        thread, documents = self.later("tele/sampler")
+        self.deploy(pod)
+        thread.join()
+        document = json.loads(documents[0])
+        self.assertEqual(document["pts"][0]["m"], "made")
+        self.assertEqual(document["pts"][0]["g"]["workload"], "sampler/main")
+        wait_until("all 20 are in the hub's tables, too", 20, lambda: self.world.rows() == 20)
+
+    def test_what_cannot_go_together_is_refused(self):
+        pod = actor_pod("sampler", "wait", image="a@sha256:" + "0" * 64)
+        pod["metadata"]["annotations"] = {"skerry.dev/telemetry-format": "json",
+                                          "skerry.dev/telemetry-ack": "hub"}
+        self.deploy(pod, phase=None)
+        wait_until("it is refused", 10, lambda: any(
+            e["reason"] == "Rejected" and "telemetry-ack" in e["message"]
+            for e in self.device.status()["events"]))
 
 
 class Budget(WorldTest):
