@@ -10,6 +10,7 @@
 #include "sync/senml.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 static const char STORED_KEY[] = "gather/stored";
 
@@ -127,13 +128,18 @@ static void on_ready(void *owner, unsigned events)
 
 void ingest_add(struct ingest *g, int fd, const char *stream, const char *workload)
 {
-	struct ingest_source *s = g->sources;
+	size_t i = 0;
 	ingest_remove(g, workload);
-	while (s < g->sources + INGEST_SOURCES_MAX && s->watch.fd >= 0)
-		s++;
-	if (s == g->sources + INGEST_SOURCES_MAX)
+	while (i < INGEST_SOURCES_MAX && g->sources[i])
+		i++;
+	if (i == INGEST_SOURCES_MAX)
 		return; /* WORKLOADS_MAX was checked before anything started */
-	*s = (struct ingest_source){ .ingest = g };
+	struct ingest_source *s = calloc(1, sizeof *s);
+	if (!s) {
+		log_err("telemetry of %s cannot be heard why=\"no memory\"", workload);
+		return;
+	}
+	s->ingest = g;
 	text_copy(s->stream, sizeof s->stream, bytes_of(stream));
 	text_copy(s->workload, sizeof s->workload, bytes_of(workload));
 	source_init(&s->source, workload[0] ? s->workload : "host", s->stream);
@@ -144,20 +150,23 @@ void ingest_add(struct ingest *g, int fd, const char *stream, const char *worklo
 	struct why why;
 	if (loop_watch(g->loop, &s->watch, &why)) {
 		log_err("telemetry of %s cannot be heard why=\"%s\"", workload, why.text);
-		s->watch.fd = -1;
+		free(s);
+		return;
 	}
+	g->sources[i] = s;
 }
 
 void ingest_remove(struct ingest *g, const char *workload)
 {
 	for (size_t i = 0; i < INGEST_SOURCES_MAX; i++) {
-		struct ingest_source *s = &g->sources[i];
-		if (s->watch.fd < 0 || strcmp(s->workload, workload) != 0)
+		struct ingest_source *s = g->sources[i];
+		if (!s || strcmp(s->workload, workload) != 0)
 			continue;
 		/* What it sent before it ended still counts. */
 		on_ready(s, LOOP_READ);
 		loop_unwatch(g->loop, &s->watch);
-		s->watch.fd = -1;
+		g->sources[i] = NULL;
+		free(s);
 	}
 }
 
@@ -180,8 +189,6 @@ enum err ingest_open(struct ingest *g, struct loop *loop, const char *run_dir, s
 {
 	char path[PATH_LIMIT];
 	*g = (struct ingest){ .loop = loop, .host_fd = -1 };
-	for (size_t i = 0; i < INGEST_SOURCES_MAX; i++)
-		g->sources[i].watch.fd = -1;
 	g->datagram = malloc(DATAGRAM_MAX + 1);
 	if (!g->datagram)
 		return why_set(why, ERR_SYSTEM, "ingest: no memory");
@@ -195,9 +202,11 @@ void ingest_close(struct ingest *g)
 {
 	if (!g->loop)
 		return;
-	for (size_t i = 0; i < INGEST_SOURCES_MAX; i++)
-		if (g->sources[i].watch.fd >= 0)
-			loop_unwatch(g->loop, &g->sources[i].watch);
+	for (size_t i = 0; i < INGEST_SOURCES_MAX; i++) {
+		if (g->sources[i])
+			loop_unwatch(g->loop, &g->sources[i]->watch);
+		free(g->sources[i]);
+	}
 	close_quietly(g->host_fd);
 	gather_close(&g->gather);
 	free(g->datagram);
@@ -263,9 +272,9 @@ struct json *ingest_report(const struct ingest *g)
 {
 	struct json *j = json_new_object();
 	for (size_t i = 0; i < INGEST_SOURCES_MAX; i++) {
-		const struct source *s = &g->sources[i].source;
-		if (g->sources[i].watch.fd >= 0 && source_is_known(s))
-			json_set(j, s->name, source_report(s));
+		const struct ingest_source *s = g->sources[i];
+		if (s && source_is_known(&s->source))
+			json_set(j, s->source.name, source_report(&s->source));
 	}
 	for (const struct source *s = g->joined; s; s = s->next)
 		json_set(j, s->name, source_report(s));

@@ -27,7 +27,7 @@ struct ingest;
 struct ingest_source {
 	struct source source;
 	struct ingest *ingest;
-	struct watch watch; /* fd -1: free */
+	struct watch watch;
 	char stream[LABEL_SIZE];
 	char workload[2 * LABEL_SIZE]; /* "" for the board's own socket */
 };
@@ -35,8 +35,8 @@ struct ingest_source {
 struct ingest {
 	struct loop *loop;
 	struct gather gather;
-	struct ingest_source sources[INGEST_SOURCES_MAX];
-	struct source *joined; /* those that are no sockets */
+	struct ingest_source *sources[INGEST_SOURCES_MAX]; /* NULL: free */
+	struct source *joined;                             /* those that are no sockets */
 	int host_fd;
 	char *datagram; /* DATAGRAM_MAX + 1 bytes */
 	void *owner;

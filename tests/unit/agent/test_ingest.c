@@ -104,9 +104,8 @@ static void assert_gathered(struct fixture *f, const char *expected)
 static const struct source *source(struct fixture *f, const char *workload)
 {
 	for (size_t i = 0; i < INGEST_SOURCES_MAX; i++)
-		if (f->ingest.sources[i].watch.fd >= 0 &&
-		    strcmp(f->ingest.sources[i].workload, workload) == 0)
-			return &f->ingest.sources[i].source;
+		if (f->ingest.sources[i] && strcmp(f->ingest.sources[i]->workload, workload) == 0)
+			return &f->ingest.sources[i]->source;
 	fail_msg("no source %s", workload);
 	return NULL;
 }
@@ -359,7 +358,7 @@ static void a_workload_that_comes_again_takes_its_own_place(void **state)
 	assert_counts(f, 1, 0, 0);
 	size_t used = 0;
 	for (size_t i = 0; i < INGEST_SOURCES_MAX; i++)
-		used += f->ingest.sources[i].watch.fd >= 0;
+		used += f->ingest.sources[i] != NULL;
 	assert_int_equal(used, 1);
 }
 

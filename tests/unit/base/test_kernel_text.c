@@ -42,6 +42,8 @@ static void a_key_is_a_whole_word_at_the_beginning(void **state)
 	(void)state;
 	assert_false(kernel_text_number(MEMINFO, "Mem", &n));
 	assert_false(kernel_text_number(MEMINFO, "Total:", &n));
+	assert_true(kernel_text_number("cpu0 1 2\ncpu 5 6\n", "cpu", &n));
+	assert_int_equal(n, 5);
 	/* Cached must not be taken from SwapCached, nor the other way round. */
 	assert_true(kernel_text_number(MEMINFO, "Cached:", &n));
 	assert_int_equal(n, 193832);
