@@ -11,7 +11,7 @@
  * A letter's key is its class and its seq in one integer, so that the oldest
  * of a class is the first of a range and no second index has to be written.
  */
-enum { CLASS_SHIFT = 48 };
+enum { CLASS_SHIFT = 48, OPEN_TRIES = 3 };
 
 static const char schema[] =
 	"BEGIN IMMEDIATE;"
@@ -197,7 +197,7 @@ static void set_aside(const char *path)
 	remove(aside);
 }
 
-enum err store_open(const char *path, struct store **out, struct why *why)
+static enum err try_to_open(const char *path, struct store **out, struct why *why)
 {
 	struct store *s = calloc(1, sizeof *s);
 	if (!s)
@@ -210,14 +210,22 @@ enum err store_open(const char *path, struct store **out, struct why *why)
 		e = prepare_all(s, why);
 	if (!e)
 		e = recall(s, why);
-	if (e) {
+	if (e)
 		store_close(s);
-		if (e == ERR_CORRUPT)
-			set_aside(path);
-		return e;
-	}
-	*out = s;
-	return OK;
+	else
+		*out = s;
+	return e;
+}
+
+enum err store_open(const char *path, struct store **out, struct why *why)
+{
+	enum err e = ERR_CORRUPT;
+	/* SQLite calls a card that does not answer once (EIO) a malformed database, too. */
+	for (int i = 0; e == ERR_CORRUPT && i < OPEN_TRIES; i++)
+		e = try_to_open(path, out, why);
+	if (e == ERR_CORRUPT)
+		set_aside(path);
+	return e;
 }
 
 enum err store_open_read(const char *path, struct store **out, struct why *why)

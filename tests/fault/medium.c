@@ -48,7 +48,7 @@ static int errno_of(enum medium_fault fault)
 static bool fails(bool *torn)
 {
 	*torn = false;
-	if (!medium.armed)
+	if (!medium.armed || medium.fault == MEDIUM_UNREADABLE_ONCE)
 		return false;
 	medium.calls++;
 	const bool is_it = medium.left == 1;
@@ -61,6 +61,24 @@ static bool fails(bool *torn)
 	*torn = is_it && medium.fault == MEDIUM_TORN;
 	errno = errno_of(medium.fault);
 	return true;
+}
+
+/* The n-th that reads, where it is those that fail. */
+static bool fails_to_read(void)
+{
+	if (!medium.armed || medium.fault != MEDIUM_UNREADABLE_ONCE)
+		return false;
+	medium.calls++;
+	if (medium.left == 0 || --medium.left > 0)
+		return false;
+	medium.failed = true;
+	errno = EIO;
+	return true;
+}
+
+INTERPOSED ssize_t pread64(int fd, void *at, size_t len, off64_t offset)
+{
+	return fails_to_read() ? -1 : syscall(SYS_pread64, fd, at, len, offset);
 }
 
 static bool fails_whole(void)

@@ -11,11 +11,13 @@
 #include <stddef.h>
 
 enum medium_fault {
-	MEDIUM_FULL_ONCE,   /* one call answers ENOSPC */
-	MEDIUM_BROKEN_ONCE, /* one call answers EIO */
-	MEDIUM_FULL,        /* from the n-th on all answer ENOSPC */
-	MEDIUM_BROKEN,      /* from the n-th on all answer EIO */
-	MEDIUM_TORN,        /* the n-th writes half of it, then all answer EIO */
+	MEDIUM_FULL_ONCE,       /* one call answers ENOSPC */
+	MEDIUM_BROKEN_ONCE,     /* one call answers EIO */
+	MEDIUM_FULL,            /* from the n-th on all answer ENOSPC */
+	MEDIUM_BROKEN,          /* from the n-th on all answer EIO */
+	MEDIUM_TORN,            /* the n-th writes half of it, then all answer EIO */
+	MEDIUM_UNREADABLE_ONCE, /* one call that reads answers EIO; those that write are not counted
+				 */
 	MEDIUM_FAULTS,
 };
 

@@ -18,7 +18,13 @@
 #include <stdio.h>
 #include <sys/wait.h>
 
-enum { ROUNDS = 40, DROP_EVERY = 4, BODY_MAX = 3000, SEQ_END = 1 << 30, PATIENCE_MS = 20 * 1000 };
+enum {
+	ROUNDS_USUAL = 40,
+	DROP_EVERY = 4,
+	BODY_MAX = 3000,
+	SEQ_END = 1 << 30,
+	PATIENCE_MS = 20 * 1000
+};
 
 /* The body of letter `seq`: its length and all its bytes follow from the number. */
 static struct bytes body_of(int64_t seq)
@@ -132,6 +138,14 @@ static void assert_whole(const char *path, int64_t heard)
 	store_close(s);
 }
 
+/* $SKERRY_KILL_ROUNDS, for a long look: 1,000 take two minutes. */
+static int rounds(void)
+{
+	const char *text = getenv("SKERRY_KILL_ROUNDS");
+	const int n = text ? atoi(text) : 0;
+	return n > 0 ? n : ROUNDS_USUAL;
+}
+
 static int set_up(void **state)
 {
 	struct scratch *s = calloc(1, sizeof *s);
@@ -153,7 +167,7 @@ static void what_was_kept_survives_every_kill(void **state)
 	unsigned seed = 20261124;
 	int64_t heard = 0;
 	const char *path = scratch_at(*state, "store.db");
-	for (int round = 0; round < ROUNDS; round++) {
+	for (int round = 0; round < rounds(); round++) {
 		int64_t now = work_and_kill(path, &seed);
 		if (now)
 			heard = now;
@@ -163,14 +177,14 @@ static void what_was_kept_survives_every_kill(void **state)
 		heard = read_count(s);
 		store_close(s);
 	}
-	assert_true(heard > ROUNDS);
+	assert_true(heard > rounds());
 }
 
 /* While the store is being made for the first time. */
 static void a_kill_at_the_very_beginning_does_no_harm(void **state)
 {
 	unsigned seed = 7;
-	for (int round = 0; round < ROUNDS; round++) {
+	for (int round = 0; round < rounds(); round++) {
 		char name[16];
 		snprintf(name, sizeof name, "%d.db", round);
 		const char *path = scratch_at(*state, name);
