@@ -7,6 +7,7 @@
 
 #include <assert.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/wait.h>
 
@@ -84,7 +85,7 @@ static void on_ended(void *owner, unsigned events)
 static pid_t clone_borrowing(struct borrowed *b, int *pidfd)
 {
 	struct kernel_clone_args args = {
-		.flags = KERNEL_CLONE_PIDFD,
+		.flags = KERNEL_CLONE_PIDFD | (b->options->is_first ? CLONE_NEWPID : 0u),
 		.pidfd = (uintptr_t)pidfd,
 		.exit_signal = SIGCHLD,
 	};
