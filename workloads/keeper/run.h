@@ -16,6 +16,7 @@
 struct run {
 	const char *folder;
 	int folder_fd;
+	char root[PATH_LIMIT]; /* where the sandbox is put together */
 	struct arena arena;
 	struct launch launch;
 	struct sandbox sandbox;
