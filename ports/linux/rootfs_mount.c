@@ -103,12 +103,11 @@ static int target_of(const struct root *r, const char *path, bool is_folder)
 static enum err mount_new(const struct root *r, const char *type, const char *target,
 			  unsigned long flags, const char *options, struct why *why)
 {
-	char path[32];
 	SCOPED_FD fd = target_of(r, target, true);
 	if (fd < 0)
 		return fail(why, "find a folder for", target);
-	path_of(fd, path);
-	if (mount(type, path, type, flags, options))
+	/* As the working folder it needs no path through /proc. */
+	if (fchdir(fd) || mount(type, ".", type, flags, options))
 		return fail(why, "mount", target);
 	return OK;
 }
@@ -248,6 +247,7 @@ static enum err fill_dev(const struct root *r, struct why *why)
 		failed = symlinkat(links[i][0], dev, links[i][1]);
 	/* Kubernetes' default for the last words of a container. */
 	failed = failed || mknodat(dev, "termination-log", S_IFREG | 0666, 0);
+	failed = failed || mkdirat(dev, "shm", 0755);
 	umask(mask);
 	return failed ? fail(why, "fill", "/dev") : OK;
 }
