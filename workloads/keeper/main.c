@@ -49,11 +49,11 @@ enum {
 struct keeping {
 	const char *folder;
 	int folder_fd;
-	struct run run;
 	bool is_told_to_start; /* while nothing runs */
 	bool has_run;
 	int64_t told_end; /* of the log */
 	struct door door;
+	struct run run;
 	struct errand errands[ERRANDS_MAX];
 };
 
@@ -295,8 +295,8 @@ static enum err begin(struct keeping *k, struct why *why)
 	const int control = fd_if_open(CONTROL_FD), telemetry = fd_if_open(TELEMETRY_FD),
 		  network = fd_if_open(NETWORK_FD);
 	int listeners[LISTENERS_MAX];
-	for (int i = 0; i < LISTENERS_MAX; i++)
-		listeners[i] = fd_if_open(LISTENERS_FD + i);
+	for (int i = 0; i < LISTENERS_MAX; i++) /* one behind the other */
+		listeners[i] = i && listeners[i - 1] < 0 ? -1 : fd_if_open(LISTENERS_FD + i);
 	/* One keeper for a folder: the lock ends with the process. */
 	k->folder_fd = open(k->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (k->folder_fd < 0 || flock(k->folder_fd, LOCK_EX | LOCK_NB))

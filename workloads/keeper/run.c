@@ -10,13 +10,14 @@
 #include <sys/wait.h>
 
 enum {
-	LAUNCH_ARENA = 2 * LAUNCH_MAX,
 	TERMINATION_MAX = 4096, /* Kubernetes' bound of a termination message */
 };
 
 void run_init(struct run *r, const char *folder, int folder_fd)
 {
-	*r = (struct run){ .folder = folder, .folder_fd = folder_fd, .ending.code = -1 };
+	r->folder = folder;
+	r->folder_fd = folder_fd;
+	r->ending.code = -1;
 	r->pipes[JOURNAL_STDOUT] = r->pipes[JOURNAL_STDERR] = r->journal.fd = -1;
 	r->sandbox.mounts_fd = r->sandbox.root_fd = r->sandbox.rules = -1;
 	r->notice.fd = r->net_fd = -1;
@@ -24,14 +25,12 @@ void run_init(struct run *r, const char *folder, int folder_fd)
 
 static enum err read_launch(struct run *r, struct why *why)
 {
+	static char text[LAUNCH_MAX]; /* of one run at a time; what is not used costs nothing */
 	SCOPED_FD fd = openat(r->folder_fd, "launch", O_RDONLY | O_CLOEXEC);
-	SCOPED_MEMORY char *text = malloc(LAUNCH_MAX);
-	ssize_t n = fd < 0 || !text ? -1 : read(fd, text, LAUNCH_MAX);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text);
 	if (n < 0)
 		return why_set(why, ERR_SYSTEM, "read the launch file: %s", strerror(errno));
-	arena_deinit(&r->arena);
-	arena_init(&r->arena, LAUNCH_ARENA);
-	return launch_read((struct bytes){ text, (size_t)n }, &r->arena, &r->launch, why);
+	return launch_take(text, (size_t)n, &r->launch, why);
 }
 
 static enum err open_sandbox(struct run *r, struct why *why)
