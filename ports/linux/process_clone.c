@@ -60,10 +60,12 @@ static int become(void *argument)
 
 	vfork_reset_signals();
 	setsid();
-	if (o->join && !cgroup_join_rest(o->join))
-		return give_up(b, "join the cgroup for");
+	/* First, since the next agent cannot have the lock while a child of ours has it still:
+	 * one that is killed now leaves this child behind. */
 	if (!arrange_fds(o))
 		return give_up(b, "arrange descriptors for");
+	if (o->join && !cgroup_join_rest(o->join))
+		return give_up(b, "join the cgroup for");
 	execve(o->argv[0], (char *const *)(uintptr_t)o->argv,
 	       o->envp ? (char *const *)(uintptr_t)o->envp : nothing);
 	return give_up(b, "execute");
