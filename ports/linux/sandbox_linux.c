@@ -168,7 +168,12 @@ static bool enter(struct task *t, const char **out_step)
 		return false;
 	setsid();
 	*out_step = "arrange stdin, stdout and stderr";
-	return privilege_limit(l, out_step) && arrange_stdio(t) && privilege_drop(l, out_step);
+	if (!privilege_limit(l, out_step) || !arrange_stdio(t) || !privilege_drop(l, out_step))
+		return false;
+	/* Our memory is the keeper's still, and the change of user has made it what
+	 * fs.suid_dumpable says: nobody of the same user looks into it. */
+	prctl(PR_SET_DUMPABLE, 0);
+	return true;
 }
 
 /* No magic link: one of our own descriptors would lead out (CVE-2024-21626). */
