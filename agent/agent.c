@@ -13,7 +13,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
-enum { GOODBYE_MS = 3000, STATE_PATH_MAX = 192 };
+enum { GOODBYE_MS = 3000, STATE_PATH_MAX = 192, LOCK_WAIT_MS = 1000, LOCK_TURN_MS = 20 };
 
 /* --- news of the workloads --- */
 
@@ -196,9 +196,14 @@ static enum err take_lock(struct agent *a, struct why *why)
 	a->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (a->lock_fd < 0)
 		return why_set(why, ERR_SYSTEM, "open %s: %s", path, strerror(errno));
-	if (flock(a->lock_fd, LOCK_EX | LOCK_NB))
-		return why_set(why, ERR_CONFLICT, "another agent works in %s", a->config.state_dir);
-	return OK;
+	/* A child that an agent was about to start when it was killed has the lock until it is
+	 * another program. */
+	for (int waited_ms = 0; waited_ms < LOCK_WAIT_MS; waited_ms += LOCK_TURN_MS) {
+		if (flock(a->lock_fd, LOCK_EX | LOCK_NB) == 0)
+			return OK;
+		usleep(LOCK_TURN_MS * 1000);
+	}
+	return why_set(why, ERR_CONFLICT, "another agent works in %s", a->config.state_dir);
 }
 
 /* Folders of workloads belong to one boot: after another one nothing of them runs. */

@@ -2,7 +2,8 @@
  * clock - the time that passes and the time on the wall.
  *
  * Everything that waits uses the first; the second only stands in messages.
- * Implementations: ports/linux/clock_linux.c, tests/unit/sync/clock_fake.c.
+ * Implementations: ports/linux/clock_linux.c, clock_bare.c beside it for the keeper (no
+ * more than that needs), tests/unit/sync/clock_fake.c.
  */
 #pragma once
 
@@ -17,6 +18,9 @@ int64_t clock_now_us(void);
 
 /* Milliseconds since 1970 in UTC, right or wrong. */
 int64_t clock_wall_ms(void);
+
+/* Nanoseconds since 1970. For the keeper alone. */
+int64_t clock_wall_ns(void);
 
 /* Has anybody set this wall clock? A board without a battery says 1970: before
  * 2026-01-01, the year of the first release, means no. */

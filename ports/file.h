@@ -37,6 +37,10 @@ enum err dir_remove(const char *path, struct why *why);
 enum err dir_each(const char *path, void (*on_name)(void *owner, const char *name), void *owner,
 		  struct why *why);
 
+/* The same for an open folder, from its beginning. */
+enum err dir_each_in(int folder_fd, void (*on_name)(void *owner, const char *name), void *owner,
+		     struct why *why);
+
 /* Bytes that a folder and all in it take on the medium; links are not followed. */
 enum err dir_bytes(const char *path, int64_t *out, struct why *why);
 

@@ -83,6 +83,10 @@ struct launch {
 enum err launch_write(const struct launch *l, char *out, size_t cap, size_t *out_len,
 		      struct why *why);
 
-/* Read it back; strings are kept in `arena`. ERR_INVALID: what is missing or wrong. */
+/* Read it back. The strings stay in `text`, which is changed: it must live as long as
+ * they do. ERR_INVALID: what is missing or wrong. */
+enum err launch_take(char *text, size_t len, struct launch *out, struct why *why);
+
+/* The same from bytes that stay as they are; strings are kept in `arena`. */
 enum err launch_read(struct bytes written, struct arena *arena, struct launch *out,
 		     struct why *why);

@@ -13,6 +13,7 @@
 #include "ports/cgroup.h"
 #include "ports/loop.h"
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 enum { PROCESS_FDS_MAX = 12 };
@@ -25,6 +26,7 @@ struct process_options {
 	const int *fds;          /* these become 3, 4, ...; -1: that one is closed */
 	size_t fd_count;
 	const struct cgroup_join *join; /* where it begins; NULL: where we are */
+	bool is_first;                  /* of a new pid name space: all in there ends with it */
 };
 
 struct process {

@@ -1,7 +1,7 @@
 /*
  * rootfs - put together what a workload sees as /.
  *
- * Called by the sandbox in the first process of a new mount name space; on
+ * Called by the sandbox in the first task, in a new mount name space; on
  * success the caller's root is the new one and nothing of the old is
  * reachable. Every target is resolved inside the new root by descriptor, so
  * that a link in an image or a volume leads nowhere else.
@@ -13,5 +13,6 @@
 #include "base/err.h"
 #include "ports/launch.h"
 
-/* `folder` is an empty folder; it is used as a mount point. */
+/* `folder` is an empty folder of root's that nobody else may look into (ERR_DENIED): a
+ * mount point, and what other folders are covered with. */
 enum err rootfs_enter(const struct launch *l, const char *folder, struct why *why);

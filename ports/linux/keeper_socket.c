@@ -70,6 +70,13 @@ void keeper_close(struct keeper *k)
 	free(k);
 }
 
+static void hang_up(struct keeper *k)
+{
+	loop_unwatch(k->loop, &k->watch);
+	close_quietly(k->watch.fd);
+	k->watch.fd = -1;
+}
+
 /* The last word: from the packet, from the file, or from nobody. */
 static void end(struct keeper *k)
 {
@@ -77,8 +84,6 @@ static void end(struct keeper *k)
 	struct workload_exit exit = k->exit;
 	if (!exit.known)
 		keeper_last_exit(k->folder, &exit);
-	/* Its own end is near; waiting for it leaves no zombie behind. */
-	process_end(&k->process);
 	keeper_close(k);
 	hooks.on_exit(hooks.owner, &exit);
 }
@@ -94,10 +99,20 @@ static void hold(struct keeper *k)
 /* Gone while nothing ran: that shows at the next start. */
 static void lose(struct keeper *k)
 {
-	loop_unwatch(k->loop, &k->watch);
-	close_quietly(k->watch.fd);
-	k->watch.fd = -1;
+	hang_up(k);
 	process_end(&k->process);
+}
+
+/* The keeper is silent. Who has started it waits for its end too, as a turn of the loop:
+ * until then something of the workload may be dying. */
+static void on_silence(struct keeper *k)
+{
+	if (k->held)
+		lose(k);
+	else if (k->process.pid)
+		hang_up(k);
+	else
+		end(k);
 }
 
 static void on_hello(struct keeper *k, const char *packet)
@@ -158,10 +173,7 @@ static void on_packet(void *owner, unsigned events)
 	if (e == ERR_AGAIN || e == ERR_FULL)
 		return;
 	if (e || len == 0) {
-		if (k->held)
-			lose(k);
-		else
-			end(k);
+		on_silence(k);
 		return;
 	}
 	packet[len] = '\0';
@@ -179,10 +191,12 @@ static void on_packet(void *owner, unsigned events)
 
 static void on_process_exit(void *owner, int code, int signo)
 {
-	/* The socket ends with it, and says more. */
-	(void)owner;
+	struct keeper *k = owner;
 	(void)code;
 	(void)signo;
+	/* A socket that is there still may say more. */
+	if (k->watch.fd < 0 && !k->held)
+		end(k);
 }
 
 static enum err make(struct loop *l, const char *folder, const struct keeper_hooks *hooks,
@@ -245,6 +259,7 @@ static enum err spawn(struct keeper *k, const struct keeper_options *o, size_t l
 		.fds = fds,
 		.fd_count = 3 + listener_count,
 		.join = apart ? &join : NULL,
+		.is_first = true,
 	};
 	enum err e = process_start(k->loop, &options, &k->process, why);
 	return e ? e : loop_watch(k->loop, &k->watch, why);

@@ -41,8 +41,9 @@ enum { MEMBERS = sizeof members / sizeof *members };
 
 static void put(struct text *t, const char *key, const char *value)
 {
-	text_add(t, "%s=%s", key, value);
-	text_add_bytes(t, (struct bytes){ "", 1 });
+	text_add_bytes(t, bytes_of(key));
+	text_add_bytes(t, (struct bytes){ "=", 1 });
+	text_add_bytes(t, (struct bytes){ value, strlen(value) + 1 });
 }
 
 static void put_number(struct text *t, const char *key, int64_t n)
@@ -258,17 +259,12 @@ static enum err check(const struct launch *l, struct why *why)
 	return OK;
 }
 
-enum err launch_read(struct bytes written, struct arena *arena, struct launch *out, struct why *why)
+enum err launch_take(char *text, size_t len, struct launch *out, struct why *why)
 {
 	*out = (struct launch){ 0 };
-	if (written.len == 0 || written.at[written.len - 1] != '\0' ||
-	    !text_starts(written.at, HEAD))
+	if (len == 0 || text[len - 1] != '\0' || !text_starts(text, HEAD))
 		return why_set(why, ERR_INVALID, "this is no launch file");
-
-	char *text = arena_copy(arena, written);
-	if (!text)
-		return why_set(why, ERR_SYSTEM, "the launch file: no memory");
-	for (char *entry = text, *end = text + written.len; entry < end;) {
+	for (char *entry = text, *end = text + len; entry < end;) {
 		char *next = entry + strlen(entry) + 1;
 		char *value = strchr(entry, '=');
 		if (!value)
@@ -281,4 +277,12 @@ enum err launch_read(struct bytes written, struct arena *arena, struct launch *o
 		entry = next;
 	}
 	return check(out, why);
+}
+
+enum err launch_read(struct bytes written, struct arena *arena, struct launch *out, struct why *why)
+{
+	char *text = arena_copy(arena, written);
+	if (!text)
+		return why_set(why, ERR_SYSTEM, "the launch file: no memory");
+	return launch_take(text, written.len, out, why);
 }

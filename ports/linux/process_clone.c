@@ -7,6 +7,7 @@
 
 #include <assert.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/wait.h>
 
@@ -59,10 +60,12 @@ static int become(void *argument)
 
 	vfork_reset_signals();
 	setsid();
-	if (o->join && !cgroup_join_rest(o->join))
-		return give_up(b, "join the cgroup for");
+	/* First, since the next agent cannot have the lock while a child of ours has it still:
+	 * one that is killed now leaves this child behind. */
 	if (!arrange_fds(o))
 		return give_up(b, "arrange descriptors for");
+	if (o->join && !cgroup_join_rest(o->join))
+		return give_up(b, "join the cgroup for");
 	execve(o->argv[0], (char *const *)(uintptr_t)o->argv,
 	       o->envp ? (char *const *)(uintptr_t)o->envp : nothing);
 	return give_up(b, "execute");
@@ -84,7 +87,7 @@ static void on_ended(void *owner, unsigned events)
 static pid_t clone_borrowing(struct borrowed *b, int *pidfd)
 {
 	struct kernel_clone_args args = {
-		.flags = KERNEL_CLONE_PIDFD,
+		.flags = KERNEL_CLONE_PIDFD | (b->options->is_first ? CLONE_NEWPID : 0u),
 		.pidfd = (uintptr_t)pidfd,
 		.exit_signal = SIGCHLD,
 	};

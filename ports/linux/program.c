@@ -4,7 +4,9 @@
 #include "base/scoped.h"
 #include "base/text.h"
 #include "ports/linux/kernel.h"
+#include "ports/linux/vfork.h"
 
+#include <assert.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -206,21 +208,22 @@ static bool check_interpreter(const struct program *p)
 
 void program_become(const char *const *argv, const char *const *env)
 {
-	static struct program p; /* too large for a borrowed stack; used once in a child */
+	struct program *p = vfork_room();
 	struct statvfs fs;
-	p.fd = -1;
+	static_assert(sizeof *p <= VFORK_ROOM_BYTES, "too large for the child's memory");
+	p->fd = -1;
 	size_t n = 0;
 	for (; argv[n] && n < ARGS_MAX; n++)
-		p.words[n] = argv[n];
-	p.words[n] = NULL;
-	if (n == 0 || !find(&p, argv[0], env) || !resolve_scripts(&p) || !check_interpreter(&p))
+		p->words[n] = argv[n];
+	p->words[n] = NULL;
+	if (n == 0 || !find(p, argv[0], env) || !resolve_scripts(p) || !check_interpreter(p))
 		return;
-	char *const *words = (char *const *)(uintptr_t)p.words;
+	char *const *words = (char *const *)(uintptr_t)p->words;
 	char *const *variables = (char *const *)(uintptr_t)env;
 	/* Where nobody can write, the path still leads to what was looked at, and the process
 	 * gets its name; elsewhere only the open file is sure to. */
-	if (fstatvfs(p.fd, &fs) == 0 && (fs.f_flag & ST_RDONLY))
-		execve(p.path, words, variables);
+	if (fstatvfs(p->fd, &fs) == 0 && (fs.f_flag & ST_RDONLY))
+		execve(p->path, words, variables);
 	else
-		syscall(SYS_execveat, p.fd, "", words, variables, AT_EMPTY_PATH);
+		syscall(SYS_execveat, p->fd, "", words, variables, AT_EMPTY_PATH);
 }

@@ -21,6 +21,7 @@ enum {
 /* The root while it is put together: a mount at `folder`, named by descriptor. */
 struct root {
 	int fd;
+	int nothing; /* the folder itself, which covers others */
 	const char *folder;
 	bool of_host;
 };
@@ -102,12 +103,11 @@ static int target_of(const struct root *r, const char *path, bool is_folder)
 static enum err mount_new(const struct root *r, const char *type, const char *target,
 			  unsigned long flags, const char *options, struct why *why)
 {
-	char path[32];
 	SCOPED_FD fd = target_of(r, target, true);
 	if (fd < 0)
 		return fail(why, "find a folder for", target);
-	path_of(fd, path);
-	if (mount(type, path, type, flags, options))
+	/* As the working folder it needs no path through /proc. */
+	if (fchdir(fd) || mount(type, ".", type, flags, options))
 		return fail(why, "mount", target);
 	return OK;
 }
@@ -157,6 +157,15 @@ static enum err protect(const struct root *r, struct why *why)
 	return protect_one_by_one(r, why);
 }
 
+static int open_nothing(const char *folder)
+{
+	struct stat st;
+	SCOPED_FD fd = open(folder, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return fd >= 0 && fstat(fd, &st) == 0 && st.st_uid == 0 && !(st.st_mode & 0077)
+		       ? take_fd(&fd)
+		       : -1;
+}
+
 static enum err open_root(struct root *r, const struct launch *l, const char *folder,
 			  struct why *why)
 {
@@ -164,6 +173,9 @@ static enum err open_root(struct root *r, const struct launch *l, const char *fo
 	r->of_host = strcmp(l->root, "/") == 0;
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL))
 		return fail(why, "make private", "/");
+	r->nothing = open_nothing(folder);
+	if (r->nothing < 0)
+		return why_set(why, ERR_DENIED, "%s is open to others than root", folder);
 	if (mount(l->root, folder, NULL, MS_BIND | (r->of_host ? MS_REC : 0), NULL))
 		return fail(why, "bind the root", l->root);
 	r->fd = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -235,6 +247,7 @@ static enum err fill_dev(const struct root *r, struct why *why)
 		failed = symlinkat(links[i][0], dev, links[i][1]);
 	/* Kubernetes' default for the last words of a container. */
 	failed = failed || mknodat(dev, "termination-log", S_IFREG | 0666, 0);
+	failed = failed || mkdirat(dev, "shm", 0755);
 	umask(mask);
 	return failed ? fail(why, "fill", "/dev") : OK;
 }
@@ -295,39 +308,73 @@ static int open_null(struct why *why)
 	return -1;
 }
 
+/* The folder below our own root: nobody but root may look into it, and it is empty. */
 static enum err cover_folder(const struct root *r, const char *folder, struct why *why)
 {
-	char path[32];
-	SCOPED_FD fd = open_inside(r, folder);
-	if (fd < 0)
-		return OK; /* not there, or under something that covers it already */
-	path_of(fd, path);
-	if (mount("tmpfs", path, "tmpfs", MS_RDONLY | SAFE | MS_NOEXEC, "size=4k,mode=0"))
-		return fail(why, "cover", folder);
+	return bind_over(r, r->nothing, folder, MS_RDONLY | SAFE | MS_NOEXEC, why);
+}
+
+/* In /proc, which is the working folder. Its copy has the flags of what is copied, at a
+ * fifth of the calls that a mount from elsewhere takes. Not there is fine. */
+static enum err copy_over(const char *source, const char *target, struct why *why)
+{
+	if (mount(source, target, NULL, MS_BIND, NULL) && errno != ENOENT)
+		return fail(why, "cover /proc's", target);
 	return OK;
+}
+
+static enum err set_proc_flags(unsigned long flags, struct why *why)
+{
+	if (mount(NULL, ".", NULL, MS_REMOUNT | MS_BIND | SAFE | MS_NOEXEC | flags, NULL))
+		return fail(why, "protect", "/proc");
+	return OK;
+}
+
+/* Mounts on themselves, made while all of /proc cannot be written. */
+static enum err protect_proc(struct why *why)
+{
+	static const char *const protected[] = { "sysrq-trigger", "bus", "fs", "irq", "sys" };
+	enum err e = set_proc_flags(MS_RDONLY, why);
+	for (size_t i = 0; !e && i < sizeof protected / sizeof *protected; i++)
+		e = copy_over(protected[i], protected[i], why);
+	return e ? e : set_proc_flags(0, why);
+}
+
+/* The keeper is seen in there, and the board's mounts by way of it. */
+static enum err cover_proc(const struct root *r, struct why *why)
+{
+	static const char *const covered[] = { "acpi", "asound", "scsi" };
+	enum err e = cover_folder(r, "/proc/1", why);
+	for (size_t i = 0; !e && i < sizeof covered / sizeof *covered; i++)
+		e = copy_over("1", covered[i], why);
+	return e;
+}
+
+static enum err mask_proc(const struct root *r, struct why *why)
+{
+	static const char *const masked[] = { "kcore",      "keys",        "latency_stats",
+					      "timer_list", "timer_stats", "sched_debug",
+					      "interrupts", "kallsyms" };
+	SCOPED_FD null = open_null(why);
+	enum err e = null < 0 ? ERR_SYSTEM
+			      : bind_over(r, null, "/proc/cmdline",
+					  MS_RDONLY | MS_NOSUID | MS_NOEXEC, why);
+	for (size_t i = 0; !e && i < sizeof masked / sizeof *masked; i++)
+		e = copy_over("cmdline", masked[i], why);
+	return e;
 }
 
 /* What /proc tells or takes that is the host's business (the lists of containerd and of
  * kubelet, and what tells of the board's hardware). */
 static enum err guard_proc(const struct root *r, struct why *why)
 {
-	static const char *const masked[] = {
-		"/proc/kcore",      "/proc/keys",        "/proc/latency_stats",
-		"/proc/timer_list", "/proc/timer_stats", "/proc/sched_debug",
-		"/proc/interrupts", "/proc/kallsyms",    "/proc/cmdline",
-	};
-	static const char *const covered[] = { "/proc/acpi", "/proc/asound", "/proc/scsi" };
-	static const char *const protected[] = { "/proc/sysrq-trigger", "/proc/bus", "/proc/fs",
-						 "/proc/irq", "/proc/sys" };
-	SCOPED_FD null = open_null(why);
-	enum err e = null < 0 ? ERR_SYSTEM : OK;
-	for (size_t i = 0; !e && i < sizeof masked / sizeof *masked; i++)
-		e = bind_over(r, null, masked[i], MS_RDONLY | MS_NOSUID | MS_NOEXEC, why);
-	for (size_t i = 0; !e && i < sizeof covered / sizeof *covered; i++)
-		e = cover_folder(r, covered[i], why);
-	for (size_t i = 0; !e && i < sizeof protected / sizeof *protected; i++)
-		e = bind_over(r, -1, protected[i], MS_RDONLY | SAFE | MS_NOEXEC, why);
-	return e;
+	SCOPED_FD proc = open_inside(r, "/proc");
+	enum err e = proc < 0 || fchdir(proc) ? fail(why, "enter", "/proc") : OK;
+	if (!e)
+		e = protect_proc(why);
+	if (!e)
+		e = cover_proc(r, why);
+	return e ? e : mask_proc(r, why);
 }
 
 static enum err mount_own(const struct root *r, const struct launch *l, struct why *why)
@@ -439,7 +486,7 @@ static enum err change_root(const struct root *r, struct why *why)
 
 enum err rootfs_enter(const struct launch *l, const char *folder, struct why *why)
 {
-	struct root r = { .fd = -1 };
+	struct root r = { .fd = -1, .nothing = -1 };
 	enum err e = open_root(&r, l, folder, why);
 	if (!e && !r.of_host)
 		e = prepare_image(&r, l, why);
@@ -454,5 +501,6 @@ enum err rootfs_enter(const struct launch *l, const char *folder, struct why *wh
 	if (!e)
 		e = change_root(&r, why);
 	close_quietly(r.fd);
+	close_quietly(r.nothing);
 	return e;
 }

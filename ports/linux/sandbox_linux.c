@@ -2,6 +2,7 @@
 
 #include "base/scoped.h"
 #include "base/text.h"
+#include "ports/clock.h"
 #include "ports/file.h"
 #include "ports/linux/cgroup_join.h"
 #include "ports/linux/kernel.h"
@@ -13,7 +14,6 @@
 #include "ports/rootfs.h"
 
 #include <fcntl.h>
-#include <poll.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
@@ -21,10 +21,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-enum {
-	NAME_SPACES = CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS,
-	RENEW_WAIT_MS = 100, /* for what was killed to be gone */
-};
+enum { RENEW_WAIT_MS = 100 }; /* for what was killed to be gone */
 
 /* A private folder that is made empty. */
 struct emptying {
@@ -44,151 +41,107 @@ static void bury(pid_t pid)
 		;
 }
 
-/* --- the first process inside: it owns the name spaces and buries orphans --- */
+/* --- the first process --- */
 
-/* The keeper asks with SIGUSR1 to kill all others; from inside, where the sender has a
- * pid, it means nothing. */
-static void reap_for_ever(void)
+bool sandbox_is_first(void)
 {
-	sigset_t set;
-	siginfo_t from;
-	sigemptyset(&set);
-	sigaddset(&set, SIGCHLD);
-	sigaddset(&set, SIGUSR1);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	for (;;) {
-		while (waitpid(-1, NULL, WNOHANG) > 0)
-			;
-		if (sigwaitinfo(&set, &from) == SIGUSR1 && from.si_pid == 0)
-			kill(-1, SIGKILL);
-	}
+	return getpid() == 1;
 }
 
-static enum err prepare_inside(const struct sandbox *s, const char *folder, struct why *why)
+/* Ends as the child does. */
+static void wait_for(pid_t child)
 {
-	const struct launch *l = s->launch;
-	const char *step;
-	/* A keeper that is killed takes the workload along: nobody is left unwatched. */
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	prctl(PR_SET_NAME, "init");
-	umask(022); /* the agent's keeps everybody out, the workload must get in */
-	if (!cgroup_join_rest(&l->join))
-		return fail(why, "join the cgroup");
-	if (sethostname(l->hostname, strlen(l->hostname)))
-		return fail(why, "set the host name");
-	if (s->net_fd >= 0 && setns(s->net_fd, CLONE_NEWNET))
-		return fail(why, "enter the network name space");
-	enum err e = rootfs_enter(l, folder, why);
-	if (!e && !privilege_drop(l, &step))
-		e = fail(why, step);
-	return e;
+	int status = 0;
+	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+		;
+	_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
 }
 
-/* Tells through the pipe that all is well by closing it. */
-static void be_init(const struct sandbox *s, const char *folder, int report)
+enum err sandbox_move_in(int close_fd, struct why *why)
 {
-	struct why why = { "" };
-	if (prepare_inside(s, folder, &why)) {
-		(void)!write(report, why.text, strlen(why.text));
-		_exit(125);
-	}
-	/* PDEATHSIG is cleared by the change of user; not dumpable, so that nobody
-	 * of the same uid looks into /proc/1. */
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	prctl(PR_SET_DUMPABLE, 0);
-	kernel_close_from(0, 0);
-	reap_for_ever();
-}
-
-static enum err read_report(int fd, struct why *why)
-{
-	struct why report = { "" };
-	ssize_t n;
-	do
-		n = read(fd, report.text, sizeof report.text - 1);
-	while (n < 0 && errno == EINTR);
-	if (n <= 0)
-		return n == 0 ? OK : fail(why, "read the first process' report");
-	return why_set(why, ERR_SYSTEM, "%s", report.text);
-}
-
-/* It never becomes another program, so it is a copy of us: a small one. */
-static enum err start_init(struct sandbox *s, const char *folder, struct why *why)
-{
-	int ends[2];
-	struct kernel_clone_args args = {
-		.flags = NAME_SPACES | CLONE_NEWPID | KERNEL_CLONE_PIDFD,
-		.pidfd = (uintptr_t)&s->init_fd,
-		.exit_signal = SIGCHLD,
-	};
-	if (pipe2(ends, O_CLOEXEC))
-		return fail(why, "pipe");
-	SCOPED_FD read_end = ends[0];
-	SCOPED_FD write_end = ends[1];
-	SCOPED_FD group = -1;
-	if (!cgroup_join_birth(&s->launch->join, &args, &group))
-		return fail(why, "open the cgroup");
-
-	s->init_pid = kernel_clone(&args);
-	if (s->init_pid == 0)
-		be_init(s, folder, write_end);
-	if (s->init_pid < 0) {
-		s->init_pid = 0;
-		return fail(why, "clone");
-	}
-	close(take_fd(&write_end));
-	return read_report(read_end, why);
-}
-
-/* The finished root is the first process'. */
-static int open_root(const struct sandbox *s)
-{
-	char path[32];
-	snprintf(path, sizeof path, "/proc/%d/root", s->init_pid);
-	return s->init_pid ? open(path, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
-}
-
-static int make_rules(const struct sandbox *s)
-{
-	SCOPED_FD root = open_root(s);
-	return root < 0 ? -1 : landlock_rules(root, s->launch);
-}
-
-/* Children are born into our own pid name space again, not into a sandbox before. */
-static bool leave_pid_namespace(void)
-{
-	SCOPED_FD own = open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC);
-	return own >= 0 && setns(own, CLONE_NEWPID) == 0;
+	if (unshare(CLONE_NEWPID))
+		return fail(why, "make a pid name space");
+	const pid_t child = fork();
+	if (child < 0)
+		return fail(why, "fork");
+	if (child == 0)
+		return prctl(PR_SET_PDEATHSIG, SIGKILL) ? fail(why, "PR_SET_PDEATHSIG") : OK;
+	close_quietly(close_fd);
+	wait_for(child);
+	return OK;
 }
 
 enum err sandbox_open(struct sandbox *s, const struct launch *l, const char *folder, int net_fd,
 		      struct why *why)
 {
-	*s = (struct sandbox){ .launch = l, .init_fd = -1, .rules = -1, .net_fd = net_fd };
+	*s = (struct sandbox){
+		.mounts_fd = -1, .root_fd = -1, .rules = -1, .folder = folder, .launch = l
+	};
+	if (!sandbox_is_first())
+		return why_set(why, ERR_INVALID, "not the first process of a pid name space");
 	privilege_bound();
-	enum err e = leave_pid_namespace() ? OK : fail(why, "leave the pid name space");
-	if (!e)
-		e = start_init(s, folder, why);
-	/* From here on our children are born into its pid name space. */
-	if (!e && setns(s->init_fd, CLONE_NEWPID))
-		e = fail(why, "enter the pid name space");
-	if (e)
-		sandbox_close(s);
-	else
-		s->rules = make_rules(s);
-	return e;
+	if (unshare(CLONE_NEWIPC | CLONE_NEWUTS))
+		return fail(why, "make name spaces");
+	if (sethostname(l->hostname, strlen(l->hostname)))
+		return fail(why, "set the host name");
+	/* We too: what is inside may look at /proc/1/net. */
+	if (net_fd >= 0 && setns(net_fd, CLONE_NEWNET))
+		return fail(why, "enter the network name space");
+	s->is_open = true;
+	return OK;
 }
 
 /* --- tasks --- */
 
 /* What the child reads and writes while it borrows our memory. */
 struct task {
-	const struct sandbox *sandbox;
+	struct sandbox *sandbox;
 	const char *const *argv;
 	const struct sandbox_files *files;
+	pid_t outer_pid;
 	const char *failed_step; /* NULL: it is another program by now */
 	int failed_errno;
+	struct why why; /* of the step "build the root" */
 };
+
+static const char BUILD[] = "build the root";
+
+/* The board's /proc knows us by the number that the board does. */
+static bool find_outer_pid(struct task *t)
+{
+	char text[24] = "";
+	if (readlink("/proc/self", text, sizeof text - 1) < 0)
+		return false;
+	t->outer_pid = (pid_t)strtol(text, NULL, 10);
+	return true;
+}
+
+/* By the first task, on behalf of all: our descriptors are the caller's, who keeps these. */
+static bool build(struct task *t)
+{
+	struct sandbox *s = t->sandbox;
+	if (rootfs_enter(s->launch, s->folder, &t->why))
+		return false;
+	SCOPED_FD root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	SCOPED_FD mounts = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+	if (root < 0 || mounts < 0) {
+		(void)fail(&t->why, "keep the mount name space");
+		return false;
+	}
+	s->rules = landlock_rules(root, s->launch);
+	s->root_fd = take_fd(&root);
+	s->mounts_fd = take_fd(&mounts);
+	return true;
+}
+
+static bool enter_mounts(struct task *t, const char **out_step)
+{
+	*out_step = BUILD;
+	if (t->sandbox->mounts_fd < 0)
+		return build(t) && unshare(CLONE_FILES) == 0;
+	*out_step = "enter the sandbox";
+	return setns(t->sandbox->mounts_fd, CLONE_NEWNS) == 0;
+}
 
 static bool arrange_stdio(const struct task *t)
 {
@@ -203,20 +156,24 @@ static bool arrange_stdio(const struct task *t)
 	return true;
 }
 
-static bool enter(const struct task *t, const char **out_step)
+static bool enter(struct task *t, const char **out_step)
 {
 	const struct launch *l = t->sandbox->launch;
+	umask(022); /* the agent's keeps everybody out, the workload must get in */
 	*out_step = "join the cgroup";
 	if (!cgroup_join_rest(&l->join))
 		return false;
-	*out_step = "enter the sandbox";
-	const int net = t->sandbox->net_fd < 0 ? 0 : CLONE_NEWNET;
-	if (setns(t->sandbox->init_fd, NAME_SPACES | net))
+	*out_step = "find its number in /proc";
+	if (!find_outer_pid(t) || !enter_mounts(t, out_step))
 		return false;
 	setsid();
-	umask(022);
 	*out_step = "arrange stdin, stdout and stderr";
-	return privilege_limit(l, out_step) && arrange_stdio(t) && privilege_drop(l, out_step);
+	if (!privilege_limit(l, out_step) || !arrange_stdio(t) || !privilege_drop(l, out_step))
+		return false;
+	/* Our memory is the keeper's still, and the change of user has made it what
+	 * fs.suid_dumpable says: nobody of the same user looks into it. */
+	prctl(PR_SET_DUMPABLE, 0);
+	return true;
 }
 
 /* No magic link: one of our own descriptors would lead out (CVE-2024-21626). */
@@ -255,7 +212,7 @@ static bool give_listeners(const struct task *t)
 	return true;
 }
 
-static bool prepare_task(const struct task *t, const char **out_step)
+static bool prepare_task(struct task *t, const char **out_step)
 {
 	if (!enter(t, out_step) || !confine(t->sandbox->launch, t->sandbox->rules, out_step))
 		return false;
@@ -280,6 +237,8 @@ static int be_task(void *argument)
 static enum err tell_failure(const struct task *t, struct why *why)
 {
 	const char *step = t->failed_step, *subject = NULL;
+	if (step == BUILD && t->why.text[0])
+		return why_set(why, ERR_SYSTEM, "%s", t->why.text);
 	if (strcmp(step, "execute") == 0)
 		subject = t->argv[0];
 	else if (strcmp(step, "enter workingDir") == 0)
@@ -291,65 +250,64 @@ static enum err tell_failure(const struct task *t, struct why *why)
 		       subject, strerror(errno));
 }
 
-enum err sandbox_start(struct sandbox *s, const char *const *argv,
-		       const struct sandbox_files *files, struct sandbox_task *out, struct why *why)
+/* The first task brings the mount name space along. */
+static pid_t clone_task(struct task *t)
 {
-	struct task t = { .sandbox = s, .argv = argv, .files = files };
+	const struct sandbox *s = t->sandbox;
 	struct kernel_clone_args args = {
-		.flags = KERNEL_CLONE_PIDFD,
-		.pidfd = (uintptr_t)&out->pidfd,
+		.flags = s->mounts_fd < 0 ? CLONE_NEWNS | CLONE_FILES : 0,
 		.exit_signal = SIGCHLD,
 	};
 	SCOPED_FD group = -1;
 	if (!cgroup_join_birth(&s->launch->join, &args, &group))
-		return fail(why, "open the cgroup");
-	out->pid = vfork_run(&args, be_task, &t);
-	if (out->pid < 0) {
-		out->pid = 0;
-		return fail(why, "clone");
+		return -1;
+	return vfork_run(&args, be_task, t);
+}
+
+enum err sandbox_start(struct sandbox *s, const char *const *argv,
+		       const struct sandbox_files *files, struct sandbox_task *out, struct why *why)
+{
+	struct task t = { .sandbox = s, .argv = argv, .files = files };
+	*out = (struct sandbox_task){ 0 };
+	const pid_t pid = clone_task(&t);
+	if (pid < 0)
+		return fail(why, "start in the cgroup");
+	if (t.failed_step) {
+		bury(pid);
+		return tell_failure(&t, why);
 	}
-	if (!t.failed_step)
-		return OK;
-	bury(out->pid);
-	close(out->pidfd);
-	out->pid = 0;
-	return tell_failure(&t, why);
+	*out = (struct sandbox_task){ .pid = pid, .outer_pid = t.outer_pid };
+	return OK;
 }
 
 /* --- from one task to the next --- */
 
-bool sandbox_is_alive(const struct sandbox *s)
+/* False: something has not died within `wait_ms`; -1: it is waited for. */
+static bool bury_all(int wait_ms)
 {
-	struct pollfd p = { .fd = s->init_fd, .events = POLLIN };
-	return s->init_pid && poll(&p, 1, 0) == 0;
-}
-
-/* How many processes the leaf has, the first one included; -1: it cannot be told. */
-static int count_inside(const struct cgroup_join *j)
-{
-	char path[CGROUP_PATH_MAX + 16], text[256];
-	const char *last = strrchr(j->tasks[0], '/');
-	const int folder = j->into[0] ? CGROUP_PATH_MAX : last ? (int)(last - j->tasks[0]) : 0;
-	snprintf(path, sizeof path, "%.*s/cgroup.procs", folder,
-		 j->into[0] ? j->into : j->tasks[0]);
-	SCOPED_FD fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text);
-	int lines = n < 0 ? -1 : 0;
-	for (ssize_t i = 0; i < n; i++)
-		lines += text[i] == '\n';
-	return lines;
-}
-
-static bool kill_others(const struct sandbox *s)
-{
-	for (int turn = 0; turn < RENEW_WAIT_MS; turn++) {
-		const int inside = count_inside(&s->launch->join);
-		if (inside <= 1)
-			return inside == 1;
-		kernel_signal(s->init_fd, SIGUSR1);
-		usleep(1000);
+	const int64_t until = clock_now_ms() + wait_ms;
+	sigset_t child;
+	sigemptyset(&child);
+	sigaddset(&child, SIGCHLD);
+	for (;;) {
+		const pid_t pid = waitpid(-1, NULL, WNOHANG);
+		if (pid < 0 && errno == ECHILD)
+			return true;
+		if (pid)
+			continue;
+		const int64_t left = until - clock_now_ms();
+		const struct timespec rest = { .tv_nsec = left * 1000000 };
+		if (wait_ms >= 0 && left <= 0)
+			return false;
+		sigtimedwait(&child, NULL, wait_ms < 0 ? NULL : &rest);
 	}
-	return false;
+}
+
+/* All that is in here but ourselves: whoever is being born meanwhile dies too. */
+static bool kill_others(int wait_ms)
+{
+	kill(-1, SIGKILL);
+	return bury_all(wait_ms);
 }
 
 static void remove_entry(void *owner, const char *name)
@@ -361,13 +319,12 @@ static void remove_entry(void *owner, const char *name)
 		e->failed = true;
 }
 
-/* By way of the first process, whose root is the sandbox's: nobody else is left there
- * who could lead us astray. */
+/* By way of its root; nobody is left there who could lead us astray. */
 static bool empty(const struct sandbox *s, const char *folder)
 {
 	char path[64];
 	struct emptying e = { .folder = path };
-	snprintf(path, sizeof path, "/proc/%d/root%s", s->init_pid, folder);
+	snprintf(path, sizeof path, "/proc/self/fd/%d%s", s->root_fd, folder);
 	return dir_each(path, remove_entry, &e, NULL) == OK && !e.failed;
 }
 
@@ -379,11 +336,10 @@ static bool is_below_private(const char *target)
 static int open_file(const struct sandbox *s, const char *path, int flags)
 {
 	struct stat st;
-	SCOPED_FD root = open_root(s);
-	SCOPED_FD fd =
-		root < 0 ? -1
-			 : kernel_open(root, path, (uint64_t)(flags | O_CLOEXEC | O_NONBLOCK),
-				       KERNEL_IN_ROOT | KERNEL_NO_SYMLINKS | KERNEL_NO_MAGICLINKS);
+	if (s->root_fd < 0)
+		return -1;
+	SCOPED_FD fd = kernel_open(s->root_fd, path, (uint64_t)(flags | O_CLOEXEC | O_NONBLOCK),
+				   KERNEL_IN_ROOT | KERNEL_NO_SYMLINKS | KERNEL_NO_MAGICLINKS);
 	return fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) ? take_fd(&fd) : -1;
 }
 
@@ -404,12 +360,12 @@ static bool empty_file(const struct sandbox *s, const char *path)
 
 enum err sandbox_renew(struct sandbox *s, struct why *why)
 {
-	if (!s->init_pid)
-		return why_set(why, ERR_AGAIN, "it is not open");
+	if (s->mounts_fd < 0)
+		return why_set(why, ERR_AGAIN, "it has no root yet");
 	for (size_t i = 0; i < s->launch->mount_count; i++)
 		if (is_below_private(s->launch->mounts[i].target))
 			return why_set(why, ERR_AGAIN, "a volume lies in a private folder");
-	if (!kill_others(s) || !empty(s, "/tmp") || !empty(s, "/dev/shm") ||
+	if (!kill_others(RENEW_WAIT_MS) || !empty(s, "/tmp") || !empty(s, "/dev/shm") ||
 	    !empty_file(s, "/dev/termination-log"))
 		return why_set(why, ERR_AGAIN, "what a task left cannot be removed");
 	return OK;
@@ -417,13 +373,12 @@ enum err sandbox_renew(struct sandbox *s, struct why *why)
 
 void sandbox_close(struct sandbox *s)
 {
-	close_quietly(s->rules);
-	s->rules = -1;
-	if (!s->init_pid)
+	if (!s->is_open)
 		return;
-	kernel_signal(s->init_fd, SIGKILL);
-	bury(s->init_pid);
-	close_quietly(s->init_fd);
-	s->init_pid = 0;
-	s->init_fd = -1;
+	kill_others(-1);
+	close_quietly(s->rules);
+	close_quietly(s->root_fd);
+	close_quietly(s->mounts_fd);
+	s->rules = s->root_fd = s->mounts_fd = -1;
+	s->is_open = false;
 }

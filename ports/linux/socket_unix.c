@@ -73,12 +73,10 @@ enum err socket_listen(const char *path, enum socket_kind kind, unsigned mode, i
 		return why_set(why, ERR_SYSTEM, "socket: %s", strerror(errno));
 
 	unlink(address.sun_path);
-	/* Nobody may connect between bind and chmod: the mask closes the gap. */
-	mode_t mask = umask(0777);
+	/* By the mask and not by chmod(): there is no moment between the two. */
+	mode_t mask = umask(~(mode_t)mode & 0777);
 	int failed = bind(fd, (struct sockaddr *)&address, sizeof address);
 	umask(mask);
-	if (!failed)
-		failed = chmod(address.sun_path, (mode_t)mode);
 	if (!failed && kind != SOCKET_DATAGRAM)
 		failed = listen(fd, 8);
 	if (!failed)

@@ -2,14 +2,16 @@
 
 #include <errno.h>
 #include <stdalign.h>
+#include <sys/mman.h>
 
 #ifdef __SANITIZE_ADDRESS__
 #include <sanitizer/asan_interface.h>
 #endif
 
-enum { STACK_BYTES = 48 * 1024, CLONE_VM_BIT = 0x100, CLONE_VFORK_BIT = 0x4000 };
+/* The stack is whole pages of whatever size, to be given back when the child is gone. */
+enum { STACK_BYTES = 64 * 1024, PAGE_BYTES = 4096, CLONE_VM_BIT = 0x100, CLONE_VFORK_BIT = 0x4000 };
 
-static alignas(16) char stack[STACK_BYTES];
+static alignas(PAGE_BYTES) char stack[STACK_BYTES];
 
 /* The instruction itself: libc's wrapper would return into a frame that the child has
  * overwritten by then. */
@@ -101,10 +103,16 @@ pid_t vfork_run(struct kernel_clone_args *args, int (*body)(void *argument), voi
 	sigprocmask(SIG_BLOCK, &all, &before);
 	long pid = clone_on_stack(args, body, argument);
 	sigprocmask(SIG_SETMASK, &before, NULL);
+	madvise(stack, sizeof stack, MADV_DONTNEED); /* refused where pages are larger: they stay */
 	if (pid >= 0)
 		return (pid_t)pid;
 	errno = (int)-pid;
 	return -1;
+}
+
+void *vfork_room(void)
+{
+	return stack;
 }
 
 void vfork_reset_signals(void)

@@ -16,6 +16,10 @@
  * has every signal blocked. -1: errno says why there is none. */
 pid_t vfork_run(struct kernel_clone_args *args, int (*body)(void *argument), void *argument);
 
+/* In the child: memory for what is too large for its frames, gone with it. */
+enum { VFORK_ROOM_BYTES = 16 * 1024 };
+void *vfork_room(void);
+
 /* Default actions and an empty mask, as a program expects them at its start; the
  * first is needed only where somebody up the line ignores signals. */
 void vfork_reset_signals(void);

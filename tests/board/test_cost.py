@@ -17,7 +17,7 @@ class Cost(BoardTest):
     settings = {"telemetry_flush": "5s"}
     # KiB: of skerryd stripped; of it idle and connected; of one keeper.
     size, pss, private, keeper, with_8_pss = 1300, 1700, 700, 100, 1900
-    workload = 370  # what is reached: two processes and their name spaces; the aim is 100
+    workload = 215  # what is reached: a keeper and its name spaces; the aim is 100
     flash_programs = 2800  # skerryd and skerry have the size's bound, this is what they reach
 
     def memory_of(self, pid):
@@ -60,11 +60,8 @@ class Cost(BoardTest):
         self.bound("skerryd with 8 workloads, PSS", pss, self.with_8_pss)
         self.bound("skerryd with 8 workloads, private", private, self.private)
         keepers = self.board.check("pidof skerry-keeper").split()
-        self.assertGreaterEqual(len(keepers), 8)
+        self.assertEqual(len(keepers), 8)
         for pid in keepers:
-            parent = self.board.check(f"sed -n 's/^PPid:.//p' /proc/{pid}/status")
-            if parent in keepers:
-                continue  # the init of a name space, forked from the keeper
             self.bound(f"keeper {pid}, PSS", self.memory_of(pid)[0], self.keeper)
 
     def kept_by(self, group):
@@ -75,7 +72,7 @@ class Cost(BoardTest):
         return sum(int(stat[kind]) for kind in ("anon", "kernel", "shmem")) // 1024
 
     def test_memory_of_a_workload(self):
-        """An idle one's keeper, first process, sandbox and groups: all but its own process."""
+        """An idle one's keeper, sandbox and groups: all but its own process."""
         count = 8
         self.device.wait_up()
         image = self.push_actor()

@@ -40,6 +40,7 @@ struct fixture {
 	struct loop *loop;
 	struct cgroup_tree *tree;
 	struct launch launch;
+	const char *program; /* NULL: the keeper that a board runs */
 	struct keeper *keeper;
 	int telemetry_fd, network_fd;
 	int listeners[LISTENERS_MAX];
@@ -165,7 +166,8 @@ static inline void start_limited(struct fixture *f, const char *script, int64_t 
 {
 	const struct cgroup_limits limits = { .memory_bytes = memory_bytes, .pids = 64 };
 	const char *elsewhere = getenv("SKERRY_KEEPER"); /* on a board it lies somewhere else */
-	const struct keeper_options o = { elsewhere ? elsewhere : KEEPER_PROGRAM,
+	const char *usual = elsewhere ? elsewhere : KEEPER_PROGRAM;
+	const struct keeper_options o = { f->program ? f->program : usual,
 					  f->folder,
 					  f->tree,
 					  f->telemetry_fd,

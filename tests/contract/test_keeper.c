@@ -1,6 +1,8 @@
 /* ports/keeper.h: how it ends, what it printed, who finds it later, and how it starts again. */
 #include "tests/contract/keeper_fixture.h"
 
+#include <dirent.h>
+
 /* --- ends --- */
 
 static void the_exit_code_is_told(void **state)
@@ -134,6 +136,77 @@ static void a_keeper_that_is_killed_takes_the_workload_along(void **state)
 	while ((e = cgroup_remove(f->tree, LEAF, &f->why)) == ERR_AGAIN && clock_now_ms() < until)
 		poll(NULL, 0, 5);
 	assert_ok(e); /* nobody lives in there */
+}
+
+static size_t count_zombies_of(pid_t parent)
+{
+	size_t n = 0;
+	DIR *d = opendir("/proc");
+	assert_non_null(d);
+	for (struct dirent *e; (e = readdir(d));) {
+		char path[300], *text;
+		size_t len;
+		int its;
+		char process_state;
+		snprintf(path, sizeof path, "/proc/%s/stat", e->d_name);
+		if (atoi(e->d_name) <= 0 || file_read(path, 4096, &text, &len, NULL))
+			continue;
+		n += sscanf(strrchr(text, ')'), ") %c %d", &process_state, &its) == 2 &&
+		     its == parent && process_state == 'Z';
+		free(text);
+	}
+	closedir(d);
+	return n;
+}
+
+static void orphans_are_buried_while_it_runs(void **state)
+{
+	struct fixture *f = *state;
+	const int64_t until = clock_now_ms() + PATIENCE_MS;
+	start(f, "for i in 1 2 3 4 5; do (true & true) & done; wait; echo ready; exec sleep 1000");
+	wait_for_log(f);
+	while (count_zombies_of(parent_of(f->pid)) && clock_now_ms() < until)
+		poll(NULL, 0, 5);
+	assert_int_equal(count_zombies_of(parent_of(f->pid)), 0);
+}
+
+/* --- older agents --- */
+
+/* The keeper as an agent starts it that does not make it the first process: this script is. */
+static const char *not_first(struct fixture *f)
+{
+	static char path[160], text[300];
+	const char *elsewhere = getenv("SKERRY_KEEPER");
+	snprintf(path, sizeof path, "%s/keeper", f->scratch.folder);
+	snprintf(text, sizeof text, "#!/bin/sh\n%s \"$@\"\nexit $?\n",
+		 elsewhere ? elsewhere : KEEPER_PROGRAM);
+	assert_ok(file_replace(path, bytes_of(text), false, NULL));
+	assert_int_equal(chmod(path, 0755), 0);
+	return path;
+}
+
+static void a_keeper_that_is_not_the_first_process_becomes_it(void **state)
+{
+	struct fixture *f = *state;
+	f->program = not_first(f);
+	start(f, "set -- /proc/[0-9]*; echo $* $PPID; trap 'exit 9' TERM;"
+		 " while :; do sleep 0.05; done");
+	wait_for_log(f);
+	assert_string_equal(printed(f), "/proc/1 /proc/2 1\n");
+	assert_ok(keeper_signal(f->keeper, SIGTERM, &f->why));
+	wait_for_end(f);
+	assert_int_equal(f->exit.code, 9);
+}
+
+static void it_ends_with_the_one_that_waits_for_it(void **state)
+{
+	struct fixture *f = *state;
+	f->program = not_first(f);
+	start(f, "echo ready; exec sleep 1000");
+	wait_for_log(f);
+	kill(parent_of(parent_of(f->pid)), SIGKILL);
+	turn_until(f->loop, &f->ended);
+	assert_false(f->exit.known);
 }
 
 /* --- signals and commands --- */
@@ -496,40 +569,29 @@ static void a_volume_in_memory_stays_over_a_restart(void **state)
 	assert_string_equal(printed(f), "kept\n");
 }
 
-/* The only one that is left in the leaf between two runs. */
-static pid_t first_process(struct fixture *f)
-{
-	const struct cgroup_join *j = &f->launch.join;
-	char path[CGROUP_PATH_MAX + 16], *text;
-	size_t len;
-	snprintf(path, sizeof path, "%s", j->into[0] ? j->into : j->tasks[0]);
-	if (!j->into[0])
-		*strrchr(path, '/') = '\0';
-	strcat(path, "/cgroup.procs");
-	assert_ok(file_read(path, 4096, &text, &len, NULL));
-	pid_t pid = atoi(text);
-	free(text);
-	assert_true(pid > 1);
-	return pid;
-}
-
-static void walls_that_fell_are_built_again(void **state)
+static void nothing_is_in_its_group_between_two_runs(void **state)
 {
 	struct fixture *f = *state;
-	struct cgroup_usage usage = { .processes = 1 };
+	struct cgroup_usage usage;
 	f->launch.hold = 1;
-	start(f, "echo one");
+	start(f, "(trap '' TERM HUP; exec sleep 1000) >/dev/null 2>&1 & exit 0");
 	wait_for_hold(f);
-	const pid_t fallen = first_process(f);
-	kill(fallen, SIGKILL);
-	for (int i = 0; i < 1000 && usage.processes; i++) {
-		poll(NULL, 0, 5);
-		assert_ok(cgroup_read(f->tree, LEAF, &usage));
-	}
-	run_again(f, "echo two");
+	assert_ok(cgroup_read(f->tree, LEAF, &usage));
+	assert_int_equal(usage.processes, 0);
+}
+
+static void a_run_that_was_killed_leaves_the_walls_up(void **state)
+{
+	struct fixture *f = *state;
+	f->launch.hold = 1;
+	start(f, "readlink /proc/self/ns/mnt; kill -KILL $$");
 	wait_for_hold(f);
-	assert_string_equal(printed(f), "one\ntwo\n");
-	assert_true(first_process(f) != fallen);
+	assert_int_equal(f->exit.signal, SIGKILL);
+	run_again(f, "readlink /proc/self/ns/mnt");
+	wait_for_hold(f);
+	char first[64], second[64];
+	assert_int_equal(sscanf(printed(f), "%63s %63s", first, second), 2);
+	assert_string_equal(first, second);
 }
 
 static void a_held_keeper_ends_with_its_agent(void **state)
@@ -586,6 +648,9 @@ int main(void)
 		KEEPER_TEST(without_a_word_nothing_is_known),
 		KEEPER_TEST(nothing_of_it_is_left_when_its_end_is_told),
 		KEEPER_TEST(a_keeper_that_is_killed_takes_the_workload_along),
+		KEEPER_TEST(orphans_are_buried_while_it_runs),
+		KEEPER_TEST(a_keeper_that_is_not_the_first_process_becomes_it),
+		KEEPER_TEST(it_ends_with_the_one_that_waits_for_it),
 		KEEPER_TEST(signals_are_passed_on),
 		KEEPER_TEST(a_command_runs_inside),
 		KEEPER_TEST(a_command_has_a_deadline),
@@ -607,7 +672,8 @@ int main(void)
 		KEEPER_TEST(a_held_keeper_starts_it_again_in_the_same_walls),
 		KEEPER_TEST(nothing_of_a_run_is_there_in_the_next),
 		KEEPER_TEST(a_volume_in_memory_stays_over_a_restart),
-		KEEPER_TEST(walls_that_fell_are_built_again),
+		KEEPER_TEST(nothing_is_in_its_group_between_two_runs),
+		KEEPER_TEST(a_run_that_was_killed_leaves_the_walls_up),
 		KEEPER_TEST(a_held_keeper_ends_with_its_agent),
 		KEEPER_TEST(a_held_keeper_that_was_killed_says_so_at_the_next_start),
 	};

@@ -91,6 +91,17 @@ static void it_sees_no_process_but_its_own(void **state)
 	assert_string_equal(run(f, "set -- /proc/[0-9]*; echo $*"), "/proc/1 /proc/2\n");
 }
 
+/* The first process is the keeper, which is in the board's mounts. */
+static void it_learns_nothing_from_the_first_process(void **state)
+{
+	struct fixture *f = *state;
+	assert_string_equal(run(f, "for name in cmdline mountinfo mounts cgroup status net/tcp;"
+				   " do cat /proc/1/$name /proc/1/task/1/$name; done 2>/dev/null;"
+				   " ls /proc/1 2>/dev/null; kill -0 1 2>/dev/null && echo mine;"
+				   " rmdir /proc/1 2>/dev/null; echo nothing"),
+			    "nothing\n");
+}
+
 static void it_has_its_own_host_name(void **state)
 {
 	struct fixture *f = *state;
@@ -655,6 +666,7 @@ int main(void)
 		KEEPER_TEST(its_tmp_is_its_own),
 		KEEPER_TEST(its_devices_are_the_harmless_ones),
 		KEEPER_TEST(it_sees_no_process_but_its_own),
+		KEEPER_TEST(it_learns_nothing_from_the_first_process),
 		KEEPER_TEST(it_has_its_own_host_name),
 		KEEPER_TEST(its_environment_is_what_it_was_given),
 		KEEPER_TEST(a_program_is_found_by_its_path),

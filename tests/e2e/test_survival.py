@@ -132,8 +132,7 @@ class Survival(WorldTest):
             self.device.wait_state(f"w{i}/main", "running")
         running = [p for leaf in os.listdir(os.path.join(self.device.run_dir, "w"))
                    for p in keepers_of(os.path.join(self.device.run_dir, "w", leaf))]
-        # Each has a keeper and a first process inside, which shares its command line.
-        self.assertEqual(len(running), 6)
+        self.assertEqual(len(running), 3)
 
 
 @unittest.skipIf(SANITIZED, "AddressSanitizer has the fatal signals")

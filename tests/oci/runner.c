@@ -14,7 +14,7 @@
 #include "tests/oci/bundle.h"
 
 #include <fcntl.h>
-#include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -79,17 +79,13 @@ static enum err open_container(struct runner *r, struct why *why)
 	return e ? e : sandbox_open(&r->sandbox, &r->config.launch, root, network, why);
 }
 
-/* False: the container was killed before it was started. */
-static bool wait_for_start(const struct runner *r)
+static void wait_for_start(const struct runner *r)
 {
 	char path[300], byte;
 	snprintf(path, sizeof path, "%s/start", r->folder);
 	SCOPED_FD fifo = open(path, O_RDWR | O_CLOEXEC);
-	struct pollfd p[] = { { .fd = fifo, .events = POLLIN },
-			      { .fd = r->sandbox.init_fd, .events = POLLIN } };
-	while (poll(p, 2, -1) < 0)
+	while (read(fifo, &byte, 1) < 0 && errno == EINTR)
 		;
-	return p[0].revents && read(fifo, &byte, 1) == 1;
 }
 
 static void run_container(struct runner *r)
@@ -97,30 +93,54 @@ static void run_container(struct runner *r)
 	const struct sandbox_files files = { .out_fd = 1, .err_fd = 2 };
 	struct sandbox_task task;
 	struct why why;
-	if (wait_for_start(r)) {
-		if (sandbox_start(&r->sandbox, r->config.launch.argv, &files, &task, &why)) {
-			tell(&why);
-		} else {
-			(void)!write_state(r, "running", task.pid);
-			while (waitpid(task.pid, NULL, 0) < 0)
-				;
-		}
+	wait_for_start(r);
+	if (sandbox_start(&r->sandbox, r->config.launch.argv, &files, &task, &why)) {
+		tell(&why);
+	} else {
+		(void)!write_state(r, "running", task.outer_pid);
+		while (waitpid(task.pid, NULL, 0) < 0)
+			;
 	}
 	sandbox_close(&r->sandbox);
-	(void)!write_state(r, "stopped", 0);
 }
 
-static void monitor(struct runner *r, int report)
+/* The board's number of ourselves. */
+static pid_t outer_pid(void)
+{
+	char text[24] = "";
+	return readlink("/proc/self", text, sizeof text - 1) < 0 ? 0 : atoi(text);
+}
+
+/* The first process of the container's pid name space. */
+static void be_first(struct runner *r, int report)
 {
 	struct why why = { "" };
-	setsid();
+	sigset_t ends;
+	sigemptyset(&ends);
+	sigaddset(&ends, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &ends, NULL);
 	if (open_container(r, &why)) {
 		(void)!write(report, why.text, strlen(why.text));
 		_exit(1);
 	}
-	(void)!write_state(r, "created", r->sandbox.init_pid);
+	(void)!write_state(r, "created", outer_pid());
 	close(report);
 	run_container(r);
+	_exit(0);
+}
+
+static void monitor(struct runner *r, int report)
+{
+	setsid();
+	const pid_t first = unshare(CLONE_NEWPID) ? -1 : fork();
+	if (first == 0)
+		be_first(r, report);
+	if (first < 0)
+		(void)!write(report, "no pid name space", 17);
+	close(report);
+	while (first > 0 && waitpid(first, NULL, 0) < 0)
+		;
+	(void)!write_state(r, "stopped", 0);
 	_exit(0);
 }
 

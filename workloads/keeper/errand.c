@@ -50,10 +50,14 @@ enum err errand_start(struct errand *e, struct sandbox *s, char *request, size_t
 void errand_read(struct errand *e)
 {
 	char rest[256];
-	for (;;) {
+	while (e->output >= 0) {
 		size_t room = sizeof e->text - e->len;
 		ssize_t n = room ? read(e->output, e->text + e->len, room)
 				 : read(e->output, rest, sizeof rest);
+		if (n == 0) { /* polled on, its end would be news at every turn */
+			close(e->output);
+			e->output = -1;
+		}
 		if (n <= 0)
 			return;
 		if (room)
@@ -78,8 +82,7 @@ bool errand_is_over(struct errand *e, int64_t now_ms, int *out_code)
 		*out_code = 128 + WTERMSIG(status);
 	}
 	errand_read(e);
-	close(e->output);
-	close(e->task.pidfd);
+	close_quietly(e->output);
 	e->task.pid = 0;
 	return true;
 }

@@ -1,8 +1,9 @@
 #include "workloads/keeper/journal.h"
 
 #include "base/scoped.h"
+#include "ports/clock.h"
+#include "ports/file.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,34 +11,37 @@
 #include <sys/uio.h>
 #include <time.h>
 
-enum { NAME_MAX_BYTES = 32, PREFIX_MAX = 64, READS_MAX = 16 };
+enum { NAME_MAX_BYTES = 32, PREFIX_MAX = 64, READS_MAX = 16, NS_PER_S = 1000000000 };
 
 static void name_of(int64_t base, char out[NAME_MAX_BYTES])
 {
 	snprintf(out, NAME_MAX_BYTES, "log.%lld", (long long)base);
 }
 
+struct scan {
+	int folder;
+	int64_t keep_from, newest;
+};
+
+static void scan_name(void *owner, const char *name)
+{
+	struct scan *s = owner;
+	char *end;
+	if (strncmp(name, "log.", 4) != 0)
+		return;
+	int64_t base = strtoll(name + 4, &end, 10);
+	if (*end == '\0' && base < s->keep_from)
+		unlinkat(s->folder, name, 0);
+	else if (*end == '\0' && base > s->newest)
+		s->newest = base;
+}
+
 /* The newest file's base; files that nobody wants are removed on the way. */
 static int64_t scan(int folder, int64_t keep_from)
 {
-	int64_t newest = -1;
-	SCOPED_FD copy = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *d = copy < 0 ? NULL : fdopendir(copy);
-	if (!d)
-		return -1;
-	(void)take_fd(&copy);
-	for (struct dirent *e; (e = readdir(d));) {
-		char *end;
-		if (strncmp(e->d_name, "log.", 4) != 0)
-			continue;
-		int64_t base = strtoll(e->d_name + 4, &end, 10);
-		if (*end == '\0' && base < keep_from)
-			unlinkat(folder, e->d_name, 0);
-		else if (*end == '\0' && base > newest)
-			newest = base;
-	}
-	closedir(d);
-	return newest;
+	struct scan s = { folder, keep_from, -1 };
+	(void)!dir_each_in(folder, scan_name, &s, NULL);
+	return s.newest;
 }
 
 static bool open_file(struct journal *j)
@@ -76,12 +80,13 @@ static void rotate(struct journal *j)
 
 static size_t make_prefix(char out[PREFIX_MAX], enum journal_stream stream, char mark)
 {
-	struct timespec now;
+	const int64_t now_ns = clock_wall_ns();
+	const time_t seconds = (time_t)(now_ns / NS_PER_S);
 	struct tm utc;
-	clock_gettime(CLOCK_REALTIME, &now);
-	gmtime_r(&now.tv_sec, &utc);
+	gmtime_r(&seconds, &utc);
 	size_t n = strftime(out, PREFIX_MAX, "%Y-%m-%dT%H:%M:%S", &utc);
-	return n + (size_t)snprintf(out + n, PREFIX_MAX - n, ".%09ldZ %s %c ", now.tv_nsec,
+	return n + (size_t)snprintf(out + n, PREFIX_MAX - n, ".%09dZ %s %c ",
+				    (int)(now_ns % NS_PER_S),
 				    stream == JOURNAL_STDERR ? "stderr" : "stdout", mark);
 }
 

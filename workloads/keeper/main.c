@@ -1,5 +1,6 @@
 /*
- * skerry-keeper FOLDER - the parent of one workload.
+ * skerry-keeper FOLDER - the parent of one workload, and the first process of its pid name
+ * space: all that it leaves behind ends here, and with us.
  *
  * Reads FOLDER/launch, starts what it says in a sandbox, keeps its output and
  * how it ended, and does what agents ask over the socket. Descriptor 3 is the
@@ -23,6 +24,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/prctl.h>
+#include <sys/wait.h>
 
 enum {
 	CONTROL_FD = 3,
@@ -35,24 +37,23 @@ enum {
 
 /* What is waited for, in this order. */
 enum {
-	ON_TASK,
 	ON_OUT,
 	ON_ERR,
 	ON_NOTICE,
 	ON_DOOR,
 	ON_GUESTS,
 	ON_ERRANDS = ON_GUESTS + DOOR_GUESTS_MAX,
-	POLLED = ON_ERRANDS + 2 * ERRANDS_MAX
+	POLLED = ON_ERRANDS + ERRANDS_MAX
 };
 
 struct keeping {
 	const char *folder;
 	int folder_fd;
-	struct run run;
 	bool is_told_to_start; /* while nothing runs */
 	bool has_run;
 	int64_t told_end; /* of the log */
 	struct door door;
+	struct run run;
 	struct errand errands[ERRANDS_MAX];
 };
 
@@ -78,7 +79,7 @@ static void tell_log(struct keeping *k)
 
 static struct bytes say_hello(const struct keeping *k, char out[64])
 {
-	int n = snprintf(out, 64, "hello %d %d %lld", KEEPER_PROTOCOL, k->run.task.pid,
+	int n = snprintf(out, 64, "hello %d %d %lld", KEEPER_PROTOCOL, k->run.task.outer_pid,
 			 (long long)k->run.ending.started_ms);
 	return (struct bytes){ out, (size_t)n };
 }
@@ -154,7 +155,6 @@ static int until_next_errand(const struct keeping *k)
 static void fill_poll(const struct keeping *k, struct pollfd p[POLLED])
 {
 	const bool runs = k->run.task.pid != 0;
-	p[ON_TASK].fd = runs ? k->run.task.pidfd : -1;
 	p[ON_OUT].fd = k->run.pipes[JOURNAL_STDOUT];
 	p[ON_ERR].fd = k->run.pipes[JOURNAL_STDERR];
 	p[ON_NOTICE].fd = k->run.notice.fd;
@@ -162,13 +162,43 @@ static void fill_poll(const struct keeping *k, struct pollfd p[POLLED])
 	p[ON_DOOR].fd = runs ? k->door.listener : -1;
 	for (size_t i = 0; i < DOOR_GUESTS_MAX; i++)
 		p[ON_GUESTS + i].fd = k->door.guests[i];
-	for (size_t i = 0; i < ERRANDS_MAX; i++) {
-		bool used = k->errands[i].task.pid != 0;
-		p[ON_ERRANDS + 2 * i].fd = used ? k->errands[i].task.pidfd : -1;
-		p[ON_ERRANDS + 2 * i + 1].fd = used ? k->errands[i].output : -1;
-	}
-	for (size_t i = 0; i < POLLED; i++)
+	for (size_t i = 0; i < ERRANDS_MAX; i++)
+		p[ON_ERRANDS + i].fd = k->errands[i].task.pid ? k->errands[i].output : -1;
+	for (size_t i = 0; i < POLLED; i++) {
 		p[i].events = POLLIN;
+		p[i].revents = 0; /* a signal may be all that comes */
+	}
+}
+
+/* Until something happens; an end of somebody inside comes as the one signal let through. */
+static void wait_for_news(const struct keeping *k, struct pollfd p[POLLED])
+{
+	const int wait_ms = until_next_errand(k);
+	const struct timespec rest = { wait_ms / 1000, wait_ms % 1000 * 1000000L };
+	sigset_t all_but_ends;
+	sigfillset(&all_but_ends);
+	sigdelset(&all_but_ends, SIGCHLD);
+	fill_poll(k, p);
+	(void)ppoll(p, POLLED, wait_ms < 0 ? NULL : &rest, &all_but_ends);
+}
+
+static bool is_task(const struct keeping *k, pid_t pid)
+{
+	bool is = pid == k->run.task.pid;
+	for (size_t i = 0; i < ERRANDS_MAX; i++)
+		is |= pid == k->errands[i].task.pid;
+	return is;
+}
+
+/* Whoever loses his parent in here becomes our child. */
+static void bury_orphans(const struct keeping *k)
+{
+	siginfo_t dead = { 0 };
+	while (waitid(P_ALL, 0, &dead, WEXITED | WNOHANG | WNOWAIT) == 0 && dead.si_pid &&
+	       !is_task(k, dead.si_pid)) {
+		waitpid(dead.si_pid, NULL, 0);
+		dead.si_pid = 0;
+	}
 }
 
 /* Wait for something to happen, and deal with it. */
@@ -176,12 +206,11 @@ static void turn(struct keeping *k)
 {
 	struct pollfd p[POLLED];
 	char hello[64];
-	fill_poll(k, p);
-	if (poll(p, POLLED, until_next_errand(k)) < 0)
-		return;
+	wait_for_news(k, p);
 	run_take_output(&k->run);
 	tell_log(k);
 	check_errands(k, clock_now_ms());
+	bury_orphans(k);
 	if (p[ON_NOTICE].revents)
 		notice_hear(&k->run.notice, tell_notice, k);
 	if (p[ON_DOOR].fd >= 0 && p[ON_DOOR].revents) {
@@ -234,12 +263,19 @@ static bool run_once(struct keeping *k)
 	return finish(k);
 }
 
+static void on_end(int signo)
+{
+	(void)signo; /* to be woken by it is all */
+}
+
 static void stay_alive(void)
 {
 	char adj[8];
 	sigset_t all;
+	const struct sigaction wake = { .sa_handler = on_end, .sa_flags = SA_NOCLDSTOP };
 	sigfillset(&all);
 	sigprocmask(SIG_BLOCK, &all, NULL);
+	sigaction(SIGCHLD, &wake, NULL);
 	setsid();
 	prctl(PR_SET_DUMPABLE, 0);
 	SCOPED_FD fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
@@ -259,8 +295,8 @@ static enum err begin(struct keeping *k, struct why *why)
 	const int control = fd_if_open(CONTROL_FD), telemetry = fd_if_open(TELEMETRY_FD),
 		  network = fd_if_open(NETWORK_FD);
 	int listeners[LISTENERS_MAX];
-	for (int i = 0; i < LISTENERS_MAX; i++)
-		listeners[i] = fd_if_open(LISTENERS_FD + i);
+	for (int i = 0; i < LISTENERS_MAX; i++) /* one behind the other */
+		listeners[i] = i && listeners[i - 1] < 0 ? -1 : fd_if_open(LISTENERS_FD + i);
 	/* One keeper for a folder: the lock ends with the process. */
 	k->folder_fd = open(k->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (k->folder_fd < 0 || flock(k->folder_fd, LOCK_EX | LOCK_NB))
@@ -279,6 +315,9 @@ int main(int argc, char **argv)
 		return 2;
 	k.folder = argv[1];
 	stay_alive();
+	/* An older agent has not made us the first process. */
+	if (!sandbox_is_first() && sandbox_move_in(CONTROL_FD, &why))
+		return 2;
 	if (begin(&k, &why))
 		return 2;
 	while (run_once(&k) && wait_for_start(&k))

@@ -10,41 +10,41 @@
 #include <sys/wait.h>
 
 enum {
-	LAUNCH_ARENA = 2 * LAUNCH_MAX,
 	TERMINATION_MAX = 4096, /* Kubernetes' bound of a termination message */
 };
 
 void run_init(struct run *r, const char *folder, int folder_fd)
 {
-	*r = (struct run){ .folder = folder, .folder_fd = folder_fd, .ending.code = -1 };
+	r->folder = folder;
+	r->folder_fd = folder_fd;
+	r->ending.code = -1;
 	r->pipes[JOURNAL_STDOUT] = r->pipes[JOURNAL_STDERR] = r->journal.fd = -1;
-	r->sandbox.init_fd = r->sandbox.rules = r->notice.fd = r->net_fd = -1;
+	r->sandbox.mounts_fd = r->sandbox.root_fd = r->sandbox.rules = -1;
+	r->notice.fd = r->net_fd = -1;
 }
 
 static enum err read_launch(struct run *r, struct why *why)
 {
+	static char text[LAUNCH_MAX]; /* of one run at a time; what is not used costs nothing */
 	SCOPED_FD fd = openat(r->folder_fd, "launch", O_RDONLY | O_CLOEXEC);
-	SCOPED_MEMORY char *text = malloc(LAUNCH_MAX);
-	ssize_t n = fd < 0 || !text ? -1 : read(fd, text, LAUNCH_MAX);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text);
 	if (n < 0)
 		return why_set(why, ERR_SYSTEM, "read the launch file: %s", strerror(errno));
-	arena_deinit(&r->arena);
-	arena_init(&r->arena, LAUNCH_ARENA);
-	return launch_read((struct bytes){ text, (size_t)n }, &r->arena, &r->launch, why);
+	return launch_take(text, (size_t)n, &r->launch, why);
 }
 
 static enum err open_sandbox(struct run *r, struct why *why)
 {
-	char root[PATH_LIMIT];
-	if (r->sandbox.init_pid)
+	if (r->sandbox.is_open)
 		return OK;
-	if ((size_t)snprintf(root, sizeof root, "%s/root", r->folder) >= sizeof root)
+	if ((size_t)snprintf(r->root, sizeof r->root, "%s/root", r->folder) >= sizeof r->root)
 		return why_set(why, ERR_INVALID, "%s: the path is too long", r->folder);
 	if (mkdirat(r->folder_fd, "root", 0700) && errno != EEXIST)
-		return why_set(why, ERR_SYSTEM, "make %s: %s", root, strerror(errno));
+		return why_set(why, ERR_SYSTEM, "make %s: %s", r->root, strerror(errno));
 	if (r->launch.network && r->net_fd < 0)
 		return why_set(why, ERR_INVALID, "the agent handed no network name space over");
-	return sandbox_open(&r->sandbox, &r->launch, root, r->launch.network ? r->net_fd : -1, why);
+	return sandbox_open(&r->sandbox, &r->launch, r->root, r->launch.network ? r->net_fd : -1,
+			    why);
 }
 
 static bool open_pipe(int *out_read, int *out_write)
@@ -57,19 +57,6 @@ static bool open_pipe(int *out_read, int *out_write)
 	return fcntl(ends[0], F_SETFL, O_NONBLOCK) == 0;
 }
 
-static enum err start_task(struct run *r, int out_fd, int err_fd, struct why *why)
-{
-	const int64_t n = r->launch.listeners;
-	const struct sandbox_files files = {
-		.out_fd = out_fd,
-		.err_fd = err_fd,
-		.listeners = r->listeners,
-		.listener_count = n < 0 || n > LISTENERS_MAX ? 0 : (size_t)n,
-	};
-	enum err e = open_sandbox(r, why);
-	return e ? e : sandbox_start(&r->sandbox, r->launch.argv, &files, &r->task, why);
-}
-
 static enum err start(struct run *r, struct why *why)
 {
 	SCOPED_FD out = -1;
@@ -77,13 +64,15 @@ static enum err start(struct run *r, struct why *why)
 	if (!open_pipe(&r->pipes[JOURNAL_STDOUT], &out) ||
 	    !open_pipe(&r->pipes[JOURNAL_STDERR], &err))
 		return why_set(why, ERR_SYSTEM, "pipe: %s", strerror(errno));
-	enum err e = start_task(r, out, err, why);
-	/* Walls of the last run whose first process was killed since. */
-	if (e && !sandbox_is_alive(&r->sandbox)) {
-		sandbox_close(&r->sandbox);
-		e = start_task(r, out, err, why);
-	}
-	return e;
+	const int64_t n = r->launch.listeners;
+	const struct sandbox_files files = {
+		.out_fd = out,
+		.err_fd = err,
+		.listeners = r->listeners,
+		.listener_count = n < 0 || n > LISTENERS_MAX ? 0 : (size_t)n,
+	};
+	enum err e = open_sandbox(r, why);
+	return e ? e : sandbox_start(&r->sandbox, r->launch.argv, &files, &r->task, why);
 }
 
 enum err run_start(struct run *r)
@@ -126,7 +115,6 @@ bool run_is_over(struct run *r)
 		return false;
 	r->ending.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 	r->ending.signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
-	close(r->task.pidfd);
 	r->task.pid = 0;
 	return true;
 }
@@ -148,9 +136,7 @@ static void keep_last_words(struct run *r)
 bool run_finish(struct run *r, bool hold)
 {
 	keep_last_words(r);
-	/* What killed the workload may be about to kill the first process too. */
-	const bool held =
-		hold && r->ending.signal != SIGKILL && sandbox_renew(&r->sandbox, NULL) == OK;
+	const bool held = hold && sandbox_renew(&r->sandbox, NULL) == OK;
 	if (!held)
 		sandbox_close(&r->sandbox);
 	/* Nobody has the other ends any more. */

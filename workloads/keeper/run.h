@@ -6,7 +6,6 @@
  */
 #pragma once
 
-#include "base/arena.h"
 #include "ports/launch.h"
 #include "ports/sandbox.h"
 #include "workloads/keeper/ending.h"
@@ -16,20 +15,21 @@
 struct run {
 	const char *folder;
 	int folder_fd;
-	struct arena arena;
+	char root[PATH_LIMIT]; /* where the sandbox is put together */
 	struct launch launch;
 	struct sandbox sandbox;
 	struct sandbox_task task;   /* pid 0: nothing runs */
 	int pipes[JOURNAL_STREAMS]; /* read ends; -1: ended */
 	int64_t oom_before;
 	struct ending ending;
-	struct journal journal; /* fd -1: not open */
 	struct notice notice;
 	int net_fd; /* -1: the host's network */
 	int listeners[LISTENERS_MAX];
+	struct journal journal; /* fd -1: not open; last, since most of it is never used */
 };
 
-/* `folder` is the keeper's; what the agent handed over is still to be filled in. */
+/* `folder` is the keeper's; what the agent handed over is still to be filled in. *r is all
+ * zero and stays so where it can: memory that is never written to is never taken. */
 void run_init(struct run *r, const char *folder, int folder_fd);
 
 /* Read the launch file and start what it says; a failure is in r->ending as well. */
