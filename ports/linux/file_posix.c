@@ -224,7 +224,7 @@ enum err dir_each_in(int folder_fd, void (*on_name)(void *owner, const char *nam
 		     struct why *why)
 {
 	alignas(struct dirent) char entries[LISTED_BYTES];
-	long n = lseek(folder_fd, 0, SEEK_SET);
+	long n = lseek(folder_fd, 0, SEEK_SET) < 0 ? -1 : 0;
 	while (n >= 0 && (n = syscall(SYS_getdents64, folder_fd, entries, sizeof entries)) > 0)
 		for (const char *at = entries; at < entries + n;) {
 			const struct dirent *entry = (const struct dirent *)(const void *)at;

@@ -296,7 +296,8 @@ static bool bury_all(int wait_ms)
 		if (pid)
 			continue;
 		const int64_t left = until - clock_now_ms();
-		const struct timespec rest = { .tv_nsec = left * 1000000 };
+		/* below a second */
+		const struct timespec rest = { .tv_nsec = (long)left * 1000000 };
 		if (wait_ms >= 0 && left <= 0)
 			return false;
 		sigtimedwait(&child, NULL, wait_ms < 0 ? NULL : &rest);
