@@ -172,14 +172,16 @@ static void orphans_are_buried_while_it_runs(void **state)
 
 /* --- older agents --- */
 
-/* The keeper as an agent starts it that does not make it the first process: this script is. */
-static const char *not_first(struct fixture *f)
+/* The keeper as an agent starts it that does not make it the first process: this script
+ * is, and does `afterwards` when the keeper has ended. */
+static const char *not_first(struct fixture *f, const char *afterwards)
 {
-	static char path[160], text[300];
+	static char path[160], text[400];
 	const char *elsewhere = getenv("SKERRY_KEEPER");
 	snprintf(path, sizeof path, "%s/keeper", f->scratch.folder);
-	snprintf(text, sizeof text, "#!/bin/sh\n%s \"$@\"\nexit $?\n",
-		 elsewhere ? elsewhere : KEEPER_PROGRAM);
+	snprintf(text, sizeof text,
+		 "#!/bin/sh\n%s \"$@\" &\nexec 3>&-\nwait $!\ncode=$?\n%s\nexit $code\n",
+		 elsewhere ? elsewhere : KEEPER_PROGRAM, afterwards);
 	assert_ok(file_replace(path, bytes_of(text), false, NULL));
 	assert_int_equal(chmod(path, 0755), 0);
 	return path;
@@ -188,8 +190,8 @@ static const char *not_first(struct fixture *f)
 static void a_keeper_that_is_not_the_first_process_becomes_it(void **state)
 {
 	struct fixture *f = *state;
-	f->program = not_first(f);
-	start(f, "set -- /proc/[0-9]*; echo $* $PPID; trap 'exit 9' TERM;"
+	f->program = not_first(f, "");
+	start(f, "trap 'exit 9' TERM; set -- /proc/[0-9]*; echo $* $PPID;"
 		 " while :; do sleep 0.05; done");
 	wait_for_log(f);
 	assert_string_equal(printed(f), "/proc/1 /proc/2 1\n");
@@ -201,11 +203,18 @@ static void a_keeper_that_is_not_the_first_process_becomes_it(void **state)
 static void it_ends_with_the_one_that_waits_for_it(void **state)
 {
 	struct fixture *f = *state;
-	f->program = not_first(f);
+	const int64_t until = clock_now_ms() + PATIENCE_MS;
+	f->program = not_first(f, "sleep 1000");
 	start(f, "echo ready; exec sleep 1000");
 	wait_for_log(f);
-	kill(parent_of(parent_of(f->pid)), SIGKILL);
+	const pid_t waiting = parent_of(parent_of(f->pid)), script = parent_of(waiting);
+	kill(waiting, SIGKILL);
+	while (kill(f->pid, 0) == 0 && clock_now_ms() < until)
+		poll(NULL, 0, 5);
+	const bool is_gone = kill(f->pid, 0) != 0;
+	kill(script, SIGKILL); /* which takes along what is there still */
 	turn_until(f->loop, &f->ended);
+	assert_true(is_gone);
 	assert_false(f->exit.known);
 }
 
