@@ -1,7 +1,8 @@
 /*
  * tunnel - carries bytes between a local socket and the network.
  *
- * Private to ports/linux: mqtt_mosquitto.c puts libmosquitto on the local end.
+ * Private to ports/linux: mqtt_mosquitto.c puts libmosquitto on the local end. The
+ * network's end may be under TLS, with the handshake done.
  * Bytes that cannot move on hold back the side that they come from; nothing is
  * dropped and nothing grows.
  */
@@ -9,6 +10,7 @@
 
 #include "base/err.h"
 #include "ports/loop.h"
+#include "ports/tls.h"
 
 #include <stddef.h>
 
@@ -22,6 +24,7 @@ struct tunnel_buffer {
 struct tunnel {
 	struct loop *loop;
 	struct watch near, far; /* the local socket, the network */
+	struct tls *tls;        /* over `far`; NULL: plain */
 	struct tunnel_buffer out, in;
 	bool near_ended, far_ended, said_goodbye;
 	void *owner;
@@ -33,8 +36,9 @@ struct tunnel {
 	struct why why;
 };
 
-/* Takes both descriptors, also when it fails. */
-enum err tunnel_open(struct tunnel *t, struct loop *l, int near_fd, int far_fd, struct why *why);
+/* Takes both descriptors, also when it fails. `tls` is borrowed, NULL: none. */
+enum err tunnel_open(struct tunnel *t, struct loop *l, int near_fd, int far_fd, struct tls *tls,
+		     struct why *why);
 
 /* Close both ends at once; on_ended is not called. Not open: nothing happens. */
 void tunnel_close(struct tunnel *t);
