@@ -29,6 +29,7 @@ enum {
 struct hub_options {
 	struct url broker;
 	const char *database, *blobs, *run_dir;
+	struct tls_files tls; /* for mqtts:// */
 };
 
 /* An artifact that somebody has announced. */
