@@ -224,6 +224,8 @@ static enum err make_library(struct mqtt *m, struct why *why)
 	if (!m->mosq)
 		return why_set(why, ERR_SYSTEM, "mqtt: no memory");
 
+	/* 3.1.1 and never 5: there, one unknown property aborts libmosquitto before 2.0.16,
+	 * and mqtt_guard, which knows no properties, would have to walk them all. */
 	mosquitto_int_option(m->mosq, MOSQ_OPT_PROTOCOL_VERSION, MQTT_PROTOCOL_V311);
 	mosquitto_max_inflight_messages_set(m->mosq, 0); /* the uplink has its own window */
 	mosquitto_connect_callback_set(m->mosq, on_connack);
@@ -336,7 +338,7 @@ static void on_tunnel_ended(void *owner, const struct why *why)
 		mosquitto_loop_read(m->mosq, 1);
 	if (m->phase == LEAVING)
 		(void)why_set(&reason, OK, "left");
-	else if (m->ended)
+	else if (m->refused)
 		reason = m->why;
 	go_down(m, &reason);
 }

@@ -49,10 +49,9 @@ static enum err send_plain(int fd, struct bytes b, size_t *out_len, struct why *
 	return why_set(why, ERR_OFFLINE, "closed the connection: %s", strerror(errno));
 }
 
-/* Read what is there; ERR_AGAIN too when there is no room. */
+/* Read what is there, behind what is kept; ERR_AGAIN too when there is no room. */
 static enum err fill(struct tunnel_buffer *b, int fd, struct tls *tls, struct why *why)
 {
-	make_room(b);
 	if (b->to == TUNNEL_BUFFER)
 		return ERR_AGAIN;
 	size_t n;
@@ -85,11 +84,24 @@ static bool is_end(enum err e)
 
 /* --- moving --- */
 
-static void end_far(struct tunnel *t, const struct why *how)
+static void end_far(struct tunnel *t, const char *who, const struct why *how)
 {
 	if (!t->far_ended && !t->near_ended)
-		(void)why_set(&t->why, ERR_OFFLINE, "the broker %s", how->text);
+		(void)why_set(&t->why, ERR_OFFLINE, "%s %s", who, how->text);
 	t->far_ended = true;
+}
+
+/* Fill, and judge what has come; a bad frame is not kept. */
+static enum err fill_frames(struct tunnel_buffer *b, int fd, struct tls *tls,
+			    struct mqtt_guard *guard, struct why *why)
+{
+	make_room(b);
+	const size_t before = b->to;
+	enum err e = fill(b, fd, tls, why);
+	if (e || !mqtt_guard_walk(guard, (struct bytes){ b->at + before, b->to - before }, why))
+		return e;
+	b->to = before;
+	return ERR_INVALID;
 }
 
 static void deliver(struct tunnel *t)
@@ -106,9 +118,9 @@ static void move_in(struct tunnel *t)
 	enum err e = OK;
 	deliver(t);
 	while (!e && !t->far_ended) {
-		e = fill(&t->in, t->far.fd, t->tls, &how);
+		e = fill_frames(&t->in, t->far.fd, t->tls, &t->in_guard, &how);
 		if (is_end(e))
-			end_far(t, &how);
+			end_far(t, "the broker", &how);
 		deliver(t);
 		if (!t->tls || !tls_has_pending(t->tls))
 			break;
@@ -118,10 +130,15 @@ static void move_in(struct tunnel *t)
 static void move_out(struct tunnel *t)
 {
 	struct why how;
-	if (!t->near_ended && is_end(fill(&t->out, t->near.fd, NULL, NULL)))
+	enum err e = ERR_AGAIN;
+	if (!t->near_ended)
+		e = fill_frames(&t->out, t->near.fd, NULL, &t->out_guard, &how);
+	if (e == ERR_INVALID)
+		end_far(t, "our own MQTT library", &how);
+	else if (is_end(e))
 		t->near_ended = true;
 	if (!t->far_ended && is_end(drain(&t->out, t->far.fd, t->tls, &how)))
-		end_far(t, &how);
+		end_far(t, "the broker", &how);
 }
 
 static void say_goodbye(struct tunnel *t)
@@ -187,6 +204,8 @@ enum err tunnel_open(struct tunnel *t, struct loop *l, int near_fd, int far_fd, 
 	};
 	t->far = t->near;
 	t->far.fd = far_fd;
+	mqtt_guard_init(&t->out_guard, MQTT_CLIENT);
+	mqtt_guard_init(&t->in_guard, MQTT_BROKER);
 	t->near_ended = t->far_ended = t->said_goodbye = false;
 	t->out.from = t->out.to = t->in.from = t->in.to = 0;
 	t->why.text[0] = '\0';

@@ -1,14 +1,16 @@
 /*
- * tunnel - carries bytes between a local socket and the network.
+ * tunnel - carries MQTT between a local socket and the network.
  *
  * Private to ports/linux: mqtt_mosquitto.c puts libmosquitto on the local end. The
  * network's end may be under TLS, with the handshake done.
+ * A bad frame, in either direction, ends it before the other end sees a byte of it.
  * Bytes that cannot move on hold back the side that they come from; nothing is
  * dropped and nothing grows.
  */
 #pragma once
 
 #include "base/err.h"
+#include "base/mqtt_guard.h"
 #include "ports/loop.h"
 #include "ports/tls.h"
 
@@ -26,6 +28,7 @@ struct tunnel {
 	struct watch near, far; /* the local socket, the network */
 	struct tls *tls;        /* over `far`; NULL: plain */
 	struct tunnel_buffer out, in;
+	struct mqtt_guard out_guard, in_guard;
 	bool near_ended, far_ended, said_goodbye;
 	void *owner;
 	/* The far end has closed, and what was under way has arrived. A near end that
