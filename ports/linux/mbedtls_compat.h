@@ -52,6 +52,17 @@ static inline int compat_check_pair(const mbedtls_pk_context *public,
 
 static inline void compat_restrict(mbedtls_ssl_config *config)
 {
+	/* A server takes the first that it knows; 2.28 would name P-521 first, at ten times the
+	 * cost. P-256 is here for signatures anyway. */
+	static const mbedtls_ecp_group_id curves[] = {
+		MBEDTLS_ECP_DP_SECP256R1,
+		MBEDTLS_ECP_DP_SECP384R1,
+#if defined(MBEDTLS_ECP_DP_CURVE25519_ENABLED)
+		MBEDTLS_ECP_DP_CURVE25519,
+#endif
+		MBEDTLS_ECP_DP_NONE
+	};
+	mbedtls_ssl_conf_curves(config, curves);
 	/* By default 2.28 takes SHA-1 in a key exchange, and TLS 1.0. */
 	static const int hashes[] = { MBEDTLS_MD_SHA256, MBEDTLS_MD_SHA384, MBEDTLS_MD_SHA512,
 				      MBEDTLS_MD_NONE };
@@ -87,6 +98,11 @@ static inline int compat_check_pair(const mbedtls_pk_context *public,
 
 static inline void compat_restrict(mbedtls_ssl_config *config)
 {
+	static const uint16_t groups[] = { MBEDTLS_SSL_IANA_TLS_GROUP_SECP256R1,
+					   MBEDTLS_SSL_IANA_TLS_GROUP_SECP384R1,
+					   MBEDTLS_SSL_IANA_TLS_GROUP_X25519,
+					   MBEDTLS_SSL_IANA_TLS_GROUP_NONE };
+	mbedtls_ssl_conf_groups(config, groups);
 	mbedtls_ssl_conf_min_tls_version(config, MBEDTLS_SSL_VERSION_TLS1_2);
 #if defined(MBEDTLS_SSL_PROTO_TLS1_3) && defined(MBEDTLS_SSL_SESSION_TICKETS)
 	/* Without it a ticket is dropped unseen, and nothing is ever resumed. */
