@@ -12,5 +12,4 @@ target_include_directories(mbedtls_source SYSTEM PUBLIC ${SKERRY_MBEDTLS_SOURCE}
   ${SKERRY_MBEDTLS_SOURCE}/3rdparty/p256-m ${SKERRY_MBEDTLS_SOURCE}/3rdparty/p256-m/p256-m/include)
 target_compile_options(mbedtls_source PRIVATE -w -Wno-frame-larger-than)
 set(MBEDCRYPTO mbedtls_source)
-set(MBEDTLS)
-set(MBEDX509)
+set(MBEDTLS_LIBRARIES mbedtls_source)

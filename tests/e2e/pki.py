@@ -7,6 +7,7 @@
 
     python3 pki.py FOLDER                   # the same for a test in C: see main()
 """
+import datetime
 import os
 import shutil
 import subprocess
@@ -152,15 +153,20 @@ class Pki:
 
 
 def main():
+    """For tests/contract/test_tls.c: names there are names here."""
     pki = Pki(sys.argv[1])
     pki.issue("server")
+    pki.issue("short", issuer="root")
+    pki.issue("elsewhere", issuer="root", san="DNS:elsewhere.example,IP:192.0.2.1")
+    pki.issue("wild", issuer="root", san="DNS:*.fleet.example,IP:::1,IP:192.0.2.7")
     pki.issue("client", usage="clientAuth", san=None)
     pki.issue("other", usage="clientAuth", san=None)
-    pki.issue("elsewhere", san="DNS:elsewhere.example,IP:192.0.2.1")
-    pki.issue("wild", san="DNS:*.fleet.example,IP:::1")
+    pki.issue("ending", issuer="root", end=(datetime.datetime.utcnow() + datetime.timedelta(hours=12))
+              .strftime("%Y%m%d%H%M%SZ"))
+    pki.curve = "prime192v1"
+    pki.issue("weak", issuer="root")
     pki.crls("root", "ca")
     pki.crls("root", name="half.pem")
-    pki.authority("stranger")
     pki.revoke("server")
     pki.crls("root", "ca", name="revoked.pem")
 
