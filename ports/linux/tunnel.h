@@ -16,7 +16,7 @@
 
 #include <stddef.h>
 
-enum { TUNNEL_BUFFER = 16 * 1024 };
+enum { TUNNEL_BUFFER = 8 * 1024 }; /* one for each direction */
 
 struct tunnel_buffer {
 	size_t from, to;
