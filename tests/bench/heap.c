@@ -6,6 +6,7 @@
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #ifdef WRAP
 #define OURS(name) __wrap_##name
@@ -16,8 +17,6 @@
 #endif
 
 void *REAL(malloc)(size_t size);
-void *REAL(calloc)(size_t count, size_t size);
-void *REAL(realloc)(void *old, size_t size);
 void REAL(free)(void *at);
 
 void *OURS(malloc)(size_t size);
@@ -41,18 +40,27 @@ void *OURS(malloc)(size_t size)
 	return count(REAL(malloc)(size));
 }
 
+/* Of malloc and free alone: what a C library's own calloc and realloc are made of would be
+ * counted twice. Both blocks of a realloc are there at once. */
 void *OURS(calloc)(size_t n, size_t size)
 {
-	return count(REAL(calloc)(n, size));
+	size_t all;
+	if (__builtin_mul_overflow(n, size, &all))
+		return NULL;
+	void *at = OURS(malloc)(all);
+	return at ? memset(at, 0, all) : NULL;
 }
 
 void *OURS(realloc)(void *old, size_t size)
 {
-	const size_t before = old ? malloc_usable_size(old) : 0;
-	void *at = REAL(realloc)(old, size);
-	if (at || !size)
-		now -= before;
-	return count(at);
+	void *at = OURS(malloc)(size);
+	const size_t had = old ? malloc_usable_size(old) : 0;
+	if (!at)
+		return NULL;
+	if (old)
+		memcpy(at, old, had < size ? had : size);
+	OURS(free)(old);
+	return at;
 }
 
 void OURS(free)(void *at)
