@@ -7,12 +7,13 @@ import os
 import re
 import socket
 import ssl
+import subprocess
 import threading
 import unittest
 
 import pki
 import test_main_job
-from skerry_test import ACTOR, SANITIZED, free_port, main, skip, wait_until
+from skerry_test import ACTOR, SANITIZED, World, free_port, is_listening, main, skip, wait_until
 from tls_world import TlsWorld
 
 WALLCLOCK = os.path.join(ACTOR, "../wallclock.so")
@@ -409,6 +410,32 @@ class Desks(TlsTest):
         self.assertEqual(self.world.hub.log().count("chmod 600"), 1)
         os.chmod(key, 0o600)
         wait_until("the hub is connected", 15, lambda: "connected broker=mqtts" in self.world.hub.log())
+
+
+class Page(TlsTest):
+    """docs/security.md, as somebody would follow it."""
+
+    def block(self, kind):
+        page = pki.read(os.path.join(os.path.dirname(__file__), "../../docs/security.md"))
+        return re.search(rf"(?ms)^```{kind}\n(.*?)^```", page)[1].replace("broker.example", "localhost")
+
+    def test_its_certificates_and_its_broker_work(self):
+        folder = self.world.pki.folder
+        subprocess.run(["sh", "-e"], input=self.block("sh"), cwd=folder, check=True, text=True,
+                       capture_output=True)
+        self.world.pki.write("acl", self.block("acl"))
+        lines = (self.block("mosquitto.conf").replace("/etc/mosquitto", folder)
+                 .replace("listener 8883", f"listener {self.world.tls_port} 127.0.0.1"))
+        World.start_broker(self.world, lines)
+        wait_until("it listens with TLS", 10, lambda: is_listening(self.world.tls_port))
+        self.world.ca = self.world.pki.path("ca.pem")
+        for name, user in (("desk", "desk"), ("hub", "hub"), ("drone-07", "drone-07")):
+            self.world.clients[name] = self.world.pki.path(f"{user}.pem"), self.world.pki.path(f"{user}.key")
+        self.world.start_hub()
+        device = self.world.device("drone-07").start().wait_up()
+        self.assertEqual(device.status()["link"]["why"], "")
+        wait_until("the desk sees it", 20,
+                   lambda: "drone-07" in self.world.cli("get", "devices", check=0).stdout)
 
 
 class Leaks(TlsTest):
