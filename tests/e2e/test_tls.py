@@ -13,7 +13,7 @@ import unittest
 
 import pki
 import test_main_job
-from skerry_test import ACTOR, SANITIZED, World, free_port, is_listening, main, skip, wait_until
+from skerry_test import ACTOR, SANITIZED, World, is_listening, main, skip, wait_until
 from tls_world import TlsWorld
 
 WALLCLOCK = os.path.join(ACTOR, "../wallclock.so")
@@ -72,7 +72,7 @@ class Brokers(TlsTest):
     """One broker with many faces; each has a port of its own."""
 
     def face(self, cert, key, **more):
-        port = free_port()
+        port = self.world.another_port()
         self.world.start_broker(listeners=self.world.listener(port, cert, key, **more))
         self.world.tls_port = port
         return self

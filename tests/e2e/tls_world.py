@@ -10,12 +10,21 @@ class TlsWorld(World):
 
     def __init__(self, **pki):
         super().__init__()
-        self.tls_port = free_port()
+        self.ports = {self.port}
+        self.tls_port = self.another_port()
         self.host = "localhost"
         self.pki = Pki(os.path.join(self.folder, "pki"), **pki)
         self.ca = self.pki.cert_of("root")
         self.server = self.pki.issue("server")
         self.clients = {}
+
+    def another_port(self):
+        """What is free may be given out twice before anybody listens there."""
+        port = free_port()
+        while port in self.ports:
+            port = free_port()
+        self.ports.add(port)
+        return port
 
     def listener(self, port, cert, key, extra="", ca=None):
         return (f"listener {port} 127.0.0.1\ncafile {ca or self.ca}\ncertfile {cert}\nkeyfile {key}\n"
