@@ -63,10 +63,6 @@ static inline void compat_restrict(mbedtls_ssl_config *config)
 		MBEDTLS_ECP_DP_NONE
 	};
 	mbedtls_ssl_conf_curves(config, curves);
-	/* By default 2.28 takes SHA-1 in a key exchange, and TLS 1.0. */
-	static const int hashes[] = { MBEDTLS_MD_SHA256, MBEDTLS_MD_SHA384, MBEDTLS_MD_SHA512,
-				      MBEDTLS_MD_NONE };
-	mbedtls_ssl_conf_sig_hashes(config, hashes);
 	mbedtls_ssl_conf_min_version(config, MBEDTLS_SSL_MAJOR_VERSION_3,
 				     MBEDTLS_SSL_MINOR_VERSION_3);
 }

@@ -329,6 +329,23 @@ static void a_broker_that_is_silent_about_tls_is_given_up(void **state)
 	assert_non_null(strstr(f->why.text, "no TLS handshake in 30 s"));
 }
 
+/* The list of curves in a ClientHello, which nobody has to decrypt. */
+static bool offers_first(const struct fixture *f, char curve)
+{
+	for (size_t i = 0; i + 8 <= f->heard_len; i++)
+		if (memcmp(f->heard + i, "\0\x0a\0", 3) == 0 && f->heard[i + 4] == 0 &&
+		    f->heard[i + 5] == f->heard[i + 3] - 2)
+			return f->heard[i + 6] == 0 && f->heard[i + 7] == curve;
+	return false;
+}
+
+static void the_cheapest_strong_curve_is_offered_first(void **state)
+{
+	struct fixture *f = *state;
+	listen_for(f);
+	assert_true(offers_first(f, 23)); /* P-256 */
+}
+
 static void a_trickle_does_not_move_the_deadline(void **state)
 {
 	static const char hello[] = { 22, 3, 3, 0, 100, 2, 0, 0, 96, 3, 3 };
@@ -401,6 +418,7 @@ int main(void)
 		MQTT_TEST(the_deadline_ends_with_the_greeting),
 		MQTT_TEST(dropping_it_meanwhile_tells_nobody),
 		TLS_TEST(a_broker_that_is_silent_about_tls_is_given_up),
+		TLS_TEST(the_cheapest_strong_curve_is_offered_first),
 		TLS_TEST(a_trickle_does_not_move_the_deadline),
 		TLS_TEST(a_broker_without_tls_is_told_at_once),
 		TLS_TEST(a_broker_that_hangs_up_on_tls_is_told),

@@ -58,6 +58,7 @@ class Pki:
         self.folder = folder
         self.curve = curve
         self.issued = {}
+        self.above = {}  # an authority: the one above it
         os.makedirs(folder)
         self.authority("root")
         self.authority("ca", below="root")
@@ -81,6 +82,7 @@ class Pki:
     def authority(self, name, below=None):
         """A CA of this name; its own root, or below another."""
         home = self.path(name)
+        self.above[name] = below
         os.makedirs(home)
         config = self.write(f"{name}/config", CA_CONFIG.format(folder=home))
         for file, text in (("index", ""), ("serial", "1000\n"), ("crlnumber", "01\n")):
@@ -127,7 +129,10 @@ class Pki:
         return self.chain(name, leaf, "ca"), key
 
     def chain(self, name, leaf, issuer):
-        parts = [leaf] + ([self.path(issuer, "cert.pem")] if issuer == "ca" else [])
+        parts = [leaf]
+        while self.above[issuer]:
+            parts.append(self.cert_of(issuer))
+            issuer = self.above[issuer]
         text = "".join(read(part) for part in parts)
         return self.write(f"{name}.pem", text)
 
@@ -165,6 +170,9 @@ def main():
               .strftime("%Y%m%d%H%M%SZ"))
     pki.curve = "prime192v1"
     pki.issue("weak", issuer="root")
+    pki.authority("frail", below="root")
+    pki.curve = "prime256v1"
+    pki.issue("below-frail", issuer="frail")
     pki.crls("root", "ca")
     pki.crls("root", name="half.pem")
     pki.revoke("server")
