@@ -358,6 +358,27 @@ class Fakes(TlsTest):
         self.expect(behave, "the broker sent an MQTT CONNACK of 5 bytes")
 
 
+class LongRecords(TlsTest):
+    def test_that_says_much_at_once_and_then_nothing(self):
+        """What is left of a record when our buffer is full raises no event by itself."""
+        topic = f"skerry1/main/t{os.getpid()}-0/dn/desired".encode()
+        body = len(topic).to_bytes(2, "big") + topic + b"[" * 60000
+        length = len(body)
+        frame = b"\x30" + bytes([length & 127 | 128, length >> 7 & 127 | 128, length >> 14]) + body
+
+        def behave(s):
+            s.recv(1024)
+            s.sendall(b"\x20\2\0\0")
+            subscribe = s.recv(1024)
+            s.sendall(b"\x90\6" + subscribe[2:4] + bytes(4) + frame)
+            while s.recv(65536):
+                pass
+        fake = Fake(self.world, behave)
+        self.addCleanup(fake.server.close)
+        device = self.world.device().start()
+        wait_until("it has come whole", 8, lambda: device.condition("Rejected"))
+
+
 class Twins(TlsTest):
     def test_two_boards_of_one_name_live_on_and_say_so(self):
         self.world.start_broker()
