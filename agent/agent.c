@@ -395,13 +395,25 @@ static enum err open_sources(struct agent *a, struct why *why)
 	return e;
 }
 
+/* Said once: nothing that runs can change it. */
+static void warn_of_library(void)
+{
+	char name[TLS_TEXT_SIZE];
+	struct why remedy;
+	if (!tls_library(name, &remedy))
+		log_warn("connecting all the same, %s", remedy.text);
+}
+
 static enum err open_link(struct agent *a, struct why *why)
 {
+	if (a->config.broker.tls)
+		warn_of_library();
 	const struct link_options options = {
 		.broker = &a->config.broker,
 		.fleet = a->config.fleet,
 		.device = a->config.device,
 		.join_dir = a->config.run_dir,
+		.tls = config_tls(&a->config),
 	};
 	const struct link_hooks hooks = { a, on_link_up, on_link_down, on_letter, on_delivered };
 	enum err e = link_open(&a->link, a->loop, a->store, &options, &hooks, why);

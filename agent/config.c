@@ -43,14 +43,13 @@ static enum err read_path(struct config *c, struct bytes value, void *into, stru
 
 static enum err read_broker(struct config *c, struct bytes value, void *into, struct why *why)
 {
-	struct url *url = into;
-	enum err e = url_parse(value, url, why);
-	if (!e && url->tls)
-		e = why_set(
-			why, ERR_INVALID,
-			"mqtts:// is not in this version yet; use mqtt:// on a network you trust");
+	const struct url *url = into;
+	enum err e = url_parse(value, into, why);
 	if (url == &c->broker)
 		c->has_broker = !e;
+	else if (!e && url->tls)
+		e = why_set(why, ERR_INVALID,
+			    "mqtts:// is not for a broker beside the board; use mqtt://");
 	return e;
 }
 
@@ -63,6 +62,15 @@ static enum err read_topics(struct config *c, struct bytes value, void *into, st
 	if (!e)
 		text_copy(into, sizeof c->local_topics, count ? value : bytes_of(""));
 	return e;
+}
+
+static enum err read_alpn(struct config *c, struct bytes value, void *into, struct why *why)
+{
+	if (!value.len || !text_copy(into, sizeof c->tls_alpn, value))
+		return why_set(why, ERR_INVALID,
+			       "the name of a protocol, at most %d bytes, is expected",
+			       TLS_ALPN_MAX);
+	return OK;
 }
 
 static enum err read_switch(struct config *c, struct bytes value, void *into, struct why *why)
@@ -286,10 +294,11 @@ static const struct key {
 	{ "link_daily", read_budget, offsetof(struct config, link_daily) },
 	{ "labels", read_labels, 0 },
 	{ "watchdog", read_path, offsetof(struct config, watchdog) },
-	{ "tls_ca", refuse_later, 0 },
-	{ "tls_cert", refuse_later, 0 },
-	{ "tls_key", refuse_later, 0 },
-	{ "tls_crl", refuse_later, 0 },
+	{ "tls_ca", read_path, offsetof(struct config, tls_ca) },
+	{ "tls_cert", read_path, offsetof(struct config, tls_cert) },
+	{ "tls_key", read_path, offsetof(struct config, tls_key) },
+	{ "tls_crl", read_path, offsetof(struct config, tls_crl) },
+	{ "tls_alpn", read_alpn, offsetof(struct config, tls_alpn) },
 	{ "trust_anchor", refuse_later, 0 },
 };
 
@@ -367,6 +376,15 @@ void config_rebase(struct config *copy, const struct config *original)
 			copy->path_text + (original->host_paths[i] - original->path_text);
 }
 
+struct tls_files config_tls(const struct config *c)
+{
+	return (struct tls_files){ .ca = c->tls_ca,
+				   .cert = c->tls_cert,
+				   .key = c->tls_key,
+				   .crl = c->tls_crl,
+				   .alpn = c->tls_alpn };
+}
+
 enum err config_check(const struct config *c, struct why *why)
 {
 	if (!c->device[0])
@@ -384,5 +402,6 @@ enum err config_check(const struct config *c, struct why *why)
 		return why_set(why, ERR_INVALID,
 			       "local_broker and local_topics go together: a broker without topics "
 			       "has nothing to say, and topics need a broker");
-	return OK;
+	const struct tls_files tls = config_tls(c);
+	return tls_files_check(&tls, c->broker.tls, why);
 }

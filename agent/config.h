@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "base/label.h"
 #include "base/url.h"
+#include "ports/tls.h"
 #include "workloads/networks.h"
 #include "workloads/telemetry.h"
 
@@ -29,6 +30,7 @@ struct config {
 	struct url broker, local_broker; /* the second: no host if there is none */
 	char local_topics[TOPIC_RULES_TEXT];
 	char state_dir[128], run_dir[128], watchdog[128];
+	char tls_ca[128], tls_cert[128], tls_key[128], tls_crl[128], tls_alpn[TLS_ALPN_MAX + 1];
 	bool allow_host_image;
 	enum network_mode network; /* of pods that do not say */
 	char path_text[1024];      /* what host_paths points into */
@@ -60,5 +62,8 @@ enum err config_set(struct config *c, const char *assignment, struct why *why);
 /* A copy by assignment still points into the original: make it point into itself. */
 void config_rebase(struct config *copy, const struct config *original);
 
-/* What must be set is. */
+/* The files for mqtts://; what it points to is the configuration's. */
+struct tls_files config_tls(const struct config *c);
+
+/* What must be set is, and what is set fits together. Files are not looked at. */
 enum err config_check(const struct config *c, struct why *why);

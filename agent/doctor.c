@@ -9,6 +9,7 @@
 #include "ports/clock.h"
 #include "ports/file.h"
 #include "ports/random.h"
+#include "ports/tls.h"
 #include "ports/walls.h"
 
 #include <stdarg.h>
@@ -278,6 +279,28 @@ static void examine_run(const struct doctor *d, struct finding *f)
 			  "such as below /run");
 }
 
+static void examine_tls(const struct doctor *d, struct finding *f)
+{
+	const struct tls_files files = config_tls(d->config);
+	char library[TLS_TEXT_SIZE];
+	struct why why;
+	if (!d->config->broker.tls) {
+		snprintf(f->found, sizeof f->found, "not used: the broker is mqtt://");
+		return;
+	}
+	const bool is_current = tls_library(library, &why);
+	snprintf(f->found, sizeof f->found, "%s", library);
+	if (!is_current)
+		prescribe(f, GRADE_WARN, "%s", why.text);
+	if (!tls_examine(&files, &why))
+		return;
+	snprintf(f->found, sizeof f->found, "%.190s", why.text);
+	prescribe(
+		f, GRADE_FAIL,
+		"correct tls_ca, tls_cert, tls_key or tls_crl; docs/security.md says how they are "
+		"made");
+}
+
 static void examine_watchdog(const struct doctor *d, struct finding *f)
 {
 	const char *configured = d->config->watchdog;
@@ -351,6 +374,7 @@ void doctor_examine(struct doctor *d)
 		{ "clock", examine_clock },
 		{ "state_dir", examine_state },
 		{ "run_dir", examine_run },
+		{ "tls", examine_tls },
 		{ "watchdog", examine_watchdog },
 		{ "devices", examine_devices },
 		{ "programs", examine_programs },

@@ -248,7 +248,7 @@ struct json *report_make(struct agent *a)
 struct json *report_make_status(struct agent *a)
 {
 	struct json *j = report_make(a), *link = json_new_object();
-	char broker[300];
+	char broker[300], tls[TLS_TEXT_SIZE];
 	url_print(&a->config.broker, broker, sizeof broker);
 	json_set_string(j, "device", a->config.device);
 	json_set_string(j, "fleet", a->config.fleet);
@@ -260,6 +260,9 @@ struct json *report_make_status(struct agent *a)
 		json_set_integer(link, "sinceMs", clock_now_ms() - a->link.changed_ms);
 	json_set_string(link, "why",
 			a->link.refused.text[0] ? a->link.refused.text : a->link.why.text);
+	mqtt_describe(a->link.mqtt, tls);
+	if (tls[0])
+		json_set_string(link, "tls", tls);
 	json_set(j, "link", link);
 	json_set(j, "events", events_recent(&a->events));
 	return j;

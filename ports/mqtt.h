@@ -2,8 +2,9 @@
  * mqtt - one connection to a broker: MQTT 3.1.1, clean session unless asked otherwise.
  *
  * The library never owns a network socket: it talks to a private Unix socket,
- * and the pump behind it moves the bytes over our own TCP connection, inside
- * the loop and under our own deadlines. Up means CONNACK, nothing less.
+ * and the pump behind it moves the bytes over our own TCP connection, or TLS over
+ * it, inside the loop and under our own deadlines. The library hears of a broker
+ * that has proved who it is, of no other. Up means CONNACK, nothing less.
  *
  * Nothing outlives a connection: what was not delivered when it ends must be
  * published again by the caller. A message of more than MESSAGE_MAX bytes may come
@@ -18,6 +19,7 @@
 #include "base/err.h"
 #include "base/url.h"
 #include "ports/loop.h"
+#include "ports/tls.h"
 
 enum {
 	MQTT_KEEPALIVE_S = 60,         /* docs/protocol.md */
@@ -61,13 +63,15 @@ struct mqtt_options {
 	const char *will_topic; /* NULL: no will; QoS 1, retained */
 	struct bytes will;
 	const char *join_dir; /* a 0700 folder for the private socket */
+	struct tls_files tls; /* for mqtts:// */
 };
 
 enum err mqtt_open(struct loop *l, const struct mqtt_hooks *hooks, struct mqtt **out,
 		   struct why *why);
 void mqtt_close(struct mqtt *m); /* NULL is fine */
 
-/* Begin to connect: on_up or on_down follows, unless this already failed. */
+/* Begin to connect: on_up or on_down follows, unless this already failed: the files
+ * for mqtts:// are read here, see tls_prepare(). */
 enum err mqtt_connect(struct mqtt *m, const struct mqtt_options *options, struct why *why);
 
 /* End the connection without DISCONNECT; the broker will publish the will. */
@@ -78,6 +82,9 @@ void mqtt_drop(struct mqtt *m);
 void mqtt_leave(struct mqtt *m);
 
 bool mqtt_is_up(const struct mqtt *m);
+
+/* How the connection is protected, as tls_describe(); "" for mqtt://. */
+void mqtt_describe(const struct mqtt *m, char out[TLS_TEXT_SIZE]);
 
 /* Did the broker answer the last attempt with a refusal? */
 bool mqtt_was_refused(const struct mqtt *m);

@@ -107,6 +107,7 @@ static void connect(struct link *l)
 		.will_topic = will_topic,
 		.will = bytes_of(will),
 		.join_dir = l->join_dir,
+		.tls = l->tls,
 	};
 	e = mqtt_connect(l->mqtt, &options, &why);
 	free(will);
@@ -160,11 +161,13 @@ static void on_subscribed(void *owner, const bool *granted, size_t n)
 			      subscriptions[i], l->device);
 		log_err("%s", l->refused.text);
 	}
-	char where[300];
+	char where[300], tls[TLS_TEXT_SIZE];
 	url_print(&l->broker, where, sizeof where);
+	mqtt_describe(l->mqtt, tls);
 	if (l->unlogged)
 		log_info("link had failed %u more times for the same reason", l->unlogged);
-	log_info("link up broker=%s session=%lld", where, (long long)l->session);
+	log_info("link up broker=%s session=%lld%s%s%s", where, (long long)l->session,
+		 tls[0] ? " tls=\"" : "", tls, tls[0] ? "\"" : "");
 	l->is_up = true;
 	l->pause.failures = 0;
 	l->unlogged = 0;
@@ -200,7 +203,9 @@ static void on_delivered(void *owner, int ticket)
 enum err link_open(struct link *l, struct loop *loop, struct store *store,
 		   const struct link_options *o, const struct link_hooks *hooks, struct why *why)
 {
-	*l = (struct link){ .loop = loop, .store = store, .hooks = *hooks, .broker = *o->broker };
+	*l = (struct link){
+		.loop = loop, .store = store, .hooks = *hooks, .broker = *o->broker, .tls = o->tls
+	};
 	text_copy(l->fleet, sizeof l->fleet, bytes_of(o->fleet));
 	text_copy(l->device, sizeof l->device, bytes_of(o->device));
 	l->timer = (struct timer){ .owner = l, .on_due = on_timer };

@@ -35,6 +35,7 @@ struct link {
 	struct url broker;
 	char fleet[LABEL_SIZE], device[LABEL_SIZE];
 	char join_dir[160];
+	struct tls_files tls;
 	struct timer timer; /* to connect again, or to give up waiting for SUBACK */
 	struct pause pause;
 	bool is_up; /* CONNACK and SUBACK */
@@ -49,10 +50,11 @@ struct link {
 	unsigned unlogged;
 };
 
-/* All is copied but the hooks' owner. */
+/* All is copied but the hooks' owner and the paths of `tls`. */
 struct link_options {
 	const struct url *broker;
 	const char *fleet, *device, *join_dir;
+	struct tls_files tls; /* for mqtts:// */
 };
 
 enum err link_open(struct link *l, struct loop *loop, struct store *store,

@@ -301,6 +301,20 @@ static void on_message(void *owner, const struct mqtt_message *m)
 
 /* --- the connection --- */
 
+static void on_down(void *owner, const struct why *why)
+{
+	struct hub *h = owner;
+	if (h->stopping) {
+		loop_stop(h->loop);
+		return;
+	}
+	if (strcmp(h->logged.text, why->text) != 0)
+		log_warn("not connected, trying again why=\"%s\"", why->text);
+	h->logged = *why;
+	loop_disarm(h->loop, &h->look);
+	loop_arm(h->loop, &h->timer, clock_now_ms() + pause_next(&h->pause));
+}
+
 static void connect(struct hub *h)
 {
 	struct why why;
@@ -309,11 +323,10 @@ static void connect(struct hub *h)
 		.client_id = h->client_id,
 		.user = TOPIC_HUB,
 		.join_dir = h->options.run_dir,
+		.tls = h->options.tls,
 	};
-	if (mqtt_connect(h->mqtt, &options, &why)) {
-		log_err("cannot connect why=\"%s\"", why.text);
-		loop_arm(h->loop, &h->timer, clock_now_ms() + pause_next(&h->pause));
-	}
+	if (mqtt_connect(h->mqtt, &options, &why))
+		on_down(h, &why);
 }
 
 static void on_timer(void *owner, int64_t now_ms)
@@ -365,13 +378,15 @@ static void on_look(void *owner, int64_t now_ms)
 static void on_subscribed(void *owner, const bool *granted, size_t n)
 {
 	struct hub *h = owner;
-	char where[300];
+	char where[300], tls[TLS_TEXT_SIZE];
 	for (size_t i = 0; i < SUBSCRIPTIONS; i++)
 		if (i >= n || !granted[i])
 			log_err("the broker refuses %s: check its access rules for user hub",
 				subscriptions[i]);
 	url_print(&h->options.broker, where, sizeof where);
-	log_info("connected broker=%s database=%s", where, h->options.database);
+	mqtt_describe(h->mqtt, tls);
+	log_info("connected broker=%s database=%s%s%s%s", where, h->options.database,
+		 tls[0] ? " tls=\"" : "", tls, tls[0] ? "\"" : "");
 	h->pause.failures = 0;
 	h->logged.text[0] = '\0';
 	struct why why;
@@ -379,20 +394,6 @@ static void on_subscribed(void *owner, const bool *granted, size_t n)
 		log_err("devices not greeted why=\"%s\"", why.text);
 	loop_arm(h->loop, &h->look, clock_now_ms() + HUB_LOOK_MS);
 	fetch_on_up(&h->fetch);
-}
-
-static void on_down(void *owner, const struct why *why)
-{
-	struct hub *h = owner;
-	if (h->stopping) {
-		loop_stop(h->loop);
-		return;
-	}
-	if (strcmp(h->logged.text, why->text) != 0)
-		log_warn("not connected, trying again why=\"%s\"", why->text);
-	h->logged = *why;
-	loop_disarm(h->loop, &h->look);
-	loop_arm(h->loop, &h->timer, clock_now_ms() + pause_next(&h->pause));
 }
 
 /* --- opening and running --- */

@@ -31,6 +31,7 @@ enum {
 struct hub_options {
 	struct url broker;
 	const char *database, *blobs, *files, *run_dir;
+	struct tls_files tls; /* for mqtts:// */
 };
 
 /* An artifact that somebody has announced. */

@@ -1,5 +1,5 @@
 /*
- * skerry-hub --broker URL --db FILE [--blobs FOLDER] [--files FOLDER]
+ * skerry-hub --broker URL --db FILE [--blobs FOLDER] [--files FOLDER] [--ca FILE ...]
  *
  * Exit codes: 0 ended by a signal, 1 failed, 2 usage.
  */
@@ -8,6 +8,7 @@
 #include "ports/file.h"
 #include "ports/net.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,11 +17,16 @@
 
 static const char usage[] =
 	"usage: skerry-hub --broker URL --db FILE [--blobs FOLDER] [--files FOLDER]\n"
+	"                  [--ca FILE ...]\n"
 	"\n"
 	"Collects telemetry, logs and events of a fleet into a database, acknowledges\n"
 	"what is committed, serves artifacts, and shows devices their desired state.\n"
 	"\n"
-	"  --broker URL     mqtt://[user[:password]@]host[:port]\n"
+	"  --broker URL     mqtt[s]://[user[:password]@]host[:port]\n"
+	"  --ca FILE        for mqtts://: the CA to trust; in PEM, as are the next\n"
+	"  --cert FILE, --key FILE   who the hub is\n"
+	"  --crl FILE       who is not trusted any more\n"
+	"  --alpn NAME      the protocol to ask for\n"
 	"  --db FILE        SQLite database; made if it is not there\n"
 	"  --blobs FOLDER   artifacts; FILE.blobs if not given\n"
 	"  --files FOLDER   what devices send; FILE.files if not given\n"
@@ -28,23 +34,52 @@ static const char usage[] =
 
 struct arguments {
 	const char *broker, *database, *blobs, *files;
+	struct tls_files tls;
 };
+
+static const struct {
+	const char *name;
+	size_t offset;
+} options[] = {
+	{ "--broker", offsetof(struct arguments, broker) },
+	{ "--db", offsetof(struct arguments, database) },
+	{ "--blobs", offsetof(struct arguments, blobs) },
+	{ "--files", offsetof(struct arguments, files) },
+	{ "--ca", offsetof(struct arguments, tls.ca) },
+	{ "--cert", offsetof(struct arguments, tls.cert) },
+	{ "--key", offsetof(struct arguments, tls.key) },
+	{ "--crl", offsetof(struct arguments, tls.crl) },
+	{ "--alpn", offsetof(struct arguments, tls.alpn) },
+};
+
+static const char **find_option(struct arguments *a, const char *word)
+{
+	for (size_t i = 0; i < sizeof options / sizeof *options; i++)
+		if (strcmp(word, options[i].name) == 0)
+			return (const char **)((char *)a + options[i].offset);
+	return NULL;
+}
 
 static bool read_arguments(int argc, char **argv, struct arguments *out)
 {
 	*out = (struct arguments){ .broker = getenv("SKERRY_BROKER"),
-				   .database = getenv("SKERRY_DB") };
+				   .database = getenv("SKERRY_DB"),
+				   .tls = tls_files_of_environment() };
 	for (int i = 1; i < argc; i += 2) {
-		const char **into = strcmp(argv[i], "--broker") == 0  ? &out->broker
-				    : strcmp(argv[i], "--db") == 0    ? &out->database
-				    : strcmp(argv[i], "--blobs") == 0 ? &out->blobs
-				    : strcmp(argv[i], "--files") == 0 ? &out->files
-								      : NULL;
+		const char **into = find_option(out, argv[i]);
 		if (!into || i + 1 == argc)
 			return false;
 		*into = argv[i + 1];
 	}
 	return out->broker && out->database;
+}
+
+static void warn_of_library(void)
+{
+	char name[TLS_TEXT_SIZE];
+	struct why remedy;
+	if (!tls_library(name, &remedy))
+		log_warn("connecting all the same, %s", remedy.text);
 }
 
 static enum err run(const struct arguments *a, const char *run_dir, struct why *why)
@@ -53,18 +88,23 @@ static enum err run(const struct arguments *a, const char *run_dir, struct why *
 	char blobs[512], files[512];
 	snprintf(blobs, sizeof blobs, "%s.blobs", a->database);
 	snprintf(files, sizeof files, "%s.files", a->database);
-	struct hub_options options = {
+	struct hub_options o = {
 		.database = a->database,
 		.blobs = a->blobs ? a->blobs : blobs,
 		.files = a->files ? a->files : files,
 		.run_dir = run_dir,
+		.tls = a->tls,
 	};
-	enum err e = url_parse(bytes_of(a->broker), &options.broker, why);
+	enum err e = url_parse(bytes_of(a->broker), &o.broker, why);
+	if (!e)
+		e = tls_files_check(&a->tls, o.broker.tls, why);
+	if (!e && o.broker.tls)
+		warn_of_library();
 	if (!e && strncmp(a->database, "postgresql://", 13) == 0)
 		e = why_set(why, ERR_INVALID,
 			    "PostgreSQL is not in this version yet; give --db a file");
 	if (!e)
-		e = hub_open(&hub, &options, why);
+		e = hub_open(&hub, &o, why);
 	if (!e)
 		e = hub_run(&hub, why);
 	hub_close(&hub);

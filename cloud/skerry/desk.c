@@ -89,10 +89,12 @@ static enum err connect(struct desk *d, const struct options *o, struct why *why
 		.broker = &o->broker,
 		.client_id = d->name,
 		.join_dir = d->join_dir,
+		.tls = o->tls,
 	};
 	enum err e = mqtt_connect(d->mqtt, &options, why);
-	if (!e)
-		e = desk_wait(d, is_up, d, MQTT_DIAL_WAIT_MS, why);
+	if (e)
+		return e;
+	e = desk_wait(d, is_up, d, MQTT_DIAL_WAIT_MS, why);
 	if (!e)
 		return OK;
 	const struct why reason = *why;

@@ -133,6 +133,7 @@ static enum err connect(struct sandbox *s, struct why *why)
 	const int64_t until = clock_now_ms() + START_WAIT_MS;
 	enum err e;
 	s->options->broker_text = s->broker;
+	s->options->tls = (struct tls_files){ 0 }; /* of another broker */
 	while ((e = desk_open(&s->desk, s->options, why)) && clock_now_ms() < until &&
 	       !s->mosquitto.ended)
 		(void)!loop_turn(s->loop, STEP_MS, NULL);

@@ -54,7 +54,9 @@ static void print_help(FILE *to)
 	for (size_t i = 0; i < VERBS; i++)
 		fprintf(to, "  %-10s %-44s %s\n", verbs[i].name, verbs[i].arguments, verbs[i].help);
 	fputs("\noptions of most verbs\n"
-	      "  -b, --broker URL    mqtt://[user[:password]@]host[:port]   $SKERRY_BROKER\n"
+	      "  -b, --broker URL    mqtt[s]://[user[:password]@]host[:port] $SKERRY_BROKER\n"
+	      "      --ca, --cert, --key, --crl FILE, --alpn NAME           $SKERRY_CA, ...\n"
+	      "                      for mqtts://; see docs/security.md\n"
 	      "  -F, --fleet NAME    \"main\" if not given                     $SKERRY_FLEET\n"
 	      "      --db FILE       the hub's database                     $SKERRY_DB\n"
 	      "  -o, --output json   for programs; the schema is in docs/schema\n"

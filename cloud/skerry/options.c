@@ -71,6 +71,11 @@ static const struct option {
 	size_t offset;
 } all_options[] = {
 	{ "--broker", "-b", set_text, offsetof(struct options, broker_text) },
+	{ "--ca", NULL, set_text, offsetof(struct options, tls.ca) },
+	{ "--cert", NULL, set_text, offsetof(struct options, tls.cert) },
+	{ "--key", NULL, set_text, offsetof(struct options, tls.key) },
+	{ "--crl", NULL, set_text, offsetof(struct options, tls.crl) },
+	{ "--alpn", NULL, set_text, offsetof(struct options, tls.alpn) },
 	{ "--fleet", "-F", set_text, offsetof(struct options, fleet) },
 	{ "--db", NULL, set_text, offsetof(struct options, database) },
 	{ "--run-dir", NULL, set_text, offsetof(struct options, run_dir) },
@@ -124,6 +129,7 @@ enum err options_read(struct options *o, int argc, char **argv, bool f_follows, 
 {
 	*o = (struct options){
 		.broker_text = getenv("SKERRY_BROKER"),
+		.tls = tls_files_of_environment(),
 		.fleet = getenv("SKERRY_FLEET"),
 		.database = getenv("SKERRY_DB"),
 		.run_dir = "/run/skerry",
@@ -161,7 +167,8 @@ enum err options_need_broker(struct options *o, struct why *why)
 	if (!o->broker_text)
 		return why_set(why, ERR_INVALID,
 			       "which broker? give --broker mqtt://HOST:1883 or set SKERRY_BROKER");
-	return url_parse(bytes_of(o->broker_text), &o->broker, why);
+	enum err e = url_parse(bytes_of(o->broker_text), &o->broker, why);
+	return e ? e : tls_files_check(&o->tls, o->broker.tls, why);
 }
 
 enum err options_need_database(const struct options *o, struct why *why)

@@ -6,6 +6,7 @@
 #include "base/err.h"
 #include "base/label.h"
 #include "base/url.h"
+#include "ports/tls.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -16,6 +17,7 @@ struct options {
 	/* How to reach the fleet: an option, or the environment. */
 	const char *broker_text; /* $SKERRY_BROKER; NULL: not given */
 	struct url broker;
+	struct tls_files tls; /* $SKERRY_CA, _CERT, _KEY, _CRL, _ALPN */
 	const char *fleet;    /* $SKERRY_FLEET, "main" */
 	const char *database; /* $SKERRY_DB; NULL: not given */
 	const char *run_dir;  /* of an agent on this board */

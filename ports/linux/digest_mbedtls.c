@@ -1,20 +1,12 @@
 #include "ports/digest.h"
 
 #include "base/text.h"
+#include "ports/linux/mbedtls_compat.h"
 
 #include <assert.h>
-#include <mbedtls/sha256.h>
-#include <mbedtls/version.h>
 #include <stdlib.h>
 
 enum { SHA256_BYTES = 32 };
-
-/* mbedTLS 3 dropped the suffix; 2.28's plain names answer void. */
-#if MBEDTLS_VERSION_MAJOR < 3
-#define mbedtls_sha256_starts mbedtls_sha256_starts_ret
-#define mbedtls_sha256_update mbedtls_sha256_update_ret
-#define mbedtls_sha256_finish mbedtls_sha256_finish_ret
-#endif
 
 struct digest {
 	mbedtls_sha256_context context;

@@ -5,7 +5,8 @@
  * What is longer than PACKET_MAX is cut there, its header rewritten: the message
  * still comes, is acknowledged, and is longer than anybody here accepts.
  *
- * Private to ports/linux: tunnel.c passes what comes from the network through it.
+ * For brokers that keep messages for us: one that ended the connection would come again
+ * for ever. Private to ports/linux: tunnel.c passes what comes from the network through it.
  */
 #pragma once
 

@@ -1,5 +1,6 @@
 #include "ports/linux/tunnel.h"
 
+#include "base/bytes.h"
 #include "base/scoped.h"
 
 #include <string.h>
@@ -10,81 +11,166 @@ static bool is_empty(const struct tunnel_buffer *b)
 	return b->from == b->ready;
 }
 
-static bool has_room(const struct tunnel_buffer *b)
-{
-	return b->to < TUNNEL_BUFFER || b->from > 0;
-}
-
-/* Read what is there; false: the descriptor has ended, errno says how (0: in peace). */
-static bool fill(struct tunnel_buffer *b, int fd)
-{
-	if (b->from) {
-		memmove(b->at, b->at + b->from, b->to - b->from);
-		b->to -= b->from;
-		b->ready -= b->from;
-		b->from = 0;
-	}
-	if (b->to == TUNNEL_BUFFER)
-		return true;
-	ssize_t n = recv(fd, b->at + b->to, TUNNEL_BUFFER - b->to, MSG_DONTWAIT);
-	if (n > 0)
-		b->to += (size_t)n;
-	if (n == 0)
-		errno = 0;
-	return n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR));
-}
-
-static bool drain(struct tunnel_buffer *b, int fd)
-{
-	while (!is_empty(b)) {
-		ssize_t n =
-			send(fd, b->at + b->from, b->ready - b->from, MSG_DONTWAIT | MSG_NOSIGNAL);
-		if (n < 0)
-			return errno == EAGAIN || errno == EINTR;
-		b->from += (size_t)n;
-	}
-	return true;
-}
-
-static void look(struct tunnel *t)
-{
-	size_t len = t->in.to - t->in.ready;
-	const size_t good = packet_cut(&t->cut, t->in.at + t->in.ready, &len);
-	t->in.to = t->in.ready + len;
-	t->in.ready += good;
-	t->out.ready = t->out.to;
-}
-
 static void forget(struct tunnel_buffer *b)
 {
 	b->from = b->ready = b->to = 0;
 }
 
-static void end_far(struct tunnel *t, const char *what)
+static bool has_room(const struct tunnel_buffer *b)
+{
+	return b->to < TUNNEL_BUFFER || b->from > 0;
+}
+
+static void make_room(struct tunnel_buffer *b)
+{
+	memmove(b->at, b->at + b->from, b->to - b->from);
+	b->to -= b->from;
+	b->ready -= b->from;
+	b->from = 0;
+}
+
+/* --- the two ends: ERR_AGAIN when nothing moves now, else over --- */
+
+static enum err receive_plain(int fd, char *at, size_t cap, size_t *out_len, struct why *why)
+{
+	const ssize_t n = recv(fd, at, cap, MSG_DONTWAIT);
+	*out_len = n > 0 ? (size_t)n : 0;
+	if (n > 0)
+		return OK;
+	if (n == 0)
+		return why_set(why, ERR_NOT_FOUND, "closed the connection");
+	if (errno == EAGAIN || errno == EINTR)
+		return ERR_AGAIN;
+	return why_set(why, ERR_OFFLINE, "closed the connection: %s", strerror(errno));
+}
+
+static enum err send_plain(int fd, struct bytes b, size_t *out_len, struct why *why)
+{
+	const ssize_t n = send(fd, b.at, b.len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	*out_len = n > 0 ? (size_t)n : 0;
+	if (n >= 0)
+		return OK;
+	if (errno == EAGAIN || errno == EINTR)
+		return ERR_AGAIN;
+	return why_set(why, ERR_OFFLINE, "closed the connection: %s", strerror(errno));
+}
+
+/* Read what is there, behind what is kept; ERR_AGAIN too when there is no room. */
+static enum err fill(struct tunnel_buffer *b, int fd, struct tls *tls, struct why *why)
+{
+	if (b->to == TUNNEL_BUFFER)
+		return ERR_AGAIN;
+	size_t n;
+	char *at = b->at + b->to;
+	const size_t cap = TUNNEL_BUFFER - b->to;
+	enum err e = tls ? tls_receive(tls, at, cap, &n, why) : receive_plain(fd, at, cap, &n, why);
+	b->to += n;
+	return e;
+}
+
+/* Write what is there. */
+static enum err drain(struct tunnel_buffer *b, int fd, struct tls *tls, struct why *why)
+{
+	while (!is_empty(b)) {
+		size_t n;
+		const struct bytes rest = { b->at + b->from, b->ready - b->from };
+		enum err e = tls ? tls_send(tls, rest, &n, why) : send_plain(fd, rest, &n, why);
+		if (e)
+			return e;
+		b->from += n;
+	}
+	if (b->ready == b->to)
+		forget(b);
+	return OK;
+}
+
+static bool is_end(enum err e)
+{
+	return e && e != ERR_AGAIN;
+}
+
+/* --- moving --- */
+
+static void end_far(struct tunnel *t, const char *who, const struct why *how)
 {
 	if (!t->far_ended && !t->near_ended)
-		(void)why_set(&t->why, ERR_OFFLINE, "the broker %s%s%s", what, errno ? ": " : "",
-			      errno ? strerror(errno) : "");
+		(void)why_set(&t->why, ERR_OFFLINE, "%s %s", who, how->text);
 	t->far_ended = true;
+}
+
+/* Fill, and judge what has come; a bad frame is not kept. With a `cut`, what is not a whole
+ * header yet waits for the rest of it. */
+static enum err fill_frames(struct tunnel_buffer *b, int fd, struct tls *tls,
+			    struct mqtt_guard *guard, struct packet_cut *cut, struct why *why)
+{
+	make_room(b);
+	enum err e = fill(b, fd, tls, why);
+	if (e)
+		return e;
+	char *at = b->at + b->ready;
+	size_t len = b->to - b->ready;
+	const size_t good = cut ? packet_cut(cut, at, &len) : len;
+	b->to = b->ready + len;
+	if (mqtt_guard_walk(guard, (struct bytes){ at, good }, why)) {
+		b->to = b->ready;
+		return ERR_INVALID;
+	}
+	b->ready += good;
+	return OK;
+}
+
+static void deliver(struct tunnel *t)
+{
+	/* Who reads no more may have written before: its end is told by fill(). */
+	if (t->near_ended || is_end(drain(&t->in, t->near.fd, NULL, NULL)))
+		forget(&t->in);
+}
+
+/* TLS reads whole records: what of one did not fit into the buffer raises no event. */
+static void move_in(struct tunnel *t)
+{
+	struct why how;
+	enum err e = OK;
+	deliver(t);
+	while (!e && !t->far_ended) {
+		e = fill_frames(&t->in, t->far.fd, t->tls, &t->in_guard,
+				t->cuts_in ? &t->cut : NULL, &how);
+		if (is_end(e))
+			end_far(t, "the broker", &how);
+		deliver(t);
+		if (!t->tls || !tls_has_pending(t->tls))
+			break;
+	}
+}
+
+static void move_out(struct tunnel *t)
+{
+	struct why how;
+	enum err e = ERR_AGAIN;
+	if (!t->near_ended)
+		e = fill_frames(&t->out, t->near.fd, NULL, &t->out_guard, NULL, &how);
+	if (e == ERR_INVALID)
+		end_far(t, "our own MQTT library", &how);
+	else if (is_end(e))
+		t->near_ended = true;
+	if (!t->far_ended && is_end(drain(&t->out, t->far.fd, t->tls, &how)))
+		end_far(t, "the broker", &how);
+}
+
+static void say_goodbye(struct tunnel *t)
+{
+	if (t->tls)
+		tls_say_goodbye(t->tls);
+	shutdown(t->far.fd, SHUT_WR);
+	t->said_goodbye = true;
 }
 
 static void move_bytes(struct tunnel *t)
 {
-	if (!t->near_ended && !fill(&t->out, t->near.fd))
-		t->near_ended = true;
-	look(t);
-	if (!t->far_ended && !drain(&t->out, t->far.fd))
-		end_far(t, "closed the connection");
-	if (!t->far_ended && !fill(&t->in, t->far.fd))
-		end_far(t, "closed the connection");
-	look(t);
-	/* Who reads no more may have written before: its end is told by fill(). */
-	if (t->near_ended || !drain(&t->in, t->near.fd))
-		forget(&t->in);
-	if (t->near_ended && !t->far_ended && !t->said_goodbye && is_empty(&t->out)) {
-		shutdown(t->far.fd, SHUT_WR);
-		t->said_goodbye = true;
-	}
+	move_out(t);
+	move_in(t);
+	if (t->near_ended && !t->far_ended && !t->said_goodbye && is_empty(&t->out))
+		say_goodbye(t);
 }
 
 /* Closing while the far end still sends would reset the connection, and take
@@ -97,7 +183,8 @@ static bool is_over(const struct tunnel *t)
 static void set_events(struct tunnel *t)
 {
 	unsigned near = (has_room(&t->out) ? LOOP_READ : 0u) | (is_empty(&t->in) ? 0u : LOOP_WRITE);
-	unsigned far = (has_room(&t->in) ? LOOP_READ : 0u) | (is_empty(&t->out) ? 0u : LOOP_WRITE);
+	bool writes = !is_empty(&t->out) || (t->tls && tls_wants_write(t->tls));
+	unsigned far = (has_room(&t->in) ? LOOP_READ : 0u) | (writes ? LOOP_WRITE : 0u);
 	/* An ended descriptor would report that it is gone at every turn. */
 	if (t->near_ended && t->near.fd >= 0)
 		loop_unwatch(t->loop, &t->near);
@@ -123,17 +210,22 @@ static void on_ready(void *owner, unsigned events)
 	t->on_ended(t->owner, &why);
 }
 
-enum err tunnel_open(struct tunnel *t, struct loop *l, int near_fd, int far_fd, struct why *why)
+enum err tunnel_open(struct tunnel *t, struct loop *l, int near_fd, int far_fd, struct tls *tls,
+		     struct why *why)
 {
 	t->loop = l;
+	t->tls = tls;
 	t->near = (struct watch){
 		.fd = near_fd, .events = LOOP_READ, .owner = t, .on_ready = on_ready
 	};
 	t->far = t->near;
 	t->far.fd = far_fd;
+	mqtt_guard_init(&t->out_guard, MQTT_CLIENT);
+	mqtt_guard_init(&t->in_guard, MQTT_BROKER);
 	t->near_ended = t->far_ended = t->said_goodbye = false;
 	forget(&t->out);
 	forget(&t->in);
+	t->cuts_in = false;
 	t->cut = (struct packet_cut){ 0 };
 	t->why.text[0] = '\0';
 

@@ -1,20 +1,24 @@
 /*
- * tunnel - carries bytes between a local socket and the network.
+ * tunnel - carries MQTT between a local socket and the network.
  *
- * Private to ports/linux: mqtt_mosquitto.c puts libmosquitto on the local end.
+ * Private to ports/linux: mqtt_mosquitto.c puts libmosquitto on the local end. The
+ * network's end may be under TLS, with the handshake done.
+ * A bad frame, in either direction, ends it before the other end sees a byte of it;
+ * where the owner says so, what only is too long comes in cut (packet.h).
  * Bytes that cannot move on hold back the side that they come from; nothing is
- * dropped and nothing grows; only of what comes in, packets beyond all bounds are
- * cut (packet.h).
+ * dropped and nothing grows.
  */
 #pragma once
 
 #include "base/err.h"
+#include "base/mqtt_guard.h"
 #include "ports/linux/packet.h"
 #include "ports/loop.h"
+#include "ports/tls.h"
 
 #include <stddef.h>
 
-enum { TUNNEL_BUFFER = 16 * 1024 };
+enum { TUNNEL_BUFFER = 8 * 1024 }; /* one for each direction */
 
 struct tunnel_buffer {
 	size_t from, ready, to; /* up to `ready` it may move on */
@@ -24,8 +28,12 @@ struct tunnel_buffer {
 struct tunnel {
 	struct loop *loop;
 	struct watch near, far; /* the local socket, the network */
+	struct tls *tls;        /* over `far`; NULL: plain */
 	struct tunnel_buffer out, in;
-	struct packet_cut cut; /* of what comes in */
+	struct mqtt_guard out_guard, in_guard;
+	bool cuts_in; /* set behind tunnel_open(): packets beyond all bounds come in cut (packet.h)
+		       */
+	struct packet_cut cut;
 	bool near_ended, far_ended, said_goodbye;
 	void *owner;
 	/* The far end has closed, and what was under way has arrived. A near end that
@@ -36,8 +44,9 @@ struct tunnel {
 	struct why why;
 };
 
-/* Takes both descriptors, also when it fails. */
-enum err tunnel_open(struct tunnel *t, struct loop *l, int near_fd, int far_fd, struct why *why);
+/* Takes both descriptors, also when it fails. `tls` is borrowed, NULL: none. */
+enum err tunnel_open(struct tunnel *t, struct loop *l, int near_fd, int far_fd, struct tls *tls,
+		     struct why *why);
 
 /* Close both ends at once; on_ended is not called. Not open: nothing happens. */
 void tunnel_close(struct tunnel *t);

@@ -17,6 +17,7 @@ os.environ.setdefault("SKERRY_BIN", os.path.join(ROOT, "build/release/bin"))
 
 import skerry_test  # noqa: E402
 from skerry_test import World, actor_pod, pod, wait_until  # noqa: E402, F401
+from tls_world import TlsWorld  # noqa: E402
 
 skerry_test.SLOW = PATIENCE
 HOST = "10.0.2.2"  # this machine, as QEMU's network shows it
@@ -101,6 +102,26 @@ class BoardTest(unittest.TestCase):
         self.device = BoardDevice(self.world, self.board, self.settings)
         self.device.programs = self.runs
         self.world.devices = [self.device]
+        self.device.start().wait_ready()
+
+    def use_tls(self, **settings):
+        """The agent begins anew, on a broker with TLS that wants its certificate."""
+        self.device.stop()
+        self.world = TlsWorld()
+        self.addCleanup(self.world.close)
+        self.world.server = self.world.pki.issue("cloud", san=f"DNS:localhost,IP:{HOST}")
+        self.world.start_broker().start_hub()
+        cert, key = self.world.client(self.device.name)
+        files = {"tls_ca": self.world.ca, "tls_cert": cert, "tls_key": key,
+                 "tls_crl": self.world.pki.crls("root", "ca")}
+        self.board.check("mkdir -p /data/tls")
+        for name, path in files.items():
+            with open(path) as f:
+                self.board.check(f"umask 077; cat >/data/tls/{name} <<'X'\n{f.read()}X\n")
+        self.device.world = self.world
+        self.world.devices = [self.device]
+        self.device.settings.update(broker=f"mqtts://{HOST}:{self.world.tls_port}",
+                                    **{name: f"/data/tls/{name}" for name in files}, **settings)
         self.device.start().wait_ready()
 
     def doctor(self, facts=None):

@@ -18,6 +18,18 @@ enum { TURNS_MAX = 2000 };
 
 static const char CONNACK_OK[] = { 0x20, 2, 0, 0 };
 
+/* Somebody to trust; no broker here gets so far that it would matter whom. */
+static const char CA[] = "-----BEGIN CERTIFICATE-----\n"
+			 "MIIBejCCASGgAwIBAgIURNWa4te8iTlVX4H9lmQAoxJOjt8wCgYIKoZIzj0EAwIw\n"
+			 "EjEQMA4GA1UEAwwHc2lsZW5jZTAgFw0yNjExMjcwMzUzNTdaGA8yMTI2MTEwMzAz\n"
+			 "NTM1N1owEjEQMA4GA1UEAwwHc2lsZW5jZTBZMBMGByqGSM49AgEGCCqGSM49AwEH\n"
+			 "A0IABAZYh3Fa1VPL9+PWr8swMmVfdLhMac84jhuTcZeSSCEGoW1L9mbs2vA5YY+9\n"
+			 "g/Y6r2/bY7gAXZipawknOH1eFWOjUzBRMB0GA1UdDgQWBBRV4nz5NoYTW+emon8c\n"
+			 "jiyiMpHnWjAfBgNVHSMEGDAWgBRV4nz5NoYTW+emon8cjiyiMpHnWjAPBgNVHRMB\n"
+			 "Af8EBTADAQH/MAoGCCqGSM49BAMCA0cAMEQCIGn5wjav8qcs8XC0ZtVU6VSBHPWR\n"
+			 "Oa+lJSSAtu1BWYwqAiB6nxpiQ62GUNQfppkmOCPsTP1ukX7tJSrGiJZPTkaFOA==\n"
+			 "-----END CERTIFICATE-----\n";
+
 struct fixture {
 	struct scratch scratch;
 	struct loop *loop;
@@ -55,7 +67,7 @@ static void on_subscribed(void *owner, const bool *granted, size_t n)
 		f->granted = f->granted << 1 | granted[i];
 }
 
-static int set_up(void **state)
+static int set_up_for(void **state, bool is_tls)
 {
 	struct fixture *f = calloc(1, sizeof *f);
 	struct sockaddr_in at = { .sin_family = AF_INET,
@@ -69,7 +81,9 @@ static int set_up(void **state)
 	assert_int_equal(bind(f->listener, (struct sockaddr *)&at, sizeof at), 0);
 	assert_int_equal(listen(f->listener, 4), 0);
 	assert_int_equal(getsockname(f->listener, (struct sockaddr *)&at, &len), 0);
-	f->url = (struct url){ .host = "127.0.0.1", .port = ntohs(at.sin_port) };
+	f->url = (struct url){ .host = "127.0.0.1", .port = ntohs(at.sin_port), .tls = is_tls };
+	const char *ca = scratch_at(&f->scratch, "ca.pem");
+	assert_ok(file_replace(ca, bytes_of(CA), false, NULL));
 	const struct mqtt_hooks hooks = {
 		.owner = f, .on_up = on_up, .on_down = on_down, .on_subscribed = on_subscribed
 	};
@@ -78,10 +92,21 @@ static int set_up(void **state)
 					.client_id = "drone-07",
 					.will_topic = "the/will",
 					.will = BYTES_LIT("lost"),
-					.join_dir = f->scratch.folder };
+					.join_dir = f->scratch.folder,
+					.tls.ca = ca };
 	assert_ok(mqtt_connect(f->mqtt, &o, NULL));
 	*state = f;
 	return 0;
+}
+
+static int set_up(void **state)
+{
+	return set_up_for(state, false);
+}
+
+static int set_up_tls(void **state)
+{
+	return set_up_for(state, true);
 }
 
 static int tear_down(void **state)
@@ -215,12 +240,36 @@ static void a_broker_that_speaks_something_else_is_left(void **state)
 	struct fixture *f = *state;
 	listen_for(f);
 	say(f, "HTTP/1.1 400 Bad Request\r\n\r\n", 28);
-	for (int i = 0; i < 200 && !f->is_down; i++)
-		turn(f);
-	if (!f->is_down) /* to wait for what looks like the rest is allowed, for a while */
-		pass(f, MQTT_CONNACK_WAIT_MS);
 	turn_until_true(f, &f->is_down);
 	assert_false(f->is_up);
+	assert_string_equal(f->why.text, "the broker sent an MQTT PUBACK before the greeting");
+}
+
+static void a_length_that_would_fill_the_memory_ends_it(void **state)
+{
+	struct fixture *f = *state;
+	listen_for(f);
+	say(f, CONNACK_OK, sizeof CONNACK_OK);
+	turn_until_true(f, &f->is_up);
+	say(f, "\x30\xff\xff\xff\x7f", 5);
+	turn_until_true(f, &f->is_down);
+	assert_int_equal(f->downs, 1);
+	assert_non_null(strstr(f->why.text, "the broker sent an MQTT PUBLISH of 268435455 bytes"));
+}
+
+static void an_answer_without_codes_ends_it(void **state)
+{
+	static const char *const filters[] = { "a" };
+	struct fixture *f = *state;
+	listen_for(f);
+	say(f, CONNACK_OK, sizeof CONNACK_OK);
+	turn_until_true(f, &f->is_up);
+	assert_ok(mqtt_subscribe(f->mqtt, filters, 1, NULL));
+	listen_for(f);
+	say(f, "\x90\2\0\1", 4);
+	turn_until_true(f, &f->is_down);
+	assert_false(f->is_subscribed);
+	assert_non_null(strstr(f->why.text, "SUBACK of 2 bytes"));
 }
 
 static void each_filters_answer_is_told(void **state)
@@ -264,9 +313,98 @@ static void dropping_it_meanwhile_tells_nobody(void **state)
 	assert_false(f->is_down);
 }
 
+/* --- mqtts:// --- */
+
+static void a_broker_that_is_silent_about_tls_is_given_up(void **state)
+{
+	struct fixture *f = *state;
+	listen_for(f);
+	assert_int_equal(f->heard[0], 22); /* a ClientHello, and not a word of MQTT */
+	assert_false(has_heard(f, "drone-07"));
+	pass(f, TLS_HANDSHAKE_WAIT_MS - 1);
+	assert_false(f->is_down);
+	pass(f, 1);
+	turn_until_true(f, &f->is_down);
+	assert_int_equal(f->downs, 1);
+	assert_non_null(strstr(f->why.text, "no TLS handshake in 30 s"));
+}
+
+/* The list of curves in a ClientHello, which nobody has to decrypt. */
+static bool offers_first(const struct fixture *f, char curve)
+{
+	for (size_t i = 0; i + 8 <= f->heard_len; i++)
+		if (memcmp(f->heard + i, "\0\x0a\0", 3) == 0 && f->heard[i + 4] == 0 &&
+		    f->heard[i + 5] == f->heard[i + 3] - 2)
+			return f->heard[i + 6] == 0 && f->heard[i + 7] == curve;
+	return false;
+}
+
+static void the_cheapest_strong_curve_is_offered_first(void **state)
+{
+	struct fixture *f = *state;
+	listen_for(f);
+	assert_true(offers_first(f, 23)); /* P-256 */
+}
+
+static void a_trickle_does_not_move_the_deadline(void **state)
+{
+	static const char hello[] = { 22, 3, 3, 0, 100, 2, 0, 0, 96, 3, 3 };
+	struct fixture *f = *state;
+	listen_for(f);
+	for (size_t i = 0; i < sizeof hello; i++) {
+		say(f, hello + i, 1);
+		pass(f, TLS_HANDSHAKE_WAIT_MS / (int)sizeof hello);
+	}
+	assert_false(f->is_down);
+	pass(f, TLS_HANDSHAKE_WAIT_MS);
+	turn_until_true(f, &f->is_down);
+}
+
+static void a_broker_without_tls_is_told_at_once(void **state)
+{
+	struct fixture *f = *state;
+	listen_for(f);
+	say(f, CONNACK_OK, sizeof CONNACK_OK);
+	say(f, "HTTP/1.1 400 Bad Request\r\n\r\n", 28);
+	turn_until_true(f, &f->is_down);
+	assert_non_null(strstr(f->why.text, "is this its TLS port?"));
+}
+
+static void a_broker_that_hangs_up_on_tls_is_told(void **state)
+{
+	struct fixture *f = *state;
+	listen_for(f);
+	close(f->far);
+	f->far = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	turn_until_true(f, &f->is_down);
+	assert_int_equal(f->downs, 1);
+	assert_non_null(strstr(f->why.text, "closed the connection in the TLS handshake"));
+}
+
+static void an_alert_is_told_in_words(void **state)
+{
+	static const char alert[] = { 21, 3, 3, 0, 2, 2, 70 };
+	struct fixture *f = *state;
+	listen_for(f);
+	say(f, alert, sizeof alert);
+	turn_until_true(f, &f->is_down);
+	assert_non_null(strstr(f->why.text, "TLS 1.2 or newer"));
+}
+
+static void dropping_it_in_the_handshake_tells_nobody(void **state)
+{
+	struct fixture *f = *state;
+	listen_for(f);
+	mqtt_drop(f->mqtt);
+	pass(f, TLS_HANDSHAKE_WAIT_MS);
+	turn(f);
+	assert_false(f->is_down);
+}
+
 int main(void)
 {
 #define MQTT_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TLS_TEST(name) cmocka_unit_test_setup_teardown(name, set_up_tls, tear_down)
 	const struct CMUnitTest tests[] = {
 		MQTT_TEST(the_greeting_names_us_and_the_will),
 		MQTT_TEST(a_broker_that_says_nothing_is_given_up),
@@ -274,9 +412,18 @@ int main(void)
 		MQTT_TEST(a_broker_that_says_no_is_told_with_its_reason),
 		MQTT_TEST(a_broker_that_hangs_up_is_told),
 		MQTT_TEST(a_broker_that_speaks_something_else_is_left),
+		MQTT_TEST(a_length_that_would_fill_the_memory_ends_it),
+		MQTT_TEST(an_answer_without_codes_ends_it),
 		MQTT_TEST(each_filters_answer_is_told),
 		MQTT_TEST(the_deadline_ends_with_the_greeting),
 		MQTT_TEST(dropping_it_meanwhile_tells_nobody),
+		TLS_TEST(a_broker_that_is_silent_about_tls_is_given_up),
+		TLS_TEST(the_cheapest_strong_curve_is_offered_first),
+		TLS_TEST(a_trickle_does_not_move_the_deadline),
+		TLS_TEST(a_broker_without_tls_is_told_at_once),
+		TLS_TEST(a_broker_that_hangs_up_on_tls_is_told),
+		TLS_TEST(an_alert_is_told_in_words),
+		TLS_TEST(dropping_it_in_the_handshake_tells_nobody),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

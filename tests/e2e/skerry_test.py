@@ -132,9 +132,9 @@ class Relay:
             for s in pair:
                 try:
                     s.shutdown(socket.SHUT_RDWR)
-                    s.close()
                 except OSError:
                     pass
+                s.close()
         self.pairs = []
 
     def close(self):
@@ -330,10 +330,14 @@ class World:
     def broker_url(self):
         return f"mqtt://127.0.0.1:{self.relay.port if self.relay else self.port}"
 
+    def desk(self):
+        """The environment of a hub or a desk: how to reach the broker."""
+        return {"SKERRY_BROKER": f"mqtt://127.0.0.1:{self.port}"}
+
     def start_hub(self):
-        self.hub = Part("hub", [os.path.join(BIN, "skerry-hub"), "--broker",
-                                f"mqtt://127.0.0.1:{self.port}", "--db", self.db_path], self.folder)
-        wait_until("the hub is connected", 15, lambda: "connected" in self.hub.log())
+        self.hub = Part("hub", [os.path.join(BIN, "skerry-hub"), "--db", self.db_path], self.folder,
+                        self.desk())
+        wait_until("the hub is connected", 15, lambda: "connected broker" in self.hub.log())
         return self
 
     def device(self, name=None, **settings):
@@ -348,7 +352,7 @@ class World:
         for key in ("SKERRY_BROKER", "SKERRY_DB", "SKERRY_FLEET"):
             env.pop(key, None)
         if broker:
-            env["SKERRY_BROKER"] = f"mqtt://127.0.0.1:{self.port}"
+            env.update(self.desk())
             env["SKERRY_DB"] = self.db_path
         done = subprocess.run([os.path.join(BIN, "skerry"), *args], env=env, cwd=self.folder,
                               capture_output=True, text=True, timeout=seconds)

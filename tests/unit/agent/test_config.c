@@ -230,8 +230,7 @@ static void a_local_broker_needs_topics_and_topics_a_broker(void **state)
 
 static void keys_of_later_versions_are_refused_not_passed_over(void **state)
 {
-	static const char *const later[] = { "tls_ca", "tls_cert", "tls_key", "tls_crl",
-					     "trust_anchor" };
+	static const char *const later[] = { "trust_anchor" };
 	struct fixture *f = *state;
 	for (size_t i = 0; i < sizeof later / sizeof *later; i++) {
 		char assignment[64];
@@ -241,11 +240,35 @@ static void keys_of_later_versions_are_refused_not_passed_over(void **state)
 	}
 }
 
-static void tls_is_refused_until_it_is_there(void **state)
+static void assert_misfit(struct fixture *f, const char *named)
+{
+	assert_err(ERR_INVALID, config_check(&f->config, &f->why));
+	if (!strstr(f->why.text, named))
+		fail_msg("want: %s, got: %s", named, f->why.text);
+}
+
+static void tls_is_asked_for_whole_or_not_at_all(void **state)
 {
 	struct fixture *f = *state;
-	assert_refused(f, "broker=mqtts://10.0.0.1");
-	assert_false(f->config.has_broker);
+	set(f, "device=drone-07");
+	set(f, "broker=mqtts://10.0.0.1");
+	assert_misfit(f, "tls_ca");
+	set(f, "tls_ca=/etc/skerry/ca.pem");
+	assert_ok(config_check(&f->config, NULL));
+	set(f, "tls_cert=/etc/skerry/cert.pem");
+	assert_misfit(f, "tls_key");
+	set(f, "tls_key=/etc/skerry/key.pem");
+	set(f, "tls_crl=/etc/skerry/crl.pem");
+	set(f, "tls_alpn=x-amzn-mqtt-ca");
+	assert_ok(config_check(&f->config, NULL));
+	const struct tls_files files = config_tls(&f->config);
+	assert_string_equal(files.key, "/etc/skerry/key.pem");
+	assert_string_equal(files.alpn, "x-amzn-mqtt-ca");
+	set(f, "broker=mqtt://10.0.0.1");
+	assert_misfit(f, "mqtts://");
+	assert_refused(f, "tls_ca=ca.pem");
+	assert_refused(f, "tls_alpn=");
+	assert_refused(f, "tls_alpn=a-protocol-whose-name-is-too-long");
 }
 
 static void a_wrong_broker_is_refused(void **state)
@@ -458,7 +481,7 @@ int main(void)
 		CONFIG_TEST(statsd_is_for_loopback_alone),
 		CONFIG_TEST(a_local_broker_needs_topics_and_topics_a_broker),
 		CONFIG_TEST(keys_of_later_versions_are_refused_not_passed_over),
-		CONFIG_TEST(tls_is_refused_until_it_is_there),
+		CONFIG_TEST(tls_is_asked_for_whole_or_not_at_all),
 		CONFIG_TEST(a_wrong_broker_is_refused),
 		CONFIG_TEST(a_password_is_never_repeated),
 		CONFIG_TEST(names_are_labels),

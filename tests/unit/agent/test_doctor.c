@@ -99,6 +99,19 @@ static void devices_that_are_missing_are_named(void **state)
 	expect(examine(f, "devices"), GRADE_OK, "");
 }
 
+static void files_for_tls_are_looked_at_when_they_are_needed(void **state)
+{
+	struct fixture *f = *state;
+	expect(examine(f, "tls"), GRADE_OK, "");
+	f->config.broker.tls = true;
+	const struct finding *found = examine(f, "tls");
+	expect(found, GRADE_FAIL, "tls_ca");
+	strcpy(f->config.tls_ca, "/no/such/ca.pem");
+	found = examine(f, "tls");
+	expect(found, GRADE_FAIL, "tls_ca");
+	assert_non_null(strstr(found->found, "/no/such/ca.pem"));
+}
+
 static void a_watchdog_that_nobody_feeds_is_offered(void **state)
 {
 	struct fixture *f = *state;
@@ -154,6 +167,7 @@ int main(void)
 		DOCTOR_TEST(what_the_kernel_keeps_for_itself_is_not_missed),
 		DOCTOR_TEST(a_word_for_the_kernel_that_is_missing_is_named),
 		DOCTOR_TEST(devices_that_are_missing_are_named),
+		DOCTOR_TEST(files_for_tls_are_looked_at_when_they_are_needed),
 		DOCTOR_TEST(a_watchdog_that_nobody_feeds_is_offered),
 		DOCTOR_TEST(an_outage_that_would_fill_the_disk_is_foreseen),
 		DOCTOR_TEST(state_in_memory_and_run_on_flash_are_told),

@@ -183,6 +183,12 @@ void mqtt_leave(struct mqtt *m)
 	loop_arm(m->loop, &m->leaving, clock_now_ms());
 }
 
+void mqtt_describe(const struct mqtt *m, char out[TLS_TEXT_SIZE])
+{
+	(void)m;
+	out[0] = '\0';
+}
+
 bool mqtt_is_up(const struct mqtt *m)
 {
 	return m->phase == UP;
