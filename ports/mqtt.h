@@ -7,8 +7,7 @@
  * that has proved who it is, of no other. Up means CONNACK, nothing less.
  *
  * Nothing outlives a connection: what was not delivered when it ends must be
- * published again by the caller. A message of more than MESSAGE_MAX bytes may come
- * with its end cut off, and is still longer than that.
+ * published again by the caller.
  *
  * Implementation: ports/linux/mqtt_mosquitto.c, the only file that sees
  * libmosquitto. Fake: tests/unit/sync/mqtt_fake.c.
@@ -58,8 +57,11 @@ struct mqtt_hooks {
 struct mqtt_options {
 	const struct url *broker;
 	const char *client_id;
-	const char *user;       /* unless the URL has one; NULL: the client id; "": none */
-	bool keeps_session;     /* the broker keeps QoS 1 messages while we are away */
+	const char *user;   /* unless the URL has one; NULL: the client id; "": none */
+	bool keeps_session; /* the broker keeps QoS 1 messages while we are away */
+	/* Others' messages of any length: more than MESSAGE_MAX may come with the end cut off, and
+	 * is still longer than that. Without it, MQTT_FRAME_MAX ends the connection. */
+	bool cuts_messages;
 	const char *will_topic; /* NULL: no will; QoS 1, retained */
 	struct bytes will;
 	const char *join_dir; /* a 0700 folder for the private socket */

@@ -139,6 +139,7 @@ static void connect(struct local_broker *b)
 		.client_id = b->client_id,
 		.user = "",
 		.keeps_session = true,
+		.cuts_messages = true,
 		.join_dir = b->options.join_dir,
 	};
 	if (mqtt_connect(b->mqtt, &options, &why))

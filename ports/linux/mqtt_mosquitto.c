@@ -299,8 +299,6 @@ static enum err greet(struct mqtt *m, int far_fd, struct why *why)
 		.fd = lib, .events = LOOP_READ, .owner = m, .on_ready = on_library_ready
 	};
 	e = tunnel_open(&m->tunnel, m->loop, near, take_fd(&far), m->is_tls ? m->tls : NULL, why);
-	/* What a broker keeps for us comes again until it is acknowledged, however long. */
-	m->tunnel.cuts_in = m->keeps_session;
 	if (!e)
 		e = loop_watch(m->loop, &m->watch, why);
 	if (e)
@@ -419,6 +417,7 @@ enum err mqtt_connect(struct mqtt *m, const struct mqtt_options *o, struct why *
 		memcpy(m->will, o->will.at, o->will.len);
 	m->will_len = o->will.len;
 	m->keeps_session = o->keeps_session;
+	m->tunnel.cuts = o->cuts_messages;
 
 	m->join_dir = open(o->join_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (m->join_dir < 0)

@@ -11,11 +11,6 @@ static bool is_empty(const struct tunnel_buffer *b)
 	return b->from == b->ready;
 }
 
-static void forget(struct tunnel_buffer *b)
-{
-	b->from = b->ready = b->to = 0;
-}
-
 static bool has_room(const struct tunnel_buffer *b)
 {
 	return b->to < TUNNEL_BUFFER || b->from > 0;
@@ -79,9 +74,12 @@ static enum err drain(struct tunnel_buffer *b, int fd, struct tls *tls, struct w
 			return e;
 		b->from += n;
 	}
-	if (b->ready == b->to)
-		forget(b);
 	return OK;
+}
+
+static void forget(struct tunnel_buffer *b)
+{
+	b->from = b->ready = b->to = 0;
 }
 
 static bool is_end(enum err e)
@@ -98,25 +96,23 @@ static void end_far(struct tunnel *t, const char *who, const struct why *how)
 	t->far_ended = true;
 }
 
-/* Fill, and judge what has come; a bad frame is not kept. With a `cut`, what is not a whole
- * header yet waits for the rest of it. */
+/* Fill, take out what is beyond all bounds, and judge what may move on; a bad frame is
+ * not kept. */
 static enum err fill_frames(struct tunnel_buffer *b, int fd, struct tls *tls,
-			    struct mqtt_guard *guard, struct packet_cut *cut, struct why *why)
+			    struct packet_cut *cut, struct mqtt_guard *guard, struct why *why)
 {
 	make_room(b);
+	const size_t before = b->ready;
 	enum err e = fill(b, fd, tls, why);
 	if (e)
 		return e;
-	char *at = b->at + b->ready;
-	size_t len = b->to - b->ready;
-	const size_t good = cut ? packet_cut(cut, at, &len) : len;
-	b->to = b->ready + len;
-	if (mqtt_guard_walk(guard, (struct bytes){ at, good }, why)) {
-		b->to = b->ready;
-		return ERR_INVALID;
-	}
-	b->ready += good;
-	return OK;
+	size_t len = b->to - before;
+	b->ready += cut ? packet_cut(cut, b->at + before, &len) : len;
+	b->to = before + len;
+	if (!mqtt_guard_walk(guard, (struct bytes){ b->at + before, b->ready - before }, why))
+		return OK;
+	b->to = b->ready = before;
+	return ERR_INVALID;
 }
 
 static void deliver(struct tunnel *t)
@@ -133,8 +129,8 @@ static void move_in(struct tunnel *t)
 	enum err e = OK;
 	deliver(t);
 	while (!e && !t->far_ended) {
-		e = fill_frames(&t->in, t->far.fd, t->tls, &t->in_guard,
-				t->cuts_in ? &t->cut : NULL, &how);
+		e = fill_frames(&t->in, t->far.fd, t->tls, t->cuts ? &t->cut : NULL, &t->in_guard,
+				&how);
 		if (is_end(e))
 			end_far(t, "the broker", &how);
 		deliver(t);
@@ -148,7 +144,7 @@ static void move_out(struct tunnel *t)
 	struct why how;
 	enum err e = ERR_AGAIN;
 	if (!t->near_ended)
-		e = fill_frames(&t->out, t->near.fd, NULL, &t->out_guard, NULL, &how);
+		e = fill_frames(&t->out, t->near.fd, NULL, NULL, &t->out_guard, &how);
 	if (e == ERR_INVALID)
 		end_far(t, "our own MQTT library", &how);
 	else if (is_end(e))
@@ -225,7 +221,6 @@ enum err tunnel_open(struct tunnel *t, struct loop *l, int near_fd, int far_fd, 
 	t->near_ended = t->far_ended = t->said_goodbye = false;
 	forget(&t->out);
 	forget(&t->in);
-	t->cuts_in = false;
 	t->cut = (struct packet_cut){ 0 };
 	t->why.text[0] = '\0';
 

@@ -3,10 +3,10 @@
  *
  * Private to ports/linux: mqtt_mosquitto.c puts libmosquitto on the local end. The
  * network's end may be under TLS, with the handshake done.
- * A bad frame, in either direction, ends it before the other end sees a byte of it;
- * where the owner says so, what only is too long comes in cut (packet.h).
+ * A bad frame, in either direction, ends it before the other end sees a byte of it.
  * Bytes that cannot move on hold back the side that they come from; nothing is
- * dropped and nothing grows.
+ * dropped and nothing grows; only where that is asked for, packets beyond all bounds
+ * that come in are cut (packet.h).
  */
 #pragma once
 
@@ -30,10 +30,9 @@ struct tunnel {
 	struct watch near, far; /* the local socket, the network */
 	struct tls *tls;        /* over `far`; NULL: plain */
 	struct tunnel_buffer out, in;
+	struct packet_cut cut; /* of what comes in */
 	struct mqtt_guard out_guard, in_guard;
-	bool cuts_in; /* set behind tunnel_open(): packets beyond all bounds come in cut (packet.h)
-		       */
-	struct packet_cut cut;
+	bool cuts; /* a packet beyond all bounds is cut, and does not end it; the owner's to set */
 	bool near_ended, far_ended, said_goodbye;
 	void *owner;
 	/* The far end has closed, and what was under way has arrived. A near end that
