@@ -19,7 +19,8 @@
 enum {
 	PUBLIC_KEY_SIZE = 91,    /* bytes of every P-256 key in DER */
 	SIGNATURE_MAX = 72,      /* bytes of a signature in DER */
-	KEY_FILE_MAX = 8 * 1024, /* bytes of a PEM file */
+	KEY_FILE_MAX = 8 * 1024, /* bytes of a PEM file that is read */
+	KEY_TEXT_MAX = 512,      /* bytes of one that is made, with a NUL */
 };
 
 /* Is this a point of P-256 in DER, and nothing behind it? */
@@ -39,5 +40,5 @@ enum err signature_make(const char *path, const char *digest, char out[SIGNATURE
 
 /* A new key as PEM text: the private half and the public one. The caller wipes
  * `secret` with key_wipe(). */
-enum err key_make(char secret[KEY_FILE_MAX], char shown[KEY_FILE_MAX], struct why *why);
+enum err key_make(char secret[KEY_TEXT_MAX], char shown[KEY_TEXT_MAX], struct why *why);
 void key_wipe(char *text, size_t len);

@@ -27,7 +27,7 @@ static enum err print_id(const char *path, struct why *why)
 
 static enum err write_keys(const char *secret_path, const char *shown_path, struct why *why)
 {
-	char secret[KEY_FILE_MAX], shown[KEY_FILE_MAX];
+	char secret[KEY_TEXT_MAX], shown[KEY_TEXT_MAX];
 	enum err e = key_make(secret, shown, why);
 	if (!e)
 		e = file_replace(secret_path, bytes_of(secret), true, why);

@@ -151,7 +151,7 @@ enum err signature_make(const char *path, const char *digest, char out[SIGNATURE
 	return e;
 }
 
-enum err key_make(char secret[KEY_FILE_MAX], char shown[KEY_FILE_MAX], struct why *why)
+enum err key_make(char secret[KEY_TEXT_MAX], char shown[KEY_TEXT_MAX], struct why *why)
 {
 	mbedtls_pk_context pk;
 	mbedtls_pk_init(&pk);
@@ -160,9 +160,9 @@ enum err key_make(char secret[KEY_FILE_MAX], char shown[KEY_FILE_MAX], struct wh
 		failed = mbedtls_ecp_gen_key(MBEDTLS_ECP_DP_SECP256R1, mbedtls_pk_ec(pk), draw,
 					     NULL);
 	if (!failed)
-		failed = mbedtls_pk_write_key_pem(&pk, (unsigned char *)secret, KEY_FILE_MAX);
+		failed = mbedtls_pk_write_key_pem(&pk, (unsigned char *)secret, KEY_TEXT_MAX);
 	if (!failed)
-		failed = mbedtls_pk_write_pubkey_pem(&pk, (unsigned char *)shown, KEY_FILE_MAX);
+		failed = mbedtls_pk_write_pubkey_pem(&pk, (unsigned char *)shown, KEY_TEXT_MAX);
 	mbedtls_pk_free(&pk);
 	return failed ? why_set(why, ERR_SYSTEM, "a key cannot be made: mbedTLS says -0x%04x",
 				(unsigned)-failed)

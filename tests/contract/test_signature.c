@@ -113,7 +113,7 @@ static void write_file(struct scratch *s, const char *name, const char *text)
 
 static void what_our_keys_sign_is_valid(void **state)
 {
-	static char secret[KEY_FILE_MAX], shown[KEY_FILE_MAX];
+	char secret[KEY_TEXT_MAX], shown[KEY_TEXT_MAX];
 	char key[PUBLIC_KEY_SIZE], same[PUBLIC_KEY_SIZE], signature[SIGNATURE_MAX];
 	char digest[DIGEST_SIZE];
 	struct scratch s;
@@ -135,7 +135,7 @@ static void what_our_keys_sign_is_valid(void **state)
 
 static void files_that_hold_no_key_for_it_are_named(void **state)
 {
-	static char secret[KEY_FILE_MAX], shown[KEY_FILE_MAX];
+	char secret[KEY_TEXT_MAX], shown[KEY_TEXT_MAX];
 	char key[PUBLIC_KEY_SIZE], signature[SIGNATURE_MAX], digest[DIGEST_SIZE];
 	struct why why = { "" };
 	struct scratch s;
