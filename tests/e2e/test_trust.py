@@ -5,6 +5,7 @@ import os
 import random
 import sqlite3
 import subprocess
+import threading
 import time
 import unittest
 
@@ -161,10 +162,14 @@ class Trust(TrustTest):
         rng = random.Random(3)
         self.run_camera()
         for generation in range(2, 22):
-            self.sign(generation, pod("camera", "/bin/sleep", "1000"),
-                      writer=f"w{generation}")
-            time.sleep(rng.random() * 0.04)
+            message = self.signer.envelope(
+                self.state(generation, pod("camera", "/bin/sleep", "1000"), writer=f"{generation}"),
+                "s1")
+            sending = threading.Thread(target=self.send, args=[message])
+            sending.start()
+            time.sleep(rng.random() * 0.03)
             self.device.kill()
+            sending.join()
             kept = self.read_store()
             document = kept.get("desired/next") or kept["desired/good"]
             order = json.loads(base64.b64decode(json.loads(document)["payload"]))["generation"]
