@@ -46,7 +46,8 @@ const char *trust_role_name(enum trust_role role);
 enum err trust_read(struct bytes payload, struct trust *out, struct why *why);
 
 /* Did as many keys of a role sign this digest as the document wants? Every key
- * counts once. ERR_DENIED, with how many did. */
+ * counts once; the first signature that does not hold ends it, so that forgeries cost
+ * little. ERR_DENIED, with how many did. */
 enum err trust_quorum(const struct trust *t, enum trust_role role, const char *digest,
 		      const struct signatures *by, struct why *why);
 

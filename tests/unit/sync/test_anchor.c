@@ -180,7 +180,7 @@ static const char *with_signature(const char *payload, const char *sig)
 
 /* --- states --- */
 
-static void a_good_stateis_taken(void **state)
+static void a_good_state_is_taken(void **state)
 {
 	assert_taken(*state, generation(5, 1, "s1"));
 }
@@ -202,7 +202,7 @@ static void a_rollback_is_not_newer(void **state)
 	assert_refused(*state, generation(4, 1, "s1"), ERR_CONFLICT, "not newer");
 }
 
-static void a_stateof_another_device_is_refused(void **state)
+static void a_state_of_another_device_is_refused(void **state)
 {
 	struct wish w = plain;
 	w.device = "drone-08";
@@ -210,7 +210,7 @@ static void a_stateof_another_device_is_refused(void **state)
 		       "drone-08");
 }
 
-static void a_stateof_another_fleet_is_refused(void **state)
+static void a_state_of_another_fleet_is_refused(void **state)
 {
 	struct wish w = plain;
 	w.fleet = "other";
@@ -218,7 +218,7 @@ static void a_stateof_another_fleet_is_refused(void **state)
 		       "other");
 }
 
-static void a_statethat_has_expired_by_the_clock_is_refused(void **state)
+static void a_state_that_has_expired_by_the_clock_is_refused(void **state)
 {
 	struct wish w = plain;
 	w.expires = "2026-11-26T13:00:00Z";
@@ -252,7 +252,7 @@ static void what_expired_before_this_version_was_made_needs_no_clock(void **stat
 			  ERR_INVALID, "expires");
 }
 
-static void a_statewithout_an_end_is_refused(void **state)
+static void a_state_without_an_end_is_refused(void **state)
 {
 	struct wish w = plain;
 	w.expires = "never";
@@ -329,7 +329,7 @@ static void a_generation_beyond_2_to_the_53_is_refused(void **state)
 	assert_refused(*state, generation(9007199254740993, 1, "s1"), ERR_INVALID, "2^53");
 }
 
-static void a_statethat_needs_newer_trust_is_refused(void **state)
+static void a_state_that_needs_newer_trust_is_refused(void **state)
 {
 	assert_refused(*state, generation(5, 2, "s1"), ERR_INVALID, "version 2 is needed");
 }
@@ -339,7 +339,7 @@ static void a_trust_document_is_no_state(void **state)
 	assert_refused(*state, document(&first, "s1"), ERR_INVALID, "kind");
 }
 
-static void a_statethat_nobody_signed_is_refused(void **state)
+static void a_state_that_nobody_signed_is_refused(void **state)
 {
 	assert_refused(*state, print_state(&plain), ERR_DENIED, "nobody has signed it");
 	assert_refused(*state, generation(5, 1, ""), ERR_DENIED, "0 of 0");
@@ -490,7 +490,7 @@ static void a_clock_cannot_age_a_board_beyond_its_trust(void **state)
 	assert_int_equal(f->anchor.trust.version, 2);
 }
 
-static void a_statecannot_age_a_board_beyond_its_trust(void **state)
+static void a_state_cannot_age_a_board_beyond_its_trust(void **state)
 {
 	struct fixture *f = *state;
 	struct wish w = plain;
@@ -607,7 +607,7 @@ static void a_newer_image_brings_newer_trust(void **state)
 	assert_int_equal(f->anchor.trust.version, 2);
 }
 
-static void a_statefrom_before_the_anchor_is_older_than_any_signed_one(void **state)
+static void a_state_from_before_the_anchor_is_older_than_any_signed_one(void **state)
 {
 	struct fixture *f = *state;
 	struct desired_id newest = { 0, 9, 9, "sha256:x" };
@@ -649,15 +649,15 @@ int main(void)
 {
 #define ANCHOR_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-		ANCHOR_TEST(a_good_stateis_taken),
+		ANCHOR_TEST(a_good_state_is_taken),
 		ANCHOR_TEST(a_replay_is_not_newer),
 		ANCHOR_TEST(a_rollback_is_not_newer),
-		ANCHOR_TEST(a_stateof_another_device_is_refused),
-		ANCHOR_TEST(a_stateof_another_fleet_is_refused),
-		ANCHOR_TEST(a_statethat_has_expired_by_the_clock_is_refused),
+		ANCHOR_TEST(a_state_of_another_device_is_refused),
+		ANCHOR_TEST(a_state_of_another_fleet_is_refused),
+		ANCHOR_TEST(a_state_that_has_expired_by_the_clock_is_refused),
 		ANCHOR_TEST(without_a_clock_accepted_documents_tell_the_time),
 		ANCHOR_TEST(what_expired_before_this_version_was_made_needs_no_clock),
-		ANCHOR_TEST(a_statewithout_an_end_is_refused),
+		ANCHOR_TEST(a_state_without_an_end_is_refused),
 		ANCHOR_TEST(an_unknown_key_counts_for_nothing),
 		ANCHOR_TEST(a_key_id_that_is_swapped_is_seen),
 		ANCHOR_TEST(a_root_key_does_not_say_what_runs),
@@ -666,9 +666,9 @@ int main(void)
 		ANCHOR_TEST(a_signature_of_zeroes_is_none),
 		ANCHOR_TEST(a_duplicate_key_in_what_is_signed_is_refused),
 		ANCHOR_TEST(a_generation_beyond_2_to_the_53_is_refused),
-		ANCHOR_TEST(a_statethat_needs_newer_trust_is_refused),
+		ANCHOR_TEST(a_state_that_needs_newer_trust_is_refused),
 		ANCHOR_TEST(a_trust_document_is_no_state),
-		ANCHOR_TEST(a_statethat_nobody_signed_is_refused),
+		ANCHOR_TEST(a_state_that_nobody_signed_is_refused),
 		ANCHOR_TEST(two_signatures_of_one_key_are_one),
 		ANCHOR_TEST(one_root_of_two_is_not_enough),
 		ANCHOR_TEST(the_same_root_twice_is_one),
@@ -684,7 +684,7 @@ int main(void)
 		ANCHOR_TEST(trust_that_has_expired_is_refused),
 		ANCHOR_TEST(a_key_of_p_384_is_no_key),
 		ANCHOR_TEST(a_clock_cannot_age_a_board_beyond_its_trust),
-		ANCHOR_TEST(a_statecannot_age_a_board_beyond_its_trust),
+		ANCHOR_TEST(a_state_cannot_age_a_board_beyond_its_trust),
 		ANCHOR_TEST(more_documents_than_a_chain_holds_are_refused),
 		ANCHOR_TEST(an_image_that_its_builder_signed_is_good),
 		ANCHOR_TEST(a_changed_image_is_not),
@@ -692,7 +692,7 @@ int main(void)
 		ANCHOR_TEST(an_image_that_is_not_listed_is_not),
 		ANCHOR_TEST(an_anchor_is_signed_by_its_own_roots),
 		ANCHOR_TEST(a_newer_image_brings_newer_trust),
-		ANCHOR_TEST(a_statefrom_before_the_anchor_is_older_than_any_signed_one),
+		ANCHOR_TEST(a_state_from_before_the_anchor_is_older_than_any_signed_one),
 		ANCHOR_TEST(the_mark_counts_if_the_shelf_has_lost_its_state),
 	};
 	return cmocka_run_group_tests(tests, make_keys, remove_keys);
