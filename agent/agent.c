@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 
@@ -265,6 +266,23 @@ static enum err open_store(struct agent *a, struct why *why)
 	return e;
 }
 
+static enum err open_anchor(struct agent *a, struct why *why)
+{
+	if (!a->config.trust_anchor[0]) {
+		log_warn("no trust_anchor: whoever may publish on the broker decides what runs "
+			 "here");
+		return OK;
+	}
+	a->anchor = malloc(sizeof *a->anchor);
+	if (!a->anchor)
+		return why_set(why, ERR_SYSTEM, "no memory");
+	enum err e = anchor_open(a->anchor, a->config.trust_anchor, a->config.fleet, a->store, why);
+	if (e)
+		return why_in(why, e, "trust_anchor");
+	log_info("signed states only trust=%lld", (long long)a->anchor->trust.version);
+	return OK;
+}
+
 static enum err open_images(struct agent *a, struct why *why)
 {
 	char path[STATE_PATH_MAX];
@@ -437,6 +455,7 @@ static enum err open_deploy(struct agent *a, struct why *why)
 		.inspection = &a->inspection,
 		.blobs = &a->blobs,
 		.events = &a->events,
+		.anchor = a->anchor,
 		.fleet = a->config.fleet,
 		.device = a->config.device,
 		.memory_bytes = a->board.memory_bytes,
@@ -466,6 +485,8 @@ enum err agent_open(struct agent *a, const struct config *config, struct why *wh
 		open_crashes(a);
 	if (!e)
 		e = open_store(a, why);
+	if (!e)
+		e = open_anchor(a, why);
 	if (!e)
 		e = open_images(a, why);
 	if (!e)
@@ -549,6 +570,7 @@ void agent_close(struct agent *a)
 	pulse_close(&a->pulse);
 	control_close(&a->control);
 	deploy_close(&a->deploy);
+	free(a->anchor);
 	inspection_deinit(&a->inspection);
 	supervisor_deinit(&a->supervisor);
 	networks_deinit(&a->networks);

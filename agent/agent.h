@@ -36,6 +36,7 @@ struct agent {
 	struct loop *loop;
 	struct store *store;
 	struct cgroup_tree *cgroups;
+	struct anchor *anchor; /* NULL: states need no signature */
 	struct blobs blobs;
 	struct images images;
 	struct inspection inspection;

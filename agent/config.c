@@ -258,15 +258,6 @@ static enum err read_labels(struct config *c, struct bytes value, void *into, st
 	return OK;
 }
 
-/* Reserved names: a board whose file asks for them must not run without. */
-static enum err refuse_later(struct config *c, struct bytes value, void *into, struct why *why)
-{
-	(void)c;
-	(void)value;
-	(void)into;
-	return why_set(why, ERR_INVALID, "this is not in this version yet; remove the line");
-}
-
 static const struct key {
 	const char *name;
 	enum err (*read)(struct config *c, struct bytes value, void *into, struct why *why);
@@ -299,7 +290,7 @@ static const struct key {
 	{ "tls_key", read_path, offsetof(struct config, tls_key) },
 	{ "tls_crl", read_path, offsetof(struct config, tls_crl) },
 	{ "tls_alpn", read_alpn, offsetof(struct config, tls_alpn) },
-	{ "trust_anchor", refuse_later, 0 },
+	{ "trust_anchor", read_path, offsetof(struct config, trust_anchor) },
 };
 
 void config_init(struct config *c)

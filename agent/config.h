@@ -31,6 +31,7 @@ struct config {
 	char local_topics[TOPIC_RULES_TEXT];
 	char state_dir[128], run_dir[128], watchdog[128];
 	char tls_ca[128], tls_cert[128], tls_key[128], tls_crl[128], tls_alpn[TLS_ALPN_MAX + 1];
+	char trust_anchor[128]; /* "": states need no signature */
 	bool allow_host_image;
 	enum network_mode network; /* of pods that do not say */
 	char path_text[1024];      /* what host_paths points into */

@@ -6,6 +6,7 @@
 #include "base/scoped.h"
 #include "base/text.h"
 #include "ports/clock.h"
+#include "ports/digest.h"
 
 #include <stdio.h>
 
@@ -71,7 +72,7 @@ static enum err read_slot(struct deploy *d, enum shelf_slot slot, struct desired
 	struct bytes kept;
 	enum err e = shelf_get(&d->shelf, slot, &kept);
 	return e ? why_set(why, e, "nothing is kept")
-		 : desired_read(kept, d->o.fleet, d->o.device, out, why);
+		 : desired_open(kept, d->o.fleet, d->o.device, out, why);
 }
 
 static enum err reach(struct deploy *d, struct wanted *wanted, const struct desired_id *id)
@@ -277,10 +278,16 @@ static void obtain(struct deploy *d);
 static void answer(struct deploy *d, struct deploy_answer *a, const struct desired_id *id,
 		   const char *reason, const char *message)
 {
+	const char *digest = id->epoch || id->generation ? "" : id->digest;
 	if (a->epoch == id->epoch && a->generation == id->generation &&
-	    strcmp(a->why.text, message) == 0)
+	    strcmp(a->digest, digest) == 0 && strcmp(a->why.text, message) == 0)
 		return;
-	*a = (struct deploy_answer){ id->epoch, id->generation, clock_wall_ms(), { "" } };
+	*a = (struct deploy_answer){
+		.epoch = id->epoch,
+		.generation = id->generation,
+		.since_ms = clock_wall_ms(),
+	};
+	strcpy(a->digest, digest);
 	(void)why_set(&a->why, OK, "%s", message);
 	tell(d, true, reason, id->generation, message);
 	d->o.on_change(d->o.owner);
@@ -496,11 +503,25 @@ static void describe_ignored(const struct deploy *d, char out[EVENT_MESSAGE_MAX]
 	}
 }
 
+/* On flash, and with it how far a signed state may never fall back. */
+static enum err keep(struct deploy *d, const struct desired *document, struct bytes text,
+		     struct why *why)
+{
+	char room[ANCHOR_MARK_MAX];
+	struct anchor *a = d->o.anchor;
+	const struct bytes none = { NULL, 0 };
+	const struct bytes mark = a ? anchor_mark(a, document, clock_wall_ms(), room) : none;
+	enum err e = shelf_accept(&d->shelf, text, mark, why);
+	if (!e && a)
+		anchor_marked(a, mark);
+	return e;
+}
+
 static void accept(struct deploy *d, struct desired *document, struct bytes text,
 		   struct wanted *wanted)
 {
 	struct why why;
-	enum err e = shelf_accept(&d->shelf, text, &why);
+	enum err e = keep(d, document, text, &why);
 	if (e) {
 		wanted_free(wanted);
 		reject(d, &document->id, &why);
@@ -527,36 +548,86 @@ static void accept(struct deploy *d, struct desired *document, struct bytes text
 	obtain(d);
 }
 
-static void consider(struct deploy *d, struct desired *document, struct bytes text)
+/* The signer of the state says that it runs here, the builder that it is his: both. */
+static enum err check_image(const struct deploy *d, const struct wanted *w, size_t pod,
+			    const struct json *artifacts, struct why *why)
+{
+	const struct pod *p = w->pods[pod];
+	enum err e = OK;
+	for (size_t k = 0; k < p->container_count && !e; k++) {
+		const char *digest = p->containers[k].image_digest;
+		if (digest && !wanted_is_image_known(w, pod, k))
+			e = anchor_check_artifact(d->o.anchor, artifacts, digest, why);
+	}
+	return e ? why_in(why, e, p->name) : OK;
+}
+
+static enum err check_images(const struct deploy *d, const struct wanted *w,
+			     const struct json *artifacts, struct why *why)
+{
+	enum err e = OK;
+	for (size_t i = 0; d->o.anchor && i < w->count && !e; i++)
+		e = check_image(d, w, i, artifacts, why);
+	return e;
+}
+
+static void consider(struct deploy *d, struct desired *document, const struct json *artifacts,
+		     struct bytes text)
 {
 	struct wanted wanted;
 	struct why why;
 	const struct desired_id id = document->id;
 	enum err e = read_wanted(d, document, &wanted, &why);
 	if (!e) {
-		accept(d, document, text, &wanted);
-		return;
+		e = check_images(d, &wanted, artifacts, &why);
+		if (!e) {
+			accept(d, document, text, &wanted);
+			return;
+		}
+		wanted_free(&wanted);
 	}
 	desired_free(document);
 	reject(d, &id, &why);
 }
 
+static enum err read_message(struct deploy *d, struct bytes text, struct desired *out,
+			     struct json **artifacts, struct why *why)
+{
+	struct anchor *a = d->o.anchor;
+	*artifacts = NULL;
+	if (!a)
+		return desired_open(text, d->o.fleet, d->o.device, out, why);
+	const int64_t version = a->trust.version;
+	enum err e = anchor_read(a, text, d->o.device, clock_wall_ms(), out, artifacts, why);
+	if (a->trust.version != version) {
+		char object[48];
+		snprintf(object, sizeof object, "trust/%lld", (long long)a->trust.version);
+		event_add(d->o.events, false, "TrustChanged", object, "", NULL);
+		log_info("newer trust document version=%lld", (long long)a->trust.version);
+		d->o.on_change(d->o.owner);
+	}
+	return e;
+}
+
 void deploy_on_document(struct deploy *d, struct bytes text)
 {
 	struct desired document;
+	struct json *artifacts;
 	struct why why;
 	if (!text.len) {
 		become_unmanaged(d);
 		return;
 	}
-	if (desired_read(text, d->o.fleet, d->o.device, &document, &why)) {
+	if (read_message(d, text, &document, &artifacts, &why)) {
+		digest_of(text, document.id.digest);
 		reject(d, &document.id, &why);
 		return;
 	}
 	const struct desired_id id = document.id;
 	switch (desired_compare(&d->newest, &id)) {
 	case DESIRED_NEWER:
-		consider(d, &document, text);
+		consider(d, &document, artifacts, text);
+		json_free(artifacts);
 		return;
 	case DESIRED_SAME:
 		d->unmanaged_asked = false;
@@ -570,6 +641,7 @@ void deploy_on_document(struct deploy *d, struct bytes text)
 		answer(d, &d->stale, &id, "Stale", "a newer generation was accepted before");
 		break;
 	}
+	json_free(artifacts);
 	desired_free(&document);
 }
 
@@ -598,8 +670,12 @@ static void resume_next(struct deploy *d)
 	}
 	if (d->shelf.step == SHELF_REFUSED) {
 		const struct desired_id *id = &d->newest;
-		d->rejected = (struct deploy_answer){ id->epoch, id->generation, clock_wall_ms(),
-						      d->shelf.reason };
+		d->rejected = (struct deploy_answer){
+			.epoch = id->epoch,
+			.generation = id->generation,
+			.since_ms = clock_wall_ms(),
+			.why = d->shelf.reason,
+		};
 		drop_next(d);
 		return;
 	}
@@ -628,6 +704,13 @@ static void rest_in_safe_mode(struct deploy *d)
 						   : DEPLOY_UNMANAGED);
 }
 
+/* Documents on the shelf do not say whether anybody verified them; the mark does. */
+static void restore_order(struct deploy *d)
+{
+	if (d->o.anchor)
+		anchor_restore(d->o.anchor, &d->newest);
+}
+
 enum err deploy_open(struct deploy *d, const struct deploy_options *options, struct why *why)
 {
 	const struct fetch_hooks hooks = { d, ask_blob, on_fetched, on_fetch_trouble };
@@ -641,6 +724,7 @@ enum err deploy_open(struct deploy *d, const struct deploy_options *options, str
 		return e;
 	if (d->o.is_safe_mode) {
 		rest_in_safe_mode(d);
+		restore_order(d);
 		return OK;
 	}
 
@@ -653,6 +737,7 @@ enum err deploy_open(struct deploy *d, const struct deploy_options *options, str
 	}
 	if (d->shelf.step != SHELF_NONE)
 		resume_next(d);
+	restore_order(d);
 	return OK;
 }
 

@@ -9,6 +9,7 @@
 #pragma once
 
 #include "agent/event.h"
+#include "sync/anchor.h"
 #include "sync/desired.h"
 #include "sync/fetch.h"
 #include "sync/shelf.h"
@@ -31,6 +32,7 @@ enum deploy_phase {
 /* What was said about a document that changed nothing. */
 struct deploy_answer {
 	int64_t epoch, generation; /* of that document; 0 if it did not say */
+	char digest[DIGEST_SIZE];  /* of the message, if nobody could read more of it; or "" */
 	int64_t since_ms;          /* wall clock; 0: there is none */
 	struct why why;
 };
@@ -43,6 +45,7 @@ struct deploy_options {
 	struct inspection *inspection;
 	struct blobs *blobs;
 	struct events *events;
+	struct anchor *anchor; /* NULL: states need no signature */
 	const char *fleet, *device;
 	int64_t memory_bytes, cpu_milli; /* of the board, for admission */
 	bool is_safe_mode; /* run nothing: give up what is on trial, and accept what is newer */

@@ -101,6 +101,8 @@ static void add_answer(struct json *list, const char *type, const struct deploy_
 	struct json *j = print_condition(type, true, type, a->why.text, a->since_ms);
 	json_set_integer(j, "epoch", a->epoch);
 	json_set_integer(j, "generation", a->generation);
+	if (a->digest[0])
+		json_set_string(j, "document", a->digest);
 	json_push(list, j);
 }
 
@@ -223,6 +225,21 @@ static struct json *print_labels(const struct config *c)
 	return j;
 }
 
+/* null is worth a line: whoever reaches the broker decides what runs here. */
+static void add_trust(struct json *j, const struct agent *a)
+{
+	if (!a->anchor) {
+		json_set_null(j, "trust");
+		return;
+	}
+	struct json *t = json_new_object();
+	json_set_integer(t, "version", a->anchor->trust.version);
+	json_set_integer(t, "expires", a->anchor->trust.expires_ms);
+	json_set_integer(t, "state", a->deploy.newest.trust);
+	json_set_integer(t, "floor", anchor_floor(a->anchor, clock_wall_ms()));
+	json_set(j, "trust", t);
+}
+
 struct json *report_make(struct agent *a)
 {
 	const struct deploy *d = &a->deploy;
@@ -236,6 +253,7 @@ struct json *report_make(struct agent *a)
 	json_set_integer(j, "observed", d->newest.generation);
 	json_set_integer(j, "applied", d->running.generation);
 	json_set_string(j, "phase", deploy_phase_name(d->phase));
+	add_trust(j, a);
 	json_set(j, "conditions", print_conditions(a));
 	json_set(j, "workloads", print_workloads(a));
 	add_offer(j, a);

@@ -49,3 +49,20 @@ enum err base64_decode(struct bytes s, char *out, size_t *out_len)
 	*out_len = len;
 	return digits ? ERR_INVALID : OK;
 }
+
+void base64_encode(struct bytes s, char *out)
+{
+	static const char digits[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	size_t at = 0;
+	for (; at < s.len; at += 3, out += 4) {
+		uint32_t group = 0;
+		for (size_t i = 0; i < 3; i++)
+			group = group << 8 | (at + i < s.len ? (unsigned char)s.at[at + i] : 0);
+		for (size_t i = 0; i < 4; i++)
+			out[i] = digits[group >> (18 - 6 * i) & 63];
+		for (size_t i = s.len - at; i < 3; i++)
+			out[i + 1] = '=';
+	}
+	*out = '\0';
+}

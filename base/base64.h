@@ -13,3 +13,12 @@ static inline size_t base64_room(struct bytes s)
 /* Decode into `out`, which has base64_room(). Line breaks are skipped. ERR_INVALID:
  * another character, or padding that is missing or too much. */
 enum err base64_decode(struct bytes s, char *out, size_t *out_len);
+
+/* Bytes that the encoded form of `len` bytes takes, with a NUL. */
+static inline size_t base64_size(size_t len)
+{
+	return (len + 2) / 3 * 4 + 1;
+}
+
+/* Encode into `out`, which has base64_size(), without line breaks. */
+void base64_encode(struct bytes s, char *out);

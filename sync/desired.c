@@ -4,6 +4,7 @@
 #include "base/limits.h"
 #include "base/text.h"
 #include "ports/digest.h"
+#include "sync/signed.h"
 
 #include <stdio.h>
 
@@ -71,8 +72,9 @@ static void warn_unknown(const struct json *object, const char *where, const cha
 static void collect_warnings(struct desired *d)
 {
 	static const char *const known[] = {
-		"apiVersion", "kind", "fleet",  "device", "epoch",     "generation", "issued",
-		"writer",     "base", "reason", "policy", "workloads", "configs",    NULL,
+		"apiVersion", "kind",   "fleet",   "device", "epoch",  "generation",
+		"issued",     "writer", "base",    "reason", "policy", "workloads",
+		"configs",    "trust",  "expires", NULL,
 	};
 	static const char *const policies[] = { "rollback", "healthyFor", "progressDeadline",
 						NULL };
@@ -143,6 +145,32 @@ enum err desired_read(struct bytes document, const char *fleet, const char *devi
 	return OK;
 }
 
+/* ERR_NOT_FOUND: it is no envelope. */
+static enum err open_envelope(struct bytes message, struct signed_text *out, struct why *why)
+{
+	struct json *j = NULL;
+	enum err e = ERR_NOT_FOUND;
+	if (message.len <= DOCUMENT_MAX && signed_is_likely(message) &&
+	    json_parse(message, &j, NULL) == OK && json_member(j, "payload"))
+		e = signed_read(j, out, why);
+	json_free(j);
+	return e;
+}
+
+enum err desired_open(struct bytes message, const char *fleet, const char *device,
+		      struct desired *out, struct why *why)
+{
+	struct signed_text s = { 0 };
+	*out = (struct desired){ 0 };
+	enum err e = open_envelope(message, &s, why);
+	if (e == ERR_NOT_FOUND)
+		return desired_read(message, fleet, device, out, why);
+	if (!e)
+		e = desired_read(signed_payload(&s), fleet, device, out, why);
+	signed_free(&s);
+	return e;
+}
+
 void desired_free(struct desired *d)
 {
 	json_free(d->document);
@@ -156,7 +184,9 @@ static int compare_numbers(int64_t a, int64_t b)
 
 enum desired_order desired_compare(const struct desired_id *kept, const struct desired_id *new_id)
 {
-	int order = compare_numbers(new_id->epoch, kept->epoch);
+	int order = compare_numbers(new_id->trust, kept->trust);
+	if (order == 0)
+		order = compare_numbers(new_id->epoch, kept->epoch);
 	if (order == 0)
 		order = compare_numbers(new_id->generation, kept->generation);
 	if (!kept->digest[0] || order > 0)

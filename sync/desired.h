@@ -14,8 +14,9 @@ enum {
 	PROGRESS_EXTRA_MS = 60 * 1000, /* beyond healthyFor, to become healthy at all */
 };
 
-/* (epoch, generation), compared in this order. */
+/* (trust, epoch, generation), compared in this order. */
 struct desired_id {
+	int64_t trust; /* version of trust that a verified state names; 0: nobody verified it */
 	int64_t epoch, generation;
 	char digest[DIGEST_SIZE]; /* of the document's bytes; "" for none */
 };
@@ -31,8 +32,12 @@ struct desired {
 	char warning[160];            /* what was ignored; "" when nothing */
 };
 
-/* ERR_INVALID or ERR_FULL with the reason. desired_free() gives *out back. */
+/* ERR_INVALID or ERR_FULL with the reason. desired_free() gives *out back. The id's
+ * trust stays 0: only who has verified knows it. */
 enum err desired_read(struct bytes document, const char *fleet, const char *device,
+		      struct desired *out, struct why *why);
+/* The same for a document or a signed one, whoever has signed it. */
+enum err desired_open(struct bytes message, const char *fleet, const char *device,
 		      struct desired *out, struct why *why);
 void desired_free(struct desired *d);
 

@@ -1,6 +1,7 @@
 #include "sync/shelf.h"
 
 #include "base/text.h"
+#include "sync/anchor.h"
 
 #include <stdlib.h>
 
@@ -66,12 +67,14 @@ static enum err finish(struct shelf *s, enum err e, enum shelf_step step, const 
 	return OK;
 }
 
-enum err shelf_accept(struct shelf *s, struct bytes document, struct why *why)
+enum err shelf_accept(struct shelf *s, struct bytes document, struct bytes mark, struct why *why)
 {
 	enum err e = store_begin(s->store, why);
 	if (e)
 		return e;
 	e = store_put(s->store, slot_keys[SHELF_NEXT], document, why);
+	if (!e && mark.len)
+		e = store_put(s->store, ANCHOR_MARK_KEY, mark, why);
 	return finish(s, e, SHELF_FETCHING, "", why);
 }
 

@@ -33,8 +33,9 @@ enum err shelf_open(struct shelf *s, struct store *store, struct why *why);
 /* Borrowed until the next call on the store. ERR_NOT_FOUND: the slot is empty. */
 enum err shelf_get(struct shelf *s, enum shelf_slot slot, struct bytes *out);
 
-/* Put a document into next, in place of what was there. */
-enum err shelf_accept(struct shelf *s, struct bytes document, struct why *why);
+/* Put a document into next, in place of what was there, and with it the mark of
+ * sync/anchor.h: both or neither. An empty mark is none. */
+enum err shelf_accept(struct shelf *s, struct bytes document, struct bytes mark, struct why *why);
 
 /* next begins to run. */
 enum err shelf_try(struct shelf *s, struct why *why);

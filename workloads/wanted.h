@@ -10,5 +10,8 @@ struct wanted {
 	struct configs *configs; /* owned; NULL: none */
 };
 
+/* Does a container before this one use the same image? */
+bool wanted_is_image_known(const struct wanted *w, size_t pod, size_t container);
+
 /* Empty again. */
 void wanted_free(struct wanted *w);

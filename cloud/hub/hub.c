@@ -206,7 +206,7 @@ static void on_desired(struct hub *h, const struct topic *t, struct bytes payloa
 	if (!e && !payload.len) {
 		e = ledger_forget_desired(&h->ledger, &to, &why);
 	} else if (!e) {
-		e = desired_read(payload, t->fleet, t->device, &d, &why);
+		e = desired_open(payload, t->fleet, t->device, &d, &why);
 		if (!e)
 			e = ledger_set_desired(&h->ledger, &to, payload, d.id.epoch,
 					       d.id.generation, &why);

@@ -99,15 +99,24 @@ struct watching {
 	struct why why;
 };
 
-static const struct json *find_condition(const struct device_view *d, const char *type,
-					 int64_t generation)
+/* A message whose signatures do not hold is not looked into: it is known by its digest. */
+static bool is_about(const struct json *condition, const struct intent *i)
 {
 	int64_t about;
+	const char *document = json_string(json_member(condition, "document"));
+	if (document)
+		return strcmp(document, i->digest) == 0;
+	return !json_integer(json_member(condition, "generation"), &about) ||
+	       about == i->generation;
+}
+
+static const struct json *find_condition(const struct device_view *d, const char *type,
+					 const struct intent *i)
+{
 	const struct json *c = json_first(json_member(d->state, "conditions"));
 	for (; c; c = json_next(c)) {
 		const char *t = json_string(json_member(c, "type"));
-		if (t && strcmp(t, type) == 0 &&
-		    (!json_integer(json_member(c, "generation"), &about) || about == generation))
+		if (t && strcmp(t, type) == 0 && is_about(c, i))
 			return c;
 	}
 	return NULL;
@@ -138,9 +147,9 @@ static const char *message_of(const struct json *condition)
 	return m ? m : "";
 }
 
-static void tell_last_words(const struct device_view *d, int64_t generation)
+static void tell_last_words(const struct device_view *d, const struct intent *i)
 {
-	const struct json *c = find_condition(d, "RolledBack", generation);
+	const struct json *c = find_condition(d, "RolledBack", i);
 	const struct json *words = json_member(c, "lastWords");
 	const struct json *l = json_first(json_member(words, "lines"));
 	if (l)
@@ -158,8 +167,8 @@ static bool is_over(void *owner)
 		fleet_view_find((struct fleet_view *)(uintptr_t)w->view, w->device);
 	if (!d)
 		return false;
-	const struct json *rejected = find_condition(d, "Rejected", w->intent->generation);
-	const struct json *conflict = find_condition(d, "Conflict", w->intent->generation);
+	const struct json *rejected = find_condition(d, "Rejected", w->intent);
+	const struct json *conflict = find_condition(d, "Conflict", w->intent);
 	if (rejected)
 		return end(w, ERR_INVALID, "rejected", message_of(rejected));
 	if (conflict)
@@ -168,14 +177,14 @@ static bool is_over(void *owner)
 		return false;
 	const char *word = device_view_word(d);
 	const char *phase = json_string(json_member(d->state, "phase"));
-	const struct json *available = find_condition(d, "Available", w->intent->generation);
+	const struct json *available = find_condition(d, "Available", w->intent);
 	if (!phase)
 		return false;
 	if (strcmp(phase, "Available") == 0)
 		return end(w, OK, "available", "");
 	if (strcmp(phase, "RolledBack") == 0 || strcmp(phase, "Degraded") == 0) {
 		end(w, ERR_SYSTEM, word, message_of(available));
-		tell_last_words(d, w->intent->generation);
+		tell_last_words(d, w->intent);
 		return true;
 	}
 	tell_phase(w, word, message_of(available));
@@ -233,9 +242,12 @@ static enum err apply_to_all(struct desk *d, struct fleet_view *v, struct pins *
 			     const struct manifest_files *m, struct why *why)
 {
 	const struct options *o = d->options;
-	const struct intent_wish wish = { m, o->prune, o->healthy_ms };
+	struct warrant w;
+	const struct intent_wish wish = { m, o->prune, o->healthy_ms, &w };
 	struct targets t = { 0 };
-	enum err e = fleet_view_read(v, d, NULL, why);
+	enum err e = warrant_open(&w, o, why);
+	if (!e)
+		e = fleet_view_read(v, d, NULL, why);
 	if (!e)
 		e = choose_devices(o, v, &t, why);
 	if (!e)
@@ -245,6 +257,7 @@ static enum err apply_to_all(struct desk *d, struct fleet_view *v, struct pins *
 		e = apply_to(d, v, t.list[i].name, &wish, why);
 	}
 	free(t.list);
+	warrant_close(&w);
 	return e;
 }
 

@@ -1,5 +1,7 @@
 #include "cloud/skerry/fleet_view.h"
 
+#include "cloud/skerry/seal.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,6 +52,21 @@ static void note_presence(struct device_view *d, struct json *j)
 	replace(&d->online, j);
 }
 
+/* Of a signed state what it says; who may sign is for the device to judge. */
+static void note_desired(struct device_view *d, struct json *j, struct bytes payload)
+{
+	struct json *inside = NULL;
+	const bool is_signed = json_member(j, "sigs") != NULL;
+	if (is_signed && seal_open(j, &inside, NULL)) {
+		json_free(j);
+		return;
+	}
+	replace(&d->desired, is_signed ? inside : j);
+	replace(&d->envelope, is_signed ? j : NULL);
+	free(d->desired_text);
+	d->desired_text = strndup(payload.at, payload.len);
+}
+
 static void note(struct device_view *d, const char *channel, struct json *j, struct bytes payload)
 {
 	if (strcmp(channel, "online") == 0) {
@@ -57,9 +74,7 @@ static void note(struct device_view *d, const char *channel, struct json *j, str
 	} else if (strcmp(channel, "state") == 0) {
 		replace(&d->state, j);
 	} else if (strcmp(channel, "desired") == 0) {
-		replace(&d->desired, j);
-		free(d->desired_text);
-		d->desired_text = strndup(payload.at, payload.len);
+		note_desired(d, j, payload);
 	} else {
 		json_free(j);
 	}
@@ -102,6 +117,7 @@ void fleet_view_free(struct fleet_view *v)
 		json_free(v->devices[i].online);
 		json_free(v->devices[i].state);
 		json_free(v->devices[i].desired);
+		json_free(v->devices[i].envelope);
 		free(v->devices[i].desired_text);
 	}
 	free(v->devices);

@@ -12,6 +12,7 @@ enum { FLEET_VIEW_MAX = 4096 };
 struct device_view {
 	char name[LABEL_SIZE];
 	struct json *online, *state, *desired; /* as they came; NULL: nothing */
+	struct json *envelope;                 /* around desired; NULL: nobody has signed it */
 	char *desired_text;                    /* the desired state byte by byte */
 	int64_t session;                       /* of the newest presence */
 };

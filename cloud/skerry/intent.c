@@ -1,6 +1,7 @@
 #include "cloud/skerry/intent.h"
 
 #include "ports/clock.h"
+#include "ports/digest.h"
 #include "sync/desired.h"
 #include "workloads/manifest.h"
 #include "workloads/resolve.h"
@@ -70,6 +71,8 @@ static int64_t number(const struct json *j, const char *key)
 	return n;
 }
 
+static const int64_t GENERATION_MAX = ((int64_t)1 << 53) - 1;
+
 /* Above what the broker holds and above what the device has seen: a broker that
  * has lost its retained messages must not make us begin at 1 again. */
 static void choose_order(const struct device_view *d, struct intent *out)
@@ -83,6 +86,9 @@ static void choose_order(const struct device_view *d, struct intent *out)
 	out->epoch = epoch > 0 ? epoch : 1;
 	out->base = generation;
 	out->generation = generation + 1;
+	/* Under newer trust the count begins anew: nobody can use up all generations. */
+	if (out->generation > GENERATION_MAX && out->trust > number(d->desired, "trust"))
+		out->generation = out->epoch = 1;
 }
 
 static struct json *make_policy(const struct json *old, int64_t healthy_ms)
@@ -110,9 +116,9 @@ static void free_content(struct content *c)
 }
 
 static char *print_document(const struct device_view *d, const char *fleet, const struct intent *i,
-			    const struct content *c)
+			    const struct content *c, const struct warrant *w)
 {
-	char issued[24];
+	char issued[24], expires[24];
 	const char *user = getenv("USER");
 	struct json *j = json_new_object();
 	clock_print(issued, clock_wall_ms());
@@ -125,6 +131,11 @@ static char *print_document(const struct device_view *d, const char *fleet, cons
 	json_set_string(j, "issued", issued);
 	json_set_string(j, "writer", user && *user ? user : "skerry");
 	json_set_integer(j, "base", i->base);
+	if (i->trust) {
+		clock_print(expires, clock_wall_ms() + warrant_span_ms(w));
+		json_set_integer(j, "trust", i->trust);
+		json_set_string(j, "expires", expires);
+	}
 	json_set(j, "policy", c->policy);
 	json_set(j, "workloads", c->workloads);
 	json_set(j, "configs", c->configs);
@@ -202,24 +213,42 @@ static enum err check_document(const struct device_view *device, const char *fle
 	return e;
 }
 
+/* From a document to the message that carries it. */
+static enum err finish(const struct device_view *device, const struct intent_wish *wish,
+		       const char *text, struct intent *out, struct why *why)
+{
+	enum err e = OK;
+	if (out->trust)
+		e = warrant_seal(wish->warrant, device, bytes_of(text), &out->text, why);
+	else if (!(out->text = strdup(text)))
+		e = why_set(why, ERR_SYSTEM, "no memory");
+	if (!e)
+		digest_of(bytes_of(out->text), out->digest);
+	return e;
+}
+
 enum err intent_make(const struct device_view *device, const char *fleet,
 		     const struct intent_wish *wish, struct intent *out, struct why *why)
 {
 	*out = (struct intent){ 0 };
 	enum err e = check_base(device, wish, why);
+	if (!e)
+		e = warrant_check(wish->warrant, device, why);
 	if (e)
 		return e;
+	if (warrant_signs(wish->warrant))
+		out->trust = warrant_trust(wish->warrant, device);
 	choose_order(device, out);
 	struct content content = make_content(device->desired, wish);
-	if (is_unchanged(device->desired, &content, wish->healthy_ms)) {
+	if (is_unchanged(device->desired, &content, wish->healthy_ms) &&
+	    warrant_stands(wish->warrant, device)) {
 		free_content(&content);
 		return OK;
 	}
-	out->text = print_document(device, fleet, out, &content);
-	e = check_document(device, fleet, out->text, why);
-	if (e) {
-		free(out->text);
-		out->text = NULL;
-	}
+	char *text = print_document(device, fleet, out, &content, wish->warrant);
+	e = check_document(device, fleet, text, why);
+	if (!e)
+		e = finish(device, wish, text, out, why);
+	free(text);
 	return e;
 }

@@ -39,6 +39,8 @@ static const struct verb {
 	{ "validate", verb_validate, false, "-f FILE", "check manifests; needs no broker" },
 	{ "explain", verb_explain, false, "[FIELD]",
 	  "what becomes of a field of a manifest, such as pod.spec.containers" },
+	{ "key", verb_key, false, "new NAME | id FILE | trust | sign FILE|DIGEST",
+	  "keys, trust documents and signatures for boards that take signed states only" },
 	{ "pack", verb_pack, false, "FOLDER|TAR [-o LAYOUT]",
 	  "a folder as an OCI image, or an image as it is; its digest" },
 	{ "push", verb_push, false, "FOLDER|TAR", "pack and hand it to the hub" },
@@ -65,6 +67,13 @@ static void print_help(FILE *to)
 	      "      --dry-run       apply: say what would change\n"
 	      "      --healthy-for T apply: how long pods must be well, such as 30s\n"
 	      "      --timeout T     apply: how long to wait\n"
+	      "      --key FILE      apply, key sign: a PEM file that signs\n"
+	      "      --trust FILE    apply: a trust document that boards may not have yet\n"
+	      "      --artifact-key FILE, --signature FILE\n"
+	      "                      apply: who has built the images\n"
+	      "      --valid-for T   apply, key trust: until when it counts, such as 720h\n"
+	      "      --root, --state, --artifact FILE, --threshold N\n"
+	      "                      key trust: whose signatures count for what\n"
 	      "\nexit codes: 0 ok, 1 failed, 2 usage or invalid file, 3 not found, 4 conflict,\n"
 	      "5 not allowed, 6 broker or device not reachable, 7 timeout, 130 interrupted\n",
 	      to);
@@ -103,7 +112,7 @@ static enum exit_code run_verb(const struct verb *v, int argc, char **argv)
 			v->arguments);
 		return EXIT_CODE_USAGE;
 	}
-	if (o.output && v->run != verb_pack) {
+	if (o.output && v->run != verb_pack && v->run != verb_key) {
 		fprintf(stderr, "error: -o %.20s: table and json are known\n", o.output);
 		return EXIT_CODE_USAGE;
 	}

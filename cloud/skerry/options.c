@@ -47,6 +47,16 @@ static enum err add_device(struct options *o, const char *value, void *into, str
 	return OK;
 }
 
+static enum err add_item(struct options *o, const char *value, void *into, struct why *why)
+{
+	struct option_list *l = into;
+	(void)o;
+	if (l->count == OPTION_LIST_MAX)
+		return why_set(why, ERR_INVALID, "more than %d of one option", OPTION_LIST_MAX);
+	l->items[l->count++] = value;
+	return OK;
+}
+
 static enum err set_count(struct options *o, const char *value, void *into, struct why *why)
 {
 	long long n;
@@ -90,6 +100,15 @@ static const struct option {
 	{ "--healthy-for", NULL, set_span, offsetof(struct options, healthy_ms) },
 	{ "--since", NULL, set_span, offsetof(struct options, since_ms) },
 	{ "--timeout", NULL, set_span, offsetof(struct options, wait_ms) },
+	{ "--key", NULL, add_item, offsetof(struct options, keys) },
+	{ "--artifact-key", NULL, add_item, offsetof(struct options, build_keys) },
+	{ "--trust", NULL, add_item, offsetof(struct options, trust) },
+	{ "--signature", NULL, add_item, offsetof(struct options, signatures) },
+	{ "--root", NULL, add_item, offsetof(struct options, root_keys) },
+	{ "--state", NULL, add_item, offsetof(struct options, state_keys) },
+	{ "--artifact", NULL, add_item, offsetof(struct options, artifact_keys) },
+	{ "--threshold", NULL, set_count, offsetof(struct options, threshold) },
+	{ "--valid-for", NULL, set_span, offsetof(struct options, valid_ms) },
 	{ "--follow", NULL, NULL, offsetof(struct options, follow) },
 	{ "--all", NULL, NULL, offsetof(struct options, all) },
 	{ "--prune", NULL, NULL, offsetof(struct options, prune) },

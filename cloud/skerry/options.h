@@ -11,7 +11,17 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { OPTIONS_FILES_MAX = 16, OPTIONS_DEVICES_MAX = 64, OPTIONS_WORDS_MAX = 8 };
+enum {
+	OPTIONS_FILES_MAX = 16,
+	OPTIONS_DEVICES_MAX = 64,
+	OPTIONS_WORDS_MAX = 8,
+	OPTION_LIST_MAX = 8,
+};
+
+struct option_list {
+	const char *items[OPTION_LIST_MAX];
+	size_t count;
+};
 
 struct options {
 	/* How to reach the fleet: an option, or the environment. */
@@ -37,6 +47,14 @@ struct options {
 	int64_t healthy_ms;       /* --healthy-for; -1: not given */
 	int64_t since_ms;         /* --since; -1: not given */
 	int64_t wait_ms;          /* --timeout */
+
+	struct option_list keys;       /* --key: PEM files that sign */
+	struct option_list build_keys; /* --artifact-key: likewise, for images */
+	struct option_list trust;      /* --trust: envelopes, to stand beside a state */
+	struct option_list signatures; /* --signature: what `key sign DIGEST` has written */
+	struct option_list root_keys, state_keys, artifact_keys; /* for a trust document */
+	int64_t threshold;                                       /* of roots; 0: not given */
+	int64_t valid_ms;                                        /* --valid-for; 0: not given */
 
 	const char *words[OPTIONS_WORDS_MAX]; /* behind the verb */
 	size_t word_count;

@@ -52,6 +52,19 @@ static void print_desired(const struct json *s)
 	puts("");
 }
 
+static void print_trust(const struct json *s)
+{
+	const struct json *t = json_member(s, "trust");
+	char until[24];
+	if (json_type_of(t) != JSON_OBJECT) {
+		puts("trust: none, unsigned states are taken");
+		return;
+	}
+	clock_print(until, number(t, "expires"));
+	printf("trust      version %lld   until %s   signed states only\n",
+	       (long long)number(t, "version"), until);
+}
+
 static void print_workloads(const struct json *s)
 {
 	static const char *const titles[] = { "WORKLOAD", "STATE", "RESTARTS", "MEM",
@@ -161,6 +174,7 @@ enum exit_code verb_status(struct options *o)
 		free(text);
 	} else {
 		print_head(s);
+		print_trust(s);
 		print_desired(s);
 		print_workloads(s);
 		print_buffer(s);

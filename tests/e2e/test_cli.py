@@ -26,7 +26,7 @@ FAILING = pod("steady", "/bin/sh", "-c", "echo broken; exit 7")
 VERBS = {"apply": "-f", "get": "devices", "logs": "POD", "events": "--since", "telemetry": "--sql",
          "status": "--run-dir", "validate": "-f", "explain": "FIELD", "pack": "FOLDER",
          "push": "FOLDER", "dev": "-f", "wake": "POD", "files": "POD",
-         "export": "FOLDER", "import": "FOLDER"}
+         "export": "FOLDER", "import": "FOLDER", "key": "new NAME"}
 GOOD_YAML = """apiVersion: v1
 kind: Pod
 metadata:

@@ -1,4 +1,5 @@
 """docs/protocol.md is true: its examples are given to the real programs."""
+import base64
 import hashlib
 import json
 import os
@@ -119,6 +120,47 @@ class Page(unittest.TestCase):
         head, _ = columns.decode(hex_example("telec-head-offset") + body)
         self.assertEqual(head,
                          {"hist": False, "buf": "k3f9x0ab", "seq": 1843, "offset": 1795533390000})
+
+
+class Signed(WorldTest):
+    """The page's own commands, and a board that believes what they make."""
+
+    def setUp(self):
+        super().setUp()
+        self.world.hub.end()
+        script = EXAMPLES["sign-openssl"].replace("drone-07", self.device.name)
+        subprocess.run(["sh", "-eu", "-c", "c=; " + script], cwd=self.world.folder, check=True)
+        self.device.stop()
+        self.device.settings["trust_anchor"] = os.path.join(self.world.folder, "anchor.json")
+        self.device.start().wait_up()
+
+    def test_openssl_alone_makes_a_state_that_is_believed(self):
+        with open(os.path.join(self.world.folder, "desired.json")) as f:
+            message = f.read()
+        self.assertEqual(shape(json.loads(message)), {
+            k: v for k, v in shape(example("envelope")).items() if k in ("payload", "sigs")})
+        self.world.publish(f"{self.device.name}/dn/desired", message, retain=True)
+        self.device.wait_phase("Available", 1)
+        self.assertEqual(self.device.status()["trust"]["state"], 1)
+
+    def test_what_nobody_has_signed_is_refused_by_its_digest(self):
+        text = EXAMPLES["desired-good"].replace("drone-07", self.device.name).encode()
+        self.world.publish(f"{self.device.name}/dn/desired", text, retain=True)
+        got = wait_until("it is refused", 10, lambda: self.device.condition("Rejected"))
+        expected = example("condition-unsigned")
+        self.assertEqual(shape(got), shape(expected))
+        for key in ("reason", "message", "epoch", "generation"):
+            self.assertEqual(got[key], expected[key])
+        self.assertEqual(got["document"], "sha256:" + hashlib.sha256(text).hexdigest())
+
+    def test_the_trust_document_of_the_page_is_read(self):
+        payload = base64.b64encode(EXAMPLES["trust"].encode()).decode()
+        self.world.write("page.json", json.dumps({"payload": payload, "sigs": []}))
+        done = self.world.cli("key", "trust", "-f", "page.json", check=0)
+        after = json.loads(base64.b64decode(json.loads(done.stdout)["payload"]))
+        self.assertEqual(after["version"], 2)
+        self.assertEqual((after["keys"], after["roles"]),
+                         (example("trust")["keys"], example("trust")["roles"]))
 
 
 class Device(WorldTest):

@@ -6,6 +6,7 @@
 #include "ports/store.h"
 
 #include "base/text.h"
+#include "sync/anchor.h"
 #include "sync/compact.h"
 #include "sync/outbox.h"
 #include "sync/shelf.h"
@@ -109,6 +110,8 @@ static void describe(struct board *b, char out[STATE_MAX])
 	describe_slot(b, SHELF_NEXT, &t);
 	if (store_get(b->store, "log/cam", &value) == OK)
 		text_add(&t, " carried %.*s", (int)value.len, value.at);
+	if (store_get(b->store, ANCHOR_MARK_KEY, &value) == OK)
+		text_add(&t, " %.*s", (int)value.len, value.at);
 	assert_false(text_is_cut(&t));
 }
 
@@ -132,7 +135,7 @@ static enum err add_event(struct board *b)
 
 static enum err accept_first(struct board *b)
 {
-	return shelf_accept(&b->shelf, BYTES_LIT("first"), &b->why);
+	return shelf_accept(&b->shelf, BYTES_LIT("first"), BYTES_LIT("mark 1"), &b->why);
 }
 
 static enum err flush(struct board *b)
@@ -174,7 +177,7 @@ static enum err refuse(struct board *b)
 
 static enum err accept_second(struct board *b)
 {
-	return shelf_accept(&b->shelf, BYTES_LIT("second"), &b->why);
+	return shelf_accept(&b->shelf, BYTES_LIT("second"), BYTES_LIT("mark 2"), &b->why);
 }
 
 static enum err fail_second(struct board *b)

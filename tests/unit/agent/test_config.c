@@ -228,18 +228,6 @@ static void a_local_broker_needs_topics_and_topics_a_broker(void **state)
 	assert_refused(f, "local_broker=mqtts://h");
 }
 
-static void keys_of_later_versions_are_refused_not_passed_over(void **state)
-{
-	static const char *const later[] = { "trust_anchor" };
-	struct fixture *f = *state;
-	for (size_t i = 0; i < sizeof later / sizeof *later; i++) {
-		char assignment[64];
-		snprintf(assignment, sizeof assignment, "%s=/etc/skerry/ca.pem", later[i]);
-		assert_refused(f, assignment);
-		assert_non_null(strstr(f->why.text, later[i]));
-	}
-}
-
 static void assert_misfit(struct fixture *f, const char *named)
 {
 	assert_err(ERR_INVALID, config_check(&f->config, &f->why));
@@ -480,7 +468,6 @@ int main(void)
 		CONFIG_TEST(sources_are_off_unless_asked_for),
 		CONFIG_TEST(statsd_is_for_loopback_alone),
 		CONFIG_TEST(a_local_broker_needs_topics_and_topics_a_broker),
-		CONFIG_TEST(keys_of_later_versions_are_refused_not_passed_over),
 		CONFIG_TEST(tls_is_asked_for_whole_or_not_at_all),
 		CONFIG_TEST(a_wrong_broker_is_refused),
 		CONFIG_TEST(a_password_is_never_repeated),

@@ -41,12 +41,30 @@ static void refuses_what_is_not_whole(void **state)
 			fail_msg("\"%s\" was taken", bad[i]);
 }
 
+static void what_is_encoded_decodes_again(void **state)
+{
+	static const char all[] = "\0\377\376\373 skerry";
+	char text[64], back[64];
+	size_t len;
+	(void)state;
+	base64_encode(BYTES_LIT("foob"), text);
+	assert_string_equal(text, "Zm9vYg==");
+	for (size_t n = 0; n <= sizeof all; n++) {
+		base64_encode((struct bytes){ all, n }, text);
+		assert_int_equal(strlen(text) + 1, base64_size(n));
+		assert_ok(base64_decode(bytes_of(text), back, &len));
+		assert_int_equal(len, n);
+		assert_memory_equal(back, all, n);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(knows_the_vectors_of_the_rfc),
 		cmocka_unit_test(takes_all_bytes_and_folded_lines),
 		cmocka_unit_test(refuses_what_is_not_whole),
+		cmocka_unit_test(what_is_encoded_decodes_again),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -277,10 +277,10 @@ static void order_is_epoch_then_generation(void **state)
 		{ 0, 5, "a", DESIRED_STALE },    { 2, (int64_t)1 << 53, "b", DESIRED_NEWER },
 		{ 3, 1, "a", DESIRED_NEWER },
 	};
-	const struct desired_id kept = { 2, 5, "a" };
+	const struct desired_id kept = { 0, 2, 5, "a" };
 	(void)state;
 	for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
-		struct desired_id id = { table[i].epoch, table[i].generation, "" };
+		struct desired_id id = { 0, table[i].epoch, table[i].generation, "" };
 		strcpy(id.digest, table[i].digest);
 		if (desired_compare(&kept, &id) != table[i].order)
 			fail_msg("row %zu", i);
@@ -289,7 +289,7 @@ static void order_is_epoch_then_generation(void **state)
 
 static void anything_is_newer_than_nothing(void **state)
 {
-	const struct desired_id nothing = { 0 }, first = { 0, 0, "a" };
+	const struct desired_id nothing = { 0 }, first = { 0, 0, 0, "a" };
 	(void)state;
 	assert_int_equal(desired_compare(&nothing, &first), DESIRED_NEWER);
 }

@@ -1,7 +1,10 @@
 #include "sync/shelf.h"
 
+#include "sync/anchor.h"
 #include "tests/check.h"
 #include "tests/contract/scratch.h"
+
+static const struct bytes none;
 
 struct fixture {
 	struct scratch scratch;
@@ -68,7 +71,7 @@ static void assert_kept(struct fixture *f, enum shelf_step step, const char *goo
 
 static void promote(struct fixture *f, const char *document)
 {
-	assert_ok(shelf_accept(&f->shelf, bytes_of(document), NULL));
+	assert_ok(shelf_accept(&f->shelf, bytes_of(document), none, NULL));
 	assert_ok(shelf_try(&f->shelf, NULL));
 	assert_ok(shelf_promote(&f->shelf, NULL));
 }
@@ -83,14 +86,14 @@ static void a_new_shelf_is_empty(void **state)
 static void an_accepted_document_is_next(void **state)
 {
 	struct fixture *f = *state;
-	assert_ok(shelf_accept(&f->shelf, bytes_of("one"), NULL));
+	assert_ok(shelf_accept(&f->shelf, bytes_of("one"), none, NULL));
 	assert_kept(f, SHELF_FETCHING, NULL, "one");
 }
 
 static void trying_is_remembered(void **state)
 {
 	struct fixture *f = *state;
-	assert_ok(shelf_accept(&f->shelf, bytes_of("one"), NULL));
+	assert_ok(shelf_accept(&f->shelf, bytes_of("one"), none, NULL));
 	assert_ok(shelf_try(&f->shelf, NULL));
 	assert_kept(f, SHELF_TRYING, NULL, "one");
 }
@@ -106,7 +109,7 @@ static void a_second_document_leaves_the_good_one_until_it_is_promoted(void **st
 {
 	struct fixture *f = *state;
 	promote(f, "one");
-	assert_ok(shelf_accept(&f->shelf, bytes_of("two"), NULL));
+	assert_ok(shelf_accept(&f->shelf, bytes_of("two"), none, NULL));
 	assert_kept(f, SHELF_FETCHING, "one", "two");
 	assert_ok(shelf_try(&f->shelf, NULL));
 	assert_kept(f, SHELF_TRYING, "one", "two");
@@ -118,9 +121,9 @@ static void a_newer_document_takes_the_place_of_next(void **state)
 {
 	struct fixture *f = *state;
 	promote(f, "one");
-	assert_ok(shelf_accept(&f->shelf, bytes_of("two"), NULL));
+	assert_ok(shelf_accept(&f->shelf, bytes_of("two"), none, NULL));
 	assert_ok(shelf_try(&f->shelf, NULL));
-	assert_ok(shelf_accept(&f->shelf, bytes_of("three"), NULL));
+	assert_ok(shelf_accept(&f->shelf, bytes_of("three"), none, NULL));
 	assert_kept(f, SHELF_FETCHING, "one", "three");
 }
 
@@ -128,7 +131,7 @@ static void a_failed_document_is_kept_with_the_reason(void **state)
 {
 	struct fixture *f = *state;
 	promote(f, "one");
-	assert_ok(shelf_accept(&f->shelf, bytes_of("two"), NULL));
+	assert_ok(shelf_accept(&f->shelf, bytes_of("two"), none, NULL));
 	assert_ok(shelf_try(&f->shelf, NULL));
 	assert_ok(shelf_fail(&f->shelf, "camera exits with 3", NULL));
 	assert_kept(f, SHELF_FAILED, "one", "two");
@@ -139,7 +142,7 @@ static void what_is_refused_before_it_ran_is_kept_apart_from_what_failed(void **
 {
 	struct fixture *f = *state;
 	promote(f, "one");
-	assert_ok(shelf_accept(&f->shelf, bytes_of("two"), NULL));
+	assert_ok(shelf_accept(&f->shelf, bytes_of("two"), none, NULL));
 	assert_ok(shelf_refuse(&f->shelf, "no such image", NULL));
 	assert_kept(f, SHELF_REFUSED, "one", "two");
 	reopen(f);
@@ -150,9 +153,9 @@ static void what_is_refused_before_it_ran_is_kept_apart_from_what_failed(void **
 static void a_new_document_forgets_the_failure_of_the_one_before(void **state)
 {
 	struct fixture *f = *state;
-	assert_ok(shelf_accept(&f->shelf, bytes_of("two"), NULL));
+	assert_ok(shelf_accept(&f->shelf, bytes_of("two"), none, NULL));
 	assert_ok(shelf_fail(&f->shelf, "no such image", NULL));
-	assert_ok(shelf_accept(&f->shelf, bytes_of("three"), NULL));
+	assert_ok(shelf_accept(&f->shelf, bytes_of("three"), none, NULL));
 	assert_kept(f, SHELF_FETCHING, NULL, "three");
 	assert_string_equal(f->shelf.reason.text, "");
 }
@@ -173,7 +176,7 @@ static void a_long_reason_is_cut_and_reads_back(void **state)
 	char reason[400];
 	memset(reason, 'r', sizeof reason - 1);
 	reason[sizeof reason - 1] = '\0';
-	assert_ok(shelf_accept(&f->shelf, bytes_of("one"), NULL));
+	assert_ok(shelf_accept(&f->shelf, bytes_of("one"), none, NULL));
 	assert_ok(shelf_fail(&f->shelf, reason, NULL));
 	size_t before = strlen(f->shelf.reason.text);
 	assert_int_equal(before, sizeof f->shelf.reason.text - 1);
@@ -188,6 +191,19 @@ static void a_document_of_64_kib_is_kept(void **state)
 	memset(large, 'x', sizeof large - 1);
 	promote(f, large);
 	assert_kept(f, SHELF_NONE, large, NULL);
+}
+
+static void a_mark_is_kept_with_its_document(void **state)
+{
+	struct fixture *f = *state;
+	struct bytes mark;
+	assert_ok(shelf_accept(&f->shelf, bytes_of("one"), none, NULL));
+	assert_err(ERR_NOT_FOUND, store_get(f->store, ANCHOR_MARK_KEY, &mark));
+	assert_ok(shelf_accept(&f->shelf, bytes_of("two"), BYTES_LIT("mark"), NULL));
+	reopen(f);
+	assert_ok(store_get(f->store, ANCHOR_MARK_KEY, &mark));
+	assert_true(bytes_are(mark, "mark"));
+	assert_slot(f, SHELF_NEXT, "two");
 }
 
 int main(void)
@@ -206,6 +222,7 @@ int main(void)
 		SHELF_TEST(nothing_next_cannot_be_promoted),
 		SHELF_TEST(a_long_reason_is_cut_and_reads_back),
 		SHELF_TEST(a_document_of_64_kib_is_kept),
+		SHELF_TEST(a_mark_is_kept_with_its_document),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

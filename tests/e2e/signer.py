@@ -1,0 +1,55 @@
+"""What an operator does with openssl and base64 alone: keys, trust documents, envelopes."""
+import base64
+import hashlib
+import json
+import os
+import subprocess
+
+
+def run(*argv, text=b""):
+    return subprocess.run(argv, input=text, check=True, capture_output=True).stdout
+
+
+class Signer:
+    """Keys by name, in a folder."""
+
+    def __init__(self, folder, *names):
+        self.folder = folder
+        os.makedirs(folder, exist_ok=True)
+        for name in names:
+            run("openssl", "ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out",
+                self.path(name))
+            run("openssl", "pkey", "-in", self.path(name), "-pubout", "-out", self.public(name))
+
+    def path(self, name):
+        return os.path.join(self.folder, f"{name}.pem")
+
+    def public(self, name):
+        return os.path.join(self.folder, f"{name}.pub.pem")
+
+    def der(self, name):
+        return run("openssl", "pkey", "-in", self.path(name), "-pubout", "-outform", "DER")
+
+    def id(self, name):
+        return hashlib.sha256(self.der(name)).hexdigest()
+
+    def sigs(self, content, *names):
+        return [{"key": self.id(n), "sig": base64.b64encode(
+            run("openssl", "dgst", "-sha256", "-sign", self.path(n), text=content)).decode()}
+            for n in names]
+
+    def envelope(self, payload, *names, **beside):
+        if isinstance(payload, dict):
+            payload = json.dumps(payload)
+        content = payload.encode()
+        return {"payload": base64.b64encode(content).decode(), "sigs": self.sigs(content, *names),
+                **beside}
+
+    def trust(self, version, root, state, artifact, threshold=2, fleet="main"):
+        names = dict.fromkeys([*root, *state, *artifact])
+        role = lambda keys, n=1: {"threshold": n, "keys": [self.id(k) for k in keys]}
+        return {"apiVersion": "skerry.dev/v1", "kind": "Trust", "fleet": fleet, "version": version,
+                "issued": "2026-11-26T00:00:00Z", "expires": "2096-11-26T00:00:00Z",
+                "keys": {self.id(n): base64.b64encode(self.der(n)).decode() for n in names},
+                "roles": {"root": role(root, threshold), "state": role(state),
+                          "artifact": role(artifact)}}
