@@ -204,7 +204,7 @@ static enum err make_trust(const struct options *o, struct why *why)
 		json_free(envelope);
 		fprintf(stderr,
 			"trust       version %lld of fleet %s; its roots sign it with: "
-			"skerry key sign FILE --key ROOT.pem\n",
+			"skerry key sign FILE --signing-key ROOT.pem\n",
 			(long long)check.version, check.fleet);
 	}
 	json_free(d.keys);
@@ -256,7 +256,7 @@ static enum err sign(const struct options *o, struct why *why)
 	bool is_envelope;
 	const char *what = o->words[1];
 	if (!o->keys.count)
-		return why_set(why, ERR_INVALID, "with which key? give --key FILE.pem");
+		return why_set(why, ERR_INVALID, "with which key? give --signing-key FILE.pem");
 	enum err e = begin_signing(what, &j, digest, &is_envelope, why);
 	for (size_t i = 0; i < o->keys.count && !e; i++)
 		e = seal_sign(j, digest, o->keys.items[i], why);

@@ -67,7 +67,7 @@ static void print_help(FILE *to)
 	      "      --dry-run       apply: say what would change\n"
 	      "      --healthy-for T apply: how long pods must be well, such as 30s\n"
 	      "      --timeout T     apply: how long to wait\n"
-	      "      --key FILE      apply, key sign: a PEM file that signs\n"
+	      "      --signing-key FILE   apply, key sign: a PEM file that signs\n"
 	      "      --trust FILE    apply: a trust document that boards may not have yet\n"
 	      "      --artifact-key FILE, --signature FILE\n"
 	      "                      apply: who has built the images\n"

@@ -100,7 +100,7 @@ static const struct option {
 	{ "--healthy-for", NULL, set_span, offsetof(struct options, healthy_ms) },
 	{ "--since", NULL, set_span, offsetof(struct options, since_ms) },
 	{ "--timeout", NULL, set_span, offsetof(struct options, wait_ms) },
-	{ "--key", NULL, add_item, offsetof(struct options, keys) },
+	{ "--signing-key", NULL, add_item, offsetof(struct options, keys) },
 	{ "--artifact-key", NULL, add_item, offsetof(struct options, build_keys) },
 	{ "--trust", NULL, add_item, offsetof(struct options, trust) },
 	{ "--signature", NULL, add_item, offsetof(struct options, signatures) },
