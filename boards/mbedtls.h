@@ -1,7 +1,7 @@
 /*
  * mbedtls - what a board's static programs carry of mbedTLS 2.28: a client of TLS 1.2 that
- * verifies EC and RSA certificates, and SHA-256. boards/libraries puts it in place of
- * mbedtls/config.h, for the library and for whoever includes it.
+ * verifies EC and RSA certificates, signatures by P-256, and SHA-256. boards/libraries puts
+ * it in place of mbedtls/config.h, for the library and for whoever includes it.
  *
  * No random generator: ports/linux/tls_identity.c asks the kernel. No clock:
  * ports/linux/tls_verdict.c judges dates. No files, no server, no texts of errors.
@@ -38,6 +38,8 @@
 #define MBEDTLS_PKCS1_V15
 #define MBEDTLS_PK_C
 #define MBEDTLS_PK_PARSE_C
+#define MBEDTLS_PK_WRITE_C /* `skerry key`; the agent's linker leaves it out */
+#define MBEDTLS_PEM_WRITE_C
 
 /* --- certificates --- */
 #define MBEDTLS_ASN1_PARSE_C

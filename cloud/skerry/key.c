@@ -204,7 +204,7 @@ static enum err make_trust(const struct options *o, struct why *why)
 		json_free(envelope);
 		fprintf(stderr,
 			"trust       version %lld of fleet %s; its roots sign it with: "
-			"skerry key sign FILE --signing-key ROOT.pem\n",
+			"skerry key sign FILE ROOT.pem\n",
 			(long long)check.version, check.fleet);
 	}
 	json_free(d.keys);
@@ -255,11 +255,9 @@ static enum err sign(const struct options *o, struct why *why)
 	struct json *j = NULL;
 	bool is_envelope;
 	const char *what = o->words[1];
-	if (!o->keys.count)
-		return why_set(why, ERR_INVALID, "with which key? give --signing-key FILE.pem");
 	enum err e = begin_signing(what, &j, digest, &is_envelope, why);
-	for (size_t i = 0; i < o->keys.count && !e; i++)
-		e = seal_sign(j, digest, o->keys.items[i], why);
+	for (size_t i = 2; i < o->word_count && !e; i++)
+		e = seal_sign(j, digest, o->words[i], why);
 	if (!e)
 		e = write_json(j, is_envelope && !o->output ? what : o->output, why);
 	json_free(j);
@@ -277,10 +275,11 @@ enum exit_code verb_key(struct options *o)
 		e = print_id(o->words[1], &why);
 	else if (strcmp(word, "trust") == 0 && o->word_count == 1)
 		e = make_trust(o, &why);
-	else if (strcmp(word, "sign") == 0 && o->word_count == 2)
+	else if (strcmp(word, "sign") == 0 && o->word_count > 2)
 		e = sign(o, &why);
 	else
-		e = why_set(&why, ERR_INVALID,
-			    "new NAME, id FILE, trust, or sign FILE|DIGEST is expected");
+		e = why_set(
+			&why, ERR_INVALID,
+			"new NAME, id FILE, trust, or sign FILE|DIGEST KEY.pem ... is expected");
 	return exit_code_tell(e, &why);
 }

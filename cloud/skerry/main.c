@@ -39,7 +39,7 @@ static const struct verb {
 	{ "validate", verb_validate, false, "-f FILE", "check manifests; needs no broker" },
 	{ "explain", verb_explain, false, "[FIELD]",
 	  "what becomes of a field of a manifest, such as pod.spec.containers" },
-	{ "key", verb_key, false, "new NAME | id FILE | trust | sign FILE|DIGEST",
+	{ "key", verb_key, false, "new NAME | id FILE | trust | sign FILE|DIGEST KEY",
 	  "keys, trust documents and signatures for boards that take signed states only" },
 	{ "pack", verb_pack, false, "FOLDER|TAR [-o LAYOUT]",
 	  "a folder as an OCI image, or an image as it is; its digest" },
@@ -67,9 +67,9 @@ static void print_help(FILE *to)
 	      "      --dry-run       apply: say what would change\n"
 	      "      --healthy-for T apply: how long pods must be well, such as 30s\n"
 	      "      --timeout T     apply: how long to wait\n"
-	      "      --signing-key FILE   apply, key sign: a PEM file that signs\n"
+	      "      --sign FILE     apply: a PEM file that signs the state\n"
 	      "      --trust FILE    apply: a trust document that boards may not have yet\n"
-	      "      --artifact-key FILE, --signature FILE\n"
+	      "      --sign-images FILE, --signature FILE\n"
 	      "                      apply: who has built the images\n"
 	      "      --valid-for T   apply, key trust: until when it counts, such as 720h\n"
 	      "      --root, --state, --artifact FILE, --threshold N\n"

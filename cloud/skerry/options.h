@@ -48,8 +48,8 @@ struct options {
 	int64_t since_ms;         /* --since; -1: not given */
 	int64_t wait_ms;          /* --timeout */
 
-	struct option_list keys;       /* --key: PEM files that sign */
-	struct option_list build_keys; /* --artifact-key: likewise, for images */
+	struct option_list keys;       /* --sign: PEM files that sign a state */
+	struct option_list build_keys; /* --sign-images: likewise, its images */
 	struct option_list trust;      /* --trust: envelopes, to stand beside a state */
 	struct option_list signatures; /* --signature: what `key sign DIGEST` has written */
 	struct option_list root_keys, state_keys, artifact_keys; /* for a trust document */

@@ -66,7 +66,7 @@ enum err warrant_open(struct warrant *w, const struct options *o, struct why *wh
 		e = add_signature(w, o->signatures.items[i], why);
 	if (!e && !o->keys.count && (o->trust.count || o->signatures.count || o->build_keys.count))
 		e = why_set(why, ERR_INVALID,
-			    "a state that nobody signs needs no trust: give --signing-key FILE.pem too");
+			    "a state that nobody signs needs no trust: give --sign FILE.pem too");
 	return e;
 }
 
@@ -109,7 +109,7 @@ enum err warrant_check(const struct warrant *w, const struct device_view *d, str
 	const bool wants = d->envelope || json_count(json_member(d->state, "trust"));
 	if (!warrant_signs(w))
 		return wants ? why_set(why, ERR_DENIED,
-				       "%s takes signed states only: give --signing-key FILE.pem", d->name)
+				       "%s takes signed states only: give --sign FILE.pem", d->name)
 			     : OK;
 	if (!is_base_ours(w, d))
 		return why_set(why, ERR_DENIED,
@@ -201,7 +201,7 @@ static bool list_image(void *owner, const char *digest)
 		l->e = seal_sign(entry, digest, keys->items[i], l->why);
 	if (!l->e && !json_count(json_member(entry, "sigs")))
 		l->e = why_set(l->why, ERR_DENIED,
-			       "%s: nobody has signed this image: give --artifact-key FILE.pem, or "
+			       "%s: nobody has signed this image: give --sign-images FILE.pem, or "
 			       "--signature FILE from its builder",
 			       digest);
 	json_push(l->list, entry);

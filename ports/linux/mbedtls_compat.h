@@ -43,6 +43,15 @@ static inline int compat_parse_key(mbedtls_pk_context *key, const unsigned char 
 	return mbedtls_pk_parse_key(key, pem, len, NULL, 0);
 }
 
+/* A SHA-256 of 32 bytes; `cap` bytes are enough for any signature of the key. */
+static inline int compat_sign(mbedtls_pk_context *key, const unsigned char *hash,
+			      unsigned char *out, size_t cap, size_t *out_len,
+			      compat_random *random)
+{
+	(void)cap;
+	return mbedtls_pk_sign(key, MBEDTLS_MD_SHA256, hash, 32, out, out_len, random, NULL);
+}
+
 static inline int compat_check_pair(const mbedtls_pk_context *public,
 				    const mbedtls_pk_context *private, compat_random *unused)
 {
@@ -84,6 +93,13 @@ static inline int compat_parse_key(mbedtls_pk_context *key, const unsigned char 
 				   compat_random *random)
 {
 	return mbedtls_pk_parse_key(key, pem, len, NULL, 0, random, NULL);
+}
+
+static inline int compat_sign(mbedtls_pk_context *key, const unsigned char *hash,
+			      unsigned char *out, size_t cap, size_t *out_len,
+			      compat_random *random)
+{
+	return mbedtls_pk_sign(key, MBEDTLS_MD_SHA256, hash, 32, out, cap, out_len, random, NULL);
 }
 
 static inline int compat_check_pair(const mbedtls_pk_context *public,

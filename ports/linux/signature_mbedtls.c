@@ -1,13 +1,12 @@
 #include "ports/signature.h"
 
 #include "ports/file.h"
+#include "ports/linux/mbedtls_compat.h"
 #include "ports/random.h"
 
 #include <mbedtls/ecp.h>
 #include <mbedtls/md.h>
-#include <mbedtls/pk.h>
 #include <mbedtls/platform_util.h>
-#include <mbedtls/version.h>
 #include <stdlib.h>
 
 enum { HASH_BYTES = 32 };
@@ -73,13 +72,10 @@ bool signature_is_valid(struct bytes key, const char *digest, struct bytes signa
 
 /* --- at the desk --- */
 
+/* A NUL follows what file_read() gives; the library wants it counted. */
 static int parse_private(mbedtls_pk_context *pk, const char *text, size_t len)
 {
-#if MBEDTLS_VERSION_MAJOR < 3
-	return mbedtls_pk_parse_key(pk, (const unsigned char *)text, len + 1, NULL, 0);
-#else
-	return mbedtls_pk_parse_key(pk, (const unsigned char *)text, len + 1, NULL, 0, draw, NULL);
-#endif
+	return compat_parse_key(pk, (const unsigned char *)text, len + 1, draw);
 }
 
 /* The public half as DER. The library writes at the end of its buffer. */
@@ -102,7 +98,6 @@ enum err public_key_read(const char *path, char out[PUBLIC_KEY_SIZE], struct why
 	if (e)
 		return e;
 	mbedtls_pk_init(&pk);
-	/* A NUL follows what file_read() gives; the library wants it counted. */
 	int failed = parse_private(&pk, text, len);
 	if (failed)
 		failed = mbedtls_pk_parse_public_key(&pk, (unsigned char *)text, len + 1);
@@ -113,17 +108,6 @@ enum err public_key_read(const char *path, char out[PUBLIC_KEY_SIZE], struct why
 	key_wipe(text, len);
 	free(text);
 	return e;
-}
-
-static int sign(mbedtls_pk_context *pk, const unsigned char *hash, unsigned char *out,
-		size_t *out_len)
-{
-#if MBEDTLS_VERSION_MAJOR < 3
-	return mbedtls_pk_sign(pk, MBEDTLS_MD_SHA256, hash, HASH_BYTES, out, out_len, draw, NULL);
-#else
-	return mbedtls_pk_sign(pk, MBEDTLS_MD_SHA256, hash, HASH_BYTES, out, SIGNATURE_MAX, out_len,
-			       draw, NULL);
-#endif
 }
 
 enum err signature_make(const char *path, const char *digest, char out[SIGNATURE_MAX],
@@ -143,7 +127,7 @@ enum err signature_make(const char *path, const char *digest, char out[SIGNATURE
 			    path);
 	else if (!hash_of(digest, hash))
 		e = why_set(why, ERR_INVALID, "%.80s is no digest", digest);
-	else if (sign(&pk, hash, (unsigned char *)out, out_len))
+	else if (compat_sign(&pk, hash, (unsigned char *)out, SIGNATURE_MAX, out_len, draw))
 		e = why_set(why, ERR_SYSTEM, "%.120s: signing has failed", path);
 	mbedtls_pk_free(&pk);
 	key_wipe(text, len);

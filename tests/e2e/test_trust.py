@@ -202,22 +202,22 @@ class Desk(TrustTest):
         s1 = self.signer.path("s1")
         done = self.apply(check=5)
         self.assertIn("signed states only", done.stderr)
-        self.assertIn("--trust", self.apply("--signing-key", s1, check=2).stderr)
-        self.apply("--signing-key", s1, "--trust", self.anchor)
-        self.assertIn("unchanged", self.apply("--signing-key", s1).stdout)
+        self.assertIn("--trust", self.apply("--sign", s1, check=2).stderr)
+        self.apply("--sign", s1, "--trust", self.anchor)
+        self.assertIn("unchanged", self.apply("--sign", s1).stdout)
         self.world.write("pod2.yaml", json.dumps(pod("radio", "/bin/sleep", "1000")))
-        self.apply("--signing-key", s1, file="pod2.yaml")
+        self.apply("--sign", s1, file="pod2.yaml")
         self.assertEqual(sorted(self.device.status()["workloads"]), ["camera/main", "radio/main"])
-        done = self.apply("--signing-key", self.signer.path("evil"), "--prune", check=2)
+        done = self.apply("--sign", self.signer.path("evil"), "--prune", check=2)
         self.assertIn("0 of 1 signatures count", done.stderr)
 
     def test_apply_builds_on_nothing_that_its_key_has_not_signed(self):
         evil = self.state(1, pod("evil", "/bin/sleep", "1000"))
         for message in (evil, self.signer.envelope(evil, "evil")):
             self.send(message)
-            done = self.apply("--signing-key", self.signer.path("s1"), "--trust", self.anchor, check=5)
+            done = self.apply("--sign", self.signer.path("s1"), "--trust", self.anchor, check=5)
             self.assertIn("has not signed the state", done.stderr)
-        self.apply("--signing-key", self.signer.path("s1"), "--trust", self.anchor, "--prune")
+        self.apply("--sign", self.signer.path("s1"), "--trust", self.anchor, "--prune")
         self.assertEqual(list(self.device.status()["workloads"]), ["camera/main"])
 
     def test_apply_takes_the_builders_signature_or_makes_it(self):
@@ -225,15 +225,15 @@ class Desk(TrustTest):
         digest = self.world.cli("push", ACTOR, check=0).stdout.strip()
         app = actor_pod("app", "wait", image="actor@" + digest)
         self.world.write("app.yaml", json.dumps(app))
-        done = self.apply("--signing-key", s1, "--trust", self.anchor, file="app.yaml", check=5)
+        done = self.apply("--sign", s1, "--trust", self.anchor, file="app.yaml", check=5)
         self.assertIn("nobody has signed this image", done.stderr)
-        self.world.cli("key", "sign", digest, "--signing-key", a1, "-o", "app.sig", check=0)
-        self.apply("--signing-key", s1, "--trust", self.anchor, "--signature", "app.sig", file="app.yaml")
+        self.world.cli("key", "sign", digest, a1, "-o", "app.sig", check=0)
+        self.apply("--sign", s1, "--trust", self.anchor, "--signature", "app.sig", file="app.yaml")
         # It is taken over as long as the image stays; a folder is packed and signed at once.
-        self.apply("--signing-key", s1)
+        self.apply("--sign", s1)
         app["spec"]["containers"][0].update(image=ACTOR, command=["/actor", "stubborn"])
         self.world.write("app.yaml", json.dumps(app))
-        self.apply("--signing-key", s1, "--artifact-key", a1, file="app.yaml")
+        self.apply("--sign", s1, "--sign-images", a1, file="app.yaml")
 
     def test_key_makes_what_openssl_made_and_more_of_it(self):
         for name in ("n1", "n2", "n3", "n4", "n5"):
@@ -249,20 +249,20 @@ class Desk(TrustTest):
         self.assertEqual(len(der), 91)
         self.world.cli("key", "trust", "--root", "n1.pub.pem", "--root", "n2.pub.pem", "--threshold",
                        "2", "--state", "n3.pub.pem", "-o", "t1.json", check=0)
-        self.world.cli("key", "sign", "t1.json", "--signing-key", "n1.pem", check=0)
-        self.world.cli("key", "sign", "t1.json", "--signing-key", "n2.pem", check=0)
+        self.world.cli("key", "sign", "t1.json", "n1.pem", check=0)
+        self.world.cli("key", "sign", "t1.json", "n2.pem", check=0)
         other = self.world.device(trust_anchor=os.path.join(self.world.folder, "t1.json"))
         other.start().wait_up()
         # The state's key goes, a root too; all of it in one next version.
         self.world.cli("key", "trust", "-f", "t1.json", "--root", "n2.pub.pem", "--root",
                        "n4.pub.pem", "--state", "n5.pub.pem", "-o", "t2.json", check=0)
-        self.world.cli("key", "sign", "t2.json", "--signing-key", "n1.pem", "--signing-key", "n2.pem", check=0)
+        self.world.cli("key", "sign", "t2.json", "n1.pem", "n2.pem", check=0)
         self.device = other
-        self.apply("--signing-key", "n5.pem", "--trust", "t1.json", "--trust", "t2.json")
+        self.apply("--sign", "n5.pem", "--trust", "t1.json", "--trust", "t2.json")
         self.assertEqual(other.status()["trust"]["version"], 2)
-        self.assertIn("expected", self.world.cli("key", "sign", "t2.json", "--signing-key",
+        self.assertIn("expected", self.world.cli("key", "sign", "t2.json",
                                                  "n1.pub.pem", check=2).stderr)
-        self.world.cli("key", "sign", "nowhere.json", "--signing-key", "n1.pem", check=3)
+        self.world.cli("key", "sign", "nowhere.json", "n1.pem", check=3)
         self.world.cli("key", "trust", "--state", "n3.pub.pem", check=2)
 
 
