@@ -116,8 +116,7 @@ void anchor_restore(const struct anchor *a, struct desired_id *newest)
 
 int64_t anchor_floor(const struct anchor *a, int64_t wall_ms)
 {
-	if (!clock_is_set(wall_ms))
-		return a->floor_ms;
+	/* A clock that nobody has set says 1970, and is below every floor. */
 	return later(a->floor_ms, earlier(wall_ms, a->trust.expires_ms));
 }
 

@@ -36,7 +36,7 @@ struct anchor {
 enum err anchor_open(struct anchor *a, const char *path, const char *fleet, struct store *store,
 		     struct why *why);
 
-/* The earliest that it can be, with the clock's help if somebody has set it. */
+/* The earliest that it can be, in milliseconds since 1970; `wall_ms` is the clock's word. */
 int64_t anchor_floor(const struct anchor *a, int64_t wall_ms);
 
 /* Read a desired state as the broker gave it. First the trust documents beside it: those

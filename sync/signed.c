@@ -23,7 +23,9 @@ void key_id_of(struct bytes public_key, char out[KEY_ID_SIZE])
 static bool read_key_id(const char *s, char out[KEY_ID_SIZE])
 {
 	char digest[DIGEST_SIZE + 1];
-	snprintf(digest, sizeof digest, "sha256:%s", s ? s : "");
+	if (!s)
+		return false;
+	snprintf(digest, sizeof digest, "sha256:%s", s);
 	return label_is_digest(bytes_of(digest)) && text_copy(out, KEY_ID_SIZE, bytes_of(s));
 }
 

@@ -155,9 +155,9 @@ static enum err fill_draft(const struct options *o, struct draft *d, struct why 
 
 static char *print_draft(const struct options *o, struct draft *d)
 {
-	enum { YEARS = 2 };
+	const int64_t years = INT64_C(3600000) * 24 * 365 * 2;
 	const int64_t now = clock_wall_ms();
-	const int64_t span = o->valid_ms > 0 ? o->valid_ms : YEARS * 365 * 24 * INT64_C(3600000);
+	const int64_t span = o->valid_ms > 0 ? o->valid_ms : years;
 	char issued[24], expires[24];
 	struct json *j = json_new_object();
 	clock_print(issued, now);

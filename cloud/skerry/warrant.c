@@ -10,12 +10,13 @@
 
 #include <stdlib.h>
 
-enum { SPAN_DAYS = 90 };
+/* Longer than a board is away, shorter than a key is forgotten. */
+static const int64_t SPAN_MS = INT64_C(3600000) * 24 * 90;
 
 int64_t warrant_span_ms(const struct warrant *w)
 {
 	const int64_t given = w->options->valid_ms;
-	return given > 0 ? given : SPAN_DAYS * 24 * INT64_C(3600000);
+	return given > 0 ? given : SPAN_MS;
 }
 
 /* --- reading --- */
