@@ -17,8 +17,9 @@ class Cost(BoardTest):
     settings = {"telemetry_flush": "5s"}
     # KiB: of skerryd stripped; of it idle and connected; of one keeper.
     size, pss, private, keeper, with_8_pss = 1300, 1700, 700, 100, 1900
+    cli = 1450  # the command line is the operator's tool, too: manifests, keys, images
     workload = 215  # what is reached: a keeper and its name spaces; the aim is 100
-    flash_programs = 3000  # skerryd and skerry have the size's bound, this is what they reach
+    flash_programs = 3150  # skerryd and skerry have the size's bound, this is what they reach
 
     def memory_of(self, pid):
         """PSS and private, in KiB."""
@@ -44,7 +45,7 @@ class Cost(BoardTest):
 
     def test_sizes(self):
         for program, limit in (("skerryd", self.size), ("skerry-keeper", 140), ("skerry-unpack", 260),
-                               ("skerry", self.size)):
+                               ("skerry", self.cli)):
             self.bound(f"size of {program}",
                        int(self.board.check(f"stat -c %s /skerry/bin/{program}")) // 1024, limit)
 
@@ -130,7 +131,7 @@ class CostOnArmv7(Cost):
     board_name = "qemu-armv7"
     options = {"memory": 64}
     size, pss, private, with_8_pss = 900, 1300, 700, 1500
-    flash_programs = 1900
+    cli, flash_programs = 930, 2000
 
 
 if __name__ == "__main__":
