@@ -84,10 +84,10 @@ static void put_line(struct text *t, const struct form_part *p, const struct poi
 		put_line_value(t, &pt->fields[i].value);
 	}
 	/* The clock was never set: the reader takes the time of the arrival. */
+	const int64_t offset_ms = p->head.clock == SEGMENT_OFFSET ? p->head.clock_ms : 0;
+	const int64_t time_ms = pt->time_ms + offset_ms;
 	if (p->head.clock != SEGMENT_ARRIVAL)
-		text_add(t, " %lld000000",
-			 (long long)(pt->time_ms +
-				     (p->head.clock == SEGMENT_OFFSET ? p->head.clock_ms : 0)));
+		text_add(t, " %lld000000", (long long)time_ms);
 	text_add(t, "\n");
 	if (!fields)
 		text_cut_to(t, began);
@@ -199,8 +199,8 @@ enum err form_print(struct form_part *p, const struct letter *l, char scratch[FO
 		return ERR_NOT_FOUND;
 	len = x.text.len;
 	if (x.json) {
-		memcpy(scratch + len - 1, "]}", 2); /* in place of the last comma */
-		len++;
+		scratch[len - 1] = ']'; /* in place of the last comma */
+		scratch[len++] = '}';
 	}
 	p->number++;
 	*out_payload = (struct bytes){ scratch, len };

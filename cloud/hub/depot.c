@@ -63,7 +63,7 @@ static void sweep_one(void *owner, const char *name)
 
 enum err depot_open(struct depot *d, const char *path, struct why *why)
 {
-	struct sweep s = { .before = time(NULL) - DEPOT_PART_DAYS * 24 * 3600 };
+	struct sweep s = { .before = time(NULL) - (time_t)DEPOT_PART_DAYS * 24 * 3600 };
 	if (!text_copy(d->path, sizeof d->path, bytes_of(path)))
 		return why_set(why, ERR_INVALID, "%s: the path is too long", path);
 	snprintf(s.folder, sizeof s.folder, "%s/.parts", d->path);

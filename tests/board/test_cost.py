@@ -19,7 +19,7 @@ class Cost(BoardTest):
     size, pss, private, keeper, with_8_pss = 1300, 1700, 700, 100, 1900
     cli = 1450  # the command line is the operator's tool, too: manifests, keys, images
     workload = 215  # what is reached: a keeper and its name spaces; the aim is 100
-    flash_programs = 3150  # skerryd and skerry have the size's bound, this is what they reach
+    flash_programs = 3150  # of the four together
 
     def memory_of(self, pid):
         """PSS and private, in KiB."""
