@@ -18,6 +18,7 @@ enum {
 	VISITS = 1000,
 	ENDS = 300,
 	PROWL_MS = 3000,
+	PROWLS_MAX = 4, /* on a busy machine nobody may come by at the right moment */
 	PEEK_MS = 2500,
 	PROGRAM_MAX = 4 * MIB,
 	SNAPSHOT_MAX = 64 * 1024,
@@ -485,26 +486,39 @@ static const char *execute(struct hostile *h, const char *const *argv)
 	return h->f.exec_output;
 }
 
-static void a_command_cannot_be_looked_into_while_it_starts(void **state)
+/* How many starting commands somebody beside them has seen; nothing was found in any. */
+static long prowl_once(struct hostile *h)
 {
 	static const char *const argv[] = { "/probe", "user", NULL };
-	struct hostile *h = *state;
 	long looks, seen;
 	h->f.launch.argv[0] = "/villain";
 	h->f.launch.argv[1] = "prowl";
 	char ms[16];
 	snprintf(ms, sizeof ms, "%d", PROWL_MS);
 	h->f.launch.argv[2] = ms;
+	h->f.ends = 0;
 	start(&h->f, "");
 	turn_until(h->f.loop, &h->f.started);
 	const int64_t until = clock_now_ms() + PEEK_MS;
 	while (clock_now_ms() < until)
 		assert_string_equal(execute(h, argv), "user other\n");
 	wait_for_end(&h->f);
-	const char *text = printed(&h->f);
+	const char *text = printed(&h->f); /* of all runs; the last line is this one's */
 	if (strstr(text, "FOUND"))
 		fail_msg("%s", text);
-	assert_int_equal(sscanf(text, "looked %ld saw %ld", &looks, &seen), 2);
+	const char *last = strstr(text, "looked");
+	for (const char *at = last; at; at = strstr(at + 1, "looked"))
+		last = at;
+	assert_non_null(last);
+	assert_int_equal(sscanf(last, "looked %ld saw %ld", &looks, &seen), 2);
+	return seen;
+}
+
+static void a_command_cannot_be_looked_into_while_it_starts(void **state)
+{
+	long seen = 0;
+	for (int i = 0; i < PROWLS_MAX && !seen; i++)
+		seen = prowl_once(*state);
 	assert_true(seen > 0); /* it did look at some of them */
 }
 
