@@ -81,6 +81,12 @@ INTERPOSED ssize_t pread64(int fd, void *at, size_t len, off64_t offset)
 	return fails_to_read() ? -1 : syscall(SYS_pread64, fd, at, len, offset);
 }
 
+/* SQLite seeks and reads where it was built without pread. */
+INTERPOSED ssize_t read(int fd, void *at, size_t len)
+{
+	return fails_to_read() ? -1 : syscall(SYS_read, fd, at, len);
+}
+
 static bool fails_whole(void)
 {
 	bool torn;
