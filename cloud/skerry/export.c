@@ -124,6 +124,15 @@ static enum err read_buf(struct export *x, struct store *s, struct why *why)
 	return OK;
 }
 
+/* What signs: the file that is named, else the board's own for its broker. */
+static const char *key_of(const struct export *x)
+{
+	const struct option_list *named = &x->options->keys;
+	if (named->count)
+		return named->items[0];
+	return x->config.tls_key[0] ? x->config.tls_key : NULL;
+}
+
 static enum err write_stick(struct export *x, struct store *s, struct why *why)
 {
 	enum err e = stick_create(&x->writer, x->where, x->config.device, x->buf, why);
@@ -138,7 +147,7 @@ static enum err write_stick(struct export *x, struct store *s, struct why *why)
 	json_set_string(manifest, "device", x->config.device);
 	json_set_string(manifest, "buf", x->buf);
 	json_set_integer(manifest, "t", clock_wall_ms());
-	return stick_finish(&x->writer, manifest, why);
+	return stick_finish(&x->writer, manifest, key_of(x), why);
 }
 
 /* What has not reached the flash yet; an agent that does not run has nothing in memory. */
@@ -186,11 +195,12 @@ static void tell(const struct export *x)
 		printf("receipts for %lld messages and files were handed to the agent\n",
 		       (long long)x->freed);
 	printf("%lld messages (%lld bytes) and %lld files (%lld bytes) are in %s\n"
+	       "%s"
 	       "Bring it to the hub: skerry import %s. What is imported may come over the link,\n"
 	       "too: the hub counts it once.\n",
 	       (long long)x->writer.letter_count, (long long)x->writer.letter_bytes,
 	       (long long)x->writer.file_count, (long long)x->writer.file_bytes, x->writer.folder,
-	       x->where);
+	       key_of(x) ? "" : "Nobody has signed it: --sign FILE.pem does.\n", x->where);
 }
 
 enum exit_code verb_export(struct options *o)

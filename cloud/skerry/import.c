@@ -18,7 +18,8 @@ struct import {
 	struct intake intake;
 	struct depot depot;
 	struct receipts receipts;
-	const char *folder; /* of one export */
+	const struct option_list *keys; /* one of them has signed it; none: that is not asked for */
+	const char *folder;             /* of one export */
 	char fleet[LABEL_SIZE], device[LABEL_SIZE];
 	FILE *receipt;
 	int64_t open; /* letters since the last commit */
@@ -195,7 +196,10 @@ static enum err import_folder(struct import *m, const char *folder, struct why *
 {
 	char partial[STICK_PATH_MAX], path[STICK_PATH_MAX];
 	m->folder = folder;
-	enum err e = read_manifest(m, why);
+	enum err e =
+		m->keys->count ? stick_verify(folder, m->keys->items, m->keys->count, why) : OK;
+	if (!e)
+		e = read_manifest(m, why);
 	if (e)
 		return e;
 	stick_path(folder, ".receipt", partial);
@@ -265,6 +269,11 @@ enum exit_code verb_import(struct options *o)
 		return exit_code_tell(why_set(&why, ERR_INVALID,
 					      "from where? the folder that skerry export wrote"),
 				      &why);
+	m.keys = &o->public_keys;
+	if (!m.keys->count)
+		fprintf(stderr,
+			"warning: whose exports these are is not verified; --public FILE.pem "
+			"asks for a signature\n");
 	enum err e = open_hub(&m, o, &why);
 	if (!e)
 		e = import_all(&m, o->words[0], &why);

@@ -27,7 +27,7 @@ static const struct verb {
 	  "points, from the hub's database" },
 	{ "files", verb_files, true, "[POD] [--since 1h] [-d DEVICE]",
 	  "what workloads have left for the cloud, from the hub's database" },
-	{ "import", verb_import, false, "FOLDER [--db FILE] [--depot FOLDER]",
+	{ "import", verb_import, false, "FOLDER [--db FILE] [--public FILE]",
 	  "what skerry export has written, into the hub's database" },
 	{ "export", verb_export, false, "FOLDER [--config FILE]",
 	  "what waits on this board for the cloud, to be carried there (as root)" },

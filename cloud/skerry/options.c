@@ -101,6 +101,7 @@ static const struct option {
 	{ "--since", NULL, set_span, offsetof(struct options, since_ms) },
 	{ "--timeout", NULL, set_span, offsetof(struct options, wait_ms) },
 	{ "--sign", NULL, add_item, offsetof(struct options, keys) },
+	{ "--public", NULL, add_item, offsetof(struct options, public_keys) },
 	{ "--sign-images", NULL, add_item, offsetof(struct options, build_keys) },
 	{ "--trust", NULL, add_item, offsetof(struct options, trust) },
 	{ "--signature", NULL, add_item, offsetof(struct options, signatures) },

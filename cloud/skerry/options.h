@@ -48,10 +48,11 @@ struct options {
 	int64_t since_ms;         /* --since; -1: not given */
 	int64_t wait_ms;          /* --timeout */
 
-	struct option_list keys;       /* --sign: PEM files that sign a state */
-	struct option_list build_keys; /* --sign-images: likewise, its images */
-	struct option_list trust;      /* --trust: envelopes, to stand beside a state */
-	struct option_list signatures; /* --signature: what `key sign DIGEST` has written */
+	struct option_list keys;        /* --sign: PEM files that sign a state */
+	struct option_list public_keys; /* --public: whose signature an export may have */
+	struct option_list build_keys;  /* --sign-images: likewise, its images */
+	struct option_list trust;       /* --trust: envelopes, to stand beside a state */
+	struct option_list signatures;  /* --signature: what `key sign DIGEST` has written */
 	struct option_list root_keys, state_keys, artifact_keys; /* for a trust document */
 	int64_t threshold;                                       /* of roots; 0: not given */
 	int64_t valid_ms;                                        /* --valid-for; 0: not given */

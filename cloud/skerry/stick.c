@@ -1,14 +1,18 @@
 #include "cloud/skerry/stick.h"
 
+#include "base/base64.h"
 #include "base/scoped.h"
 #include "base/text.h"
 #include "ports/clock.h"
 #include "ports/file.h"
 #include "ports/random.h"
+#include "ports/signature.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { SIGNATURE_FILE_MAX = 256 };
 
 static enum err fail(struct why *why, const char *path)
 {
@@ -147,6 +151,22 @@ static enum err sync_folder(const char *path, struct why *why)
 	return fd < 0 || syncfs(fd) ? fail(why, path) : OK;
 }
 
+static enum err digest_file(const char *path, char out[DIGEST_SIZE], struct why *why)
+{
+	static char block[64 * 1024];
+	struct digest *d = digest_begin();
+	int64_t total = 0;
+	size_t len = 1;
+	enum err e = OK;
+	for (int64_t at = 0; !e && len; at += (int64_t)len) {
+		e = file_read_part(path, at, block, sizeof block, &len, &total, why);
+		if (!e)
+			digest_add(d, (struct bytes){ block, len });
+	}
+	digest_end(d, out);
+	return e;
+}
+
 static void set_sum(struct json *manifest, const char *member, struct digest **sum)
 {
 	char digest[DIGEST_SIZE];
@@ -171,7 +191,25 @@ static enum err write_manifest(struct stick_writer *w, struct json *manifest, st
 	return e;
 }
 
-enum err stick_finish(struct stick_writer *w, struct json *manifest, struct why *why)
+/* What was written is what is signed. */
+static enum err sign_manifest(const struct stick_writer *w, const char *key, struct why *why)
+{
+	char path[STICK_PATH_MAX], digest[DIGEST_SIZE], signature[SIGNATURE_MAX];
+	char text[(SIGNATURE_MAX + 2) / 3 * 4 + 1];
+	size_t len;
+	stick_path(w->partial, "manifest.json", path);
+	enum err e = digest_file(path, digest, why);
+	if (!e)
+		e = signature_make(key, digest, signature, &len, why);
+	if (e)
+		return e;
+	base64_encode((struct bytes){ signature, len }, text);
+	stick_path(w->partial, "manifest.sig", path);
+	return file_replace(path, bytes_of(text), true, why);
+}
+
+enum err stick_finish(struct stick_writer *w, struct json *manifest, const char *key,
+		      struct why *why)
 {
 	enum err e = sync_file(w->letters, w->partial, why);
 	const enum err index = sync_file(w->index, w->partial, e ? NULL : why);
@@ -181,6 +219,8 @@ enum err stick_finish(struct stick_writer *w, struct json *manifest, struct why 
 		return e ? e : index;
 	}
 	e = write_manifest(w, manifest, why);
+	if (!e && key)
+		e = sign_manifest(w, key, why);
 	if (!e && rename(w->partial, w->folder))
 		e = fail(why, w->folder);
 	return e ? e : sync_folder(w->folder, why);
@@ -206,22 +246,6 @@ bool stick_is_one(const char *folder)
 	char path[STICK_PATH_MAX];
 	stick_path(folder, "manifest.json", path);
 	return file_exists(path);
-}
-
-static enum err digest_file(const char *path, char out[DIGEST_SIZE], struct why *why)
-{
-	static char block[64 * 1024];
-	struct digest *d = digest_begin();
-	int64_t total = 0;
-	size_t len = 1;
-	enum err e = OK;
-	for (int64_t at = 0; !e && len; at += (int64_t)len) {
-		e = file_read_part(path, at, block, sizeof block, &len, &total, why);
-		if (!e)
-			digest_add(d, (struct bytes){ block, len });
-	}
-	digest_end(d, out);
-	return e;
 }
 
 static enum err compare(const char *folder, const char *name, const struct json *manifest,
@@ -280,6 +304,33 @@ enum err stick_each_line(const char *folder, const char *name,
 	}
 	fclose(f);
 	return e;
+}
+
+enum err stick_verify(const char *folder, const char *const *keys, size_t count, struct why *why)
+{
+	char path[STICK_PATH_MAX], digest[DIGEST_SIZE], key[PUBLIC_KEY_SIZE];
+	char signature[SIGNATURE_FILE_MAX + 3];
+	SCOPED_MEMORY char *text = NULL;
+	size_t len;
+	stick_path(folder, "manifest.json", path);
+	enum err e = digest_file(path, digest, why);
+	stick_path(folder, "manifest.sig", path);
+	if (!e)
+		e = file_read(path, SIGNATURE_FILE_MAX, &text, &len, why);
+	if (!e)
+		e = base64_decode((struct bytes){ text, len }, signature, &len);
+	if (e)
+		return why_set(why, ERR_DENIED, "%s: the export is not signed", path);
+	for (size_t i = 0; i < count; i++) {
+		e = public_key_read(keys[i], key, why);
+		if (e)
+			return e;
+		if (signature_is_valid((struct bytes){ key, sizeof key }, digest,
+				       (struct bytes){ signature, len }))
+			return OK;
+	}
+	return why_set(why, ERR_DENIED, "%s: none of the keys that --public names has signed it",
+		       path);
 }
 
 /* "up/telec/camera 812\n" */

@@ -2,6 +2,7 @@
  * stick - what `skerry export` writes and `skerry import` reads: a folder.
  *
  *   manifest.json  whose it is and how much, with the SHA-256 of letters and index
+ *   manifest.sig   of the board's key over the manifest, in base64, if it was given one
  *   letters        one after the other: "up/telec/camera 812\n", the 812 bytes that the
  *                  link would have carried, and "\n"
  *   index          a JSON object a line for each file: its announcement, and its id
@@ -38,8 +39,10 @@ enum err stick_add_letter(struct stick_writer *w, const char *rest, struct bytes
 			  struct why *why);
 enum err stick_add_file(struct stick_writer *w, const struct spool *s, const struct spool_file *f,
 			struct why *why);
-/* Write the manifest, with these members beside its own; they are taken. Flush, and rename. */
-enum err stick_finish(struct stick_writer *w, struct json *manifest, struct why *why);
+/* Write the manifest, with these members beside its own; they are taken. Sign it with the
+ * PEM file `key` (NULL: not). Flush, and rename. */
+enum err stick_finish(struct stick_writer *w, struct json *manifest, const char *key,
+		      struct why *why);
 void stick_drop(struct stick_writer *w);
 
 /* --- reading --- */
@@ -49,6 +52,9 @@ bool stick_is_one(const char *folder);
 
 /* The manifest, after letters and index were compared with it. ERR_CORRUPT: they differ. */
 enum err stick_read(const char *folder, struct json **out_manifest, struct why *why);
+
+/* Has one of these PEM files' keys signed the manifest? ERR_DENIED: none has. */
+enum err stick_verify(const char *folder, const char *const *keys, size_t count, struct why *why);
 
 /* Tell each letter; the first error of the hook ends it. */
 enum err stick_each_letter(const char *folder,

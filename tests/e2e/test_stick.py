@@ -120,6 +120,32 @@ class Stick(WorldTest):
         self.assertNotIn((os.path.basename(photo),), self.world.db("SELECT id FROM file"))
         self.assertFalse(os.path.exists(os.path.join(folder, "receipt")))
 
+    def test_whose_it_is_says_a_signature(self):
+        self.fill()
+        for name in ("board", "other"):
+            self.world.cli("key", "new", name, check=0)
+        self.export()
+        self.assertIn("is not signed", self.world.cli("import", self.stick, "--public",
+                                                      "board.pub.pem", check=5).stderr)
+        shutil.rmtree(self.exports()[0])
+        self.world.cli("export", self.stick, "--config", self.config, "--run-dir",
+                       self.device.run_dir, "--sign", "board.pem", check=0)
+        self.assertIn("none of the keys", self.world.cli("import", self.stick, "--public",
+                                                         "other.pub.pem", check=5).stderr)
+        (folder,) = self.exports()
+        manifest = os.path.join(folder, "manifest.json")
+        with open(manifest) as f:
+            good = f.read()
+        with open(manifest, "w") as f:
+            f.write(good.replace(self.device.name, "someone-else"))
+        self.world.cli("import", self.stick, "--public", "board.pub.pem", check=5)
+        with open(manifest, "w") as f:
+            f.write(good)
+        self.assertEqual(self.world.rows(), 0)
+        self.world.cli("import", self.stick, "--public", "other.pub.pem", "--public", "board.pub.pem",
+                       check=0)
+        self.assertEqual(self.world.rows(), 50)
+
     def test_wrong_places_are_told(self):
         self.assertIn("is not there", self.world.cli(
             "export", "/nowhere", "--config", self.config, check=3).stderr)
