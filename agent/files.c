@@ -10,24 +10,11 @@
 
 /* --- who has an outbox --- */
 
-struct search {
-	const char *name;
-	const struct pod *found;
-};
-
-static void match(void *owner, struct workload *w)
-{
-	struct search *s = owner;
-	if (w->pod && w->pod->board.outbox_bytes && strcmp(w->pod->name, s->name) == 0)
-		s->found = w->pod;
-}
-
 /* NULL: it is gone, or has no outbox any more. */
 static const struct pod *find_pod(struct files *f, const char *name)
 {
-	struct search s = { name, NULL };
-	supervisor_each(f->supervisor, match, &s);
-	return s.found;
+	const struct running_pod *r = supervisor_pod(f->supervisor, name);
+	return r && r->pod->board.outbox_bytes ? r->pod : NULL;
 }
 
 /* --- more than it may have --- */
@@ -37,7 +24,8 @@ static void give_up(struct files *f, const struct spool_file *file, const struct
 	char message[MAILBOX_WHY_MAX];
 	snprintf(message, sizeof message,
 		 "given up for lack of room: %.120s, %lld bytes; skerry.dev/outbox is %lld",
-		 file->file.title, (long long)file->bytes, (long long)pod->board.outbox_bytes);
+		 mailbox_title(&file->file), (long long)file->bytes,
+		 (long long)pod->board.outbox_bytes);
 	f->dropped++;
 	event_add(f->events, true, "FileDropped", file->pod, message, NULL);
 }
@@ -136,11 +124,11 @@ static void on_gone(void *owner, const struct spool_file *file, const char *refu
 	if (!refused) {
 		f->sent++;
 		log_info("a file is at the hub pod=%s name=\"%s\" bytes=%lld", file->pod,
-			 file->file.title, (long long)file->bytes);
+			 mailbox_title(&file->file), (long long)file->bytes);
 		return;
 	}
 	f->refusals++;
-	snprintf(message, sizeof message, "%.100s: %.120s", file->file.title, refused);
+	snprintf(message, sizeof message, "%.100s: %.120s", mailbox_title(&file->file), refused);
 	event_add(f->events, true, "FileRefused", file->pod, message, NULL);
 }
 

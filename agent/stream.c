@@ -1,19 +1,5 @@
 #include "agent/stream.h"
 
-#include <string.h>
-
-struct search {
-	const char *stream;
-	struct telemetry_spec found;
-};
-
-static void match(void *owner, struct workload *w)
-{
-	struct search *s = owner;
-	if (w->pod && strcmp(w->pod->name, s->stream) == 0)
-		s->found = w->pod->board.telemetry;
-}
-
 static uint32_t flags_of(enum telemetry_ack ack, enum telemetry_format format)
 {
 	const uint32_t form = format == FORMAT_JSON   ? LETTER_AS_JSON
@@ -25,15 +11,15 @@ static uint32_t flags_of(enum telemetry_ack ack, enum telemetry_format format)
 	return form || ack == ACK_BROKER ? form | LETTER_ACK_BROKER : 0;
 }
 
-void stream_policy(struct supervisor *s, const struct config *c, const char *stream,
+void stream_policy(const struct supervisor *s, const struct config *c, const char *stream,
 		   enum letter_class *out_rank, uint32_t *out_flags)
 {
 	static const enum letter_class ranks[] = { [RANK_NORMAL] = LETTER_TELEMETRY,
 						   [RANK_HIGH] = LETTER_URGENT,
 						   [RANK_LOW] = LETTER_BULK };
-	struct search search = { .stream = stream };
-	supervisor_each(s, match, &search);
-	const struct telemetry_spec *t = &search.found;
+	const struct telemetry_spec unsaid = { 0 };
+	const struct running_pod *r = supervisor_pod(s, stream);
+	const struct telemetry_spec *t = r ? &r->pod->board.telemetry : &unsaid;
 	*out_rank = ranks[t->rank];
 	*out_flags = flags_of(t->ack ? t->ack : c->ack, t->format ? t->format : c->format);
 }

@@ -9,5 +9,5 @@
 #include "workloads/supervisor.h"
 
 /* The rank of its letters, and their flags for acknowledgement and format. */
-void stream_policy(struct supervisor *s, const struct config *c, const char *stream,
+void stream_policy(const struct supervisor *s, const struct config *c, const char *stream,
 		   enum letter_class *out_rank, uint32_t *out_flags);

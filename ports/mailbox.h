@@ -34,13 +34,15 @@ struct mailbox_file {
 	enum mailbox_class class;
 	int64_t time_ms;          /* when it was written last, by the board's clock */
 	char digest[DIGEST_SIZE]; /* when it was taken */
-	const char *title;        /* the end of `name` */
 };
 
 /* False: that is not the name of a file that was taken. */
 bool mailbox_read_name(const char *name, struct mailbox_file *out);
 
-/* The name of a file with this title; `f->title` and `f->name` are not looked at. */
+/* What its author called it: the end of the name. */
+const char *mailbox_title(const struct mailbox_file *f);
+
+/* The name of a file with this title; `f->name` is not looked at. */
 void mailbox_print_name(const struct mailbox_file *f, const char *title,
 			char out[MAILBOX_NAME_MAX + 1]);
 

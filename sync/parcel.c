@@ -30,8 +30,7 @@ static void put_down(struct parcel *p)
 static void finish(struct parcel *p, const char *refused)
 {
 	struct why why;
-	struct spool_file gone = p->file;
-	(void)mailbox_read_name(p->file.file.name, &gone.file);
+	const struct spool_file gone = p->file;
 	put_down(p);
 	if (spool_remove(p->spool, &gone, &why))
 		log_err("a file that has gone cannot be removed why=\"%s\"", why.text);
@@ -47,7 +46,7 @@ static void announce(struct parcel *p)
 	struct json *j = json_new_object();
 	json_set_integer(j, "v", 1);
 	json_set_string(j, "pod", p->file.pod);
-	json_set_string(j, "name", p->file.file.title);
+	json_set_string(j, "name", mailbox_title(&p->file.file));
 	json_set_integer(j, "t", p->file.file.time_ms);
 	json_set_integer(j, "size", p->file.bytes);
 	json_set_string(j, "d", p->file.file.digest);
@@ -154,7 +153,6 @@ static void take_up(struct parcel *p)
 	if (!p->buffer)
 		return; /* at the next knock */
 	p->file = next;
-	(void)mailbox_read_name(next.file.name, &p->file.file);
 	spool_id(&p->file, p->id);
 	ask_again(p);
 	/* It will want the beginning, as it has never heard of it: that saves a round trip. */
@@ -207,7 +205,7 @@ void parcel_on_delivered(struct parcel *p, int ticket)
 static void on_refused(struct parcel *p, const char *reason)
 {
 	log_warn("the hub refuses a file pod=%s name=\"%s\" why=\"%.120s\"", p->file.pod,
-		 p->file.file.title, reason);
+		 mailbox_title(&p->file.file), reason);
 	if (++p->refusals >= PARCEL_REFUSALS)
 		finish(p, reason);
 	else

@@ -119,9 +119,8 @@ struct telling {
 static void tell_one(void *owner, const char *pod, const struct mailbox_file *f)
 {
 	const struct telling *t = owner;
-	struct spool_file one = { .bytes = size_of(t->spool, pod, f->name) };
+	struct spool_file one = { .file = *f, .bytes = size_of(t->spool, pod, f->name) };
 	text_copy(one.pod, sizeof one.pod, bytes_of(pod));
-	(void)mailbox_read_name(f->name, &one.file);
 	if (one.bytes >= 0)
 		t->on_file(t->owner, &one);
 }
@@ -148,7 +147,6 @@ static void match_id(void *owner, const struct spool_file *f)
 		return;
 	s->found = true;
 	*s->out = *f;
-	(void)mailbox_read_name(f->file.name, &s->out->file); /* its title points into itself */
 }
 
 enum err spool_find(const struct spool *s, const char *id, struct spool_file *out)
@@ -181,7 +179,7 @@ static void choose_one(void *owner, const char *pod, const struct mailbox_file *
 	if (b->pod[0] && goes_before(f, &b->file) != c->first)
 		return;
 	text_copy(b->pod, sizeof b->pod, bytes_of(pod));
-	(void)mailbox_read_name(f->name, &b->file); /* its title points into itself */
+	b->file = *f;
 }
 
 static enum err choose(const struct spool *s, const char *pod, bool first, struct spool_file *out)

@@ -39,12 +39,19 @@ void supervisor_deinit(struct supervisor *s)
 	*s = (struct supervisor){ 0 };
 }
 
-static struct running_pod **find_pod(struct supervisor *s, const char *name)
+/* The place of a pod; PLAN_HAVE_MAX: there is none. */
+static size_t find_pod(const struct supervisor *s, const char *name)
 {
-	for (size_t i = 0; i < PLAN_HAVE_MAX; i++)
-		if (s->pods[i] && strcmp(s->pods[i]->pod->name, name) == 0)
-			return &s->pods[i];
-	return NULL;
+	size_t i = 0;
+	while (i < PLAN_HAVE_MAX && !(s->pods[i] && strcmp(s->pods[i]->pod->name, name) == 0))
+		i++;
+	return i;
+}
+
+const struct running_pod *supervisor_pod(const struct supervisor *s, const char *name)
+{
+	const size_t i = find_pod(s, name);
+	return i < PLAN_HAVE_MAX ? s->pods[i] : NULL;
 }
 
 /* All containers have ended: the pod's memory and folders go, its successor comes. */
@@ -198,7 +205,7 @@ static void carry_out(struct supervisor *s, const struct reaching *r, struct pod
 			add_pod(s, pods[step->want], generation);
 			continue;
 		}
-		struct running_pod *have = *find_pod(s, r->names[step->have]);
+		struct running_pod *have = s->pods[find_pod(s, r->names[step->have])];
 		if (step->kind == STEP_STOP)
 			replace_pod(have, NULL, generation);
 		else if (step->kind == STEP_REPLACE || have->leaving)

@@ -53,6 +53,9 @@ void supervisor_on_image(struct supervisor *s, const char *digest);
 void supervisor_each(struct supervisor *s, void (*on_workload)(void *owner, struct workload *w),
 		     void *owner);
 
+/* The pod of a name, running or leaving; NULL: there is none. */
+const struct running_pod *supervisor_pod(const struct supervisor *s, const char *name);
+
 /* "pod/container", or "pod" when it has one container. NULL: there is none. */
 struct workload *supervisor_find(struct supervisor *s, const char *name);
 

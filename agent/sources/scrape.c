@@ -107,16 +107,6 @@ static void on_answered(void *owner, int status, const struct why *why)
 
 /* --- asking --- */
 
-static const struct running_pod *find_pod(const struct scrapes *all, const char *name)
-{
-	for (size_t i = 0; i < PLAN_HAVE_MAX; i++) {
-		const struct running_pod *r = all->supervisor->pods[i];
-		if (r && r->pod && strcmp(r->pod->name, name) == 0)
-			return r;
-	}
-	return NULL;
-}
-
 /* Does it run, and does none of it rest? Asking would wake it. */
 static bool is_awake(const struct running_pod *r)
 {
@@ -185,7 +175,7 @@ static void ask(struct scrape *s, const struct running_pod *r)
 static void on_due(void *owner, int64_t now_ms)
 {
 	struct scrape *s = owner;
-	const struct running_pod *r = find_pod(s->all, s->pod);
+	const struct running_pod *r = supervisor_pod(s->all->supervisor, s->pod);
 	loop_arm(s->all->loop, &s->timer, now_ms + s->interval_ms);
 	if (!s->get && r && is_awake(r))
 		ask(s, r);

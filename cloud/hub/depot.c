@@ -85,7 +85,7 @@ static bool is_printable(const char *name)
 	return len > 0 && name[0] != '.';
 }
 
-enum err depot_check(const struct depot_file *f, struct why *why)
+static enum err check(const struct depot_file *f, struct why *why)
 {
 	if (!label_is_valid(bytes_of(f->id)) || !label_is_valid(bytes_of(f->pod)))
 		return why_set(why, ERR_INVALID, "id and pod: " LABEL_RULE);
@@ -99,6 +99,24 @@ enum err depot_check(const struct depot_file *f, struct why *why)
 	return f->size >= 0 && f->size <= DEPOT_FILE_MAX
 		       ? OK
 		       : why_set(why, ERR_INVALID, "size: 0-%lld bytes", (long long)DEPOT_FILE_MAX);
+}
+
+static bool take_text(const struct json *j, const char *member, char *out, size_t cap)
+{
+	const char *text = json_string(json_member(j, member));
+	return text && text_copy(out, cap, bytes_of(text));
+}
+
+enum err depot_read(const struct json *j, struct depot_file *f, struct why *why)
+{
+	if (!take_text(j, "pod", f->pod, sizeof f->pod) ||
+	    !take_text(j, "name", f->name, sizeof f->name) ||
+	    !take_text(j, "d", f->digest, sizeof f->digest) ||
+	    !json_integer(json_member(j, "size"), &f->size))
+		return why_set(why, ERR_INVALID, "pod, name, d and size are needed");
+	if (!json_integer(json_member(j, "t"), &f->time_ms) || !clock_is_set(f->time_ms))
+		f->time_ms = clock_wall_ms();
+	return check(f, why);
 }
 
 static enum err sum_up(int fd, struct depot_file *f)

@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "base/label.h"
 #include "ports/digest.h"
+#include "ports/json.h"
 
 #include <stdint.h>
 
@@ -38,8 +39,9 @@ struct depot_file {
 
 enum err depot_open(struct depot *d, const char *path, struct why *why);
 
-/* ERR_INVALID: such a file is not taken; the reason goes to whoever sent it. */
-enum err depot_check(const struct depot_file *f, struct why *why);
+/* Read what a device announces: pod, name, d, size and t; fleet, device and id are set by
+ * the caller before. ERR_INVALID: such a file is not taken; the reason is for whoever sent it. */
+enum err depot_read(const struct json *announcement, struct depot_file *f, struct why *why);
 
 /* Go on with what came of it before: sets have and sum. */
 enum err depot_begin(const struct depot *d, struct depot_file *f, struct why *why);

@@ -100,26 +100,6 @@ static void finish(struct hub *h, const struct topic *t, struct hub_file *f)
 
 /* --- what devices send --- */
 
-static bool take_text(const struct json *j, const char *member, char *out, size_t cap)
-{
-	const char *text = json_string(json_member(j, member));
-	return text && text_copy(out, cap, bytes_of(text));
-}
-
-static bool read_announcement(const struct json *j, const struct topic *t, struct depot_file *f)
-{
-	*f = (struct depot_file){ 0 };
-	strcpy(f->fleet, t->fleet);
-	strcpy(f->device, t->device);
-	strcpy(f->id, t->a);
-	if (!json_integer(json_member(j, "t"), &f->time_ms) || !clock_is_set(f->time_ms))
-		f->time_ms = clock_wall_ms();
-	return take_text(j, "pod", f->pod, sizeof f->pod) &&
-	       take_text(j, "name", f->name, sizeof f->name) &&
-	       take_text(j, "d", f->digest, sizeof f->digest) &&
-	       json_integer(json_member(j, "size"), &f->size);
-}
-
 static void welcome(struct hub *h, const struct topic *t, const struct depot_file *announced)
 {
 	struct hub_file *f = find(h, t);
@@ -141,18 +121,19 @@ static void welcome(struct hub *h, const struct topic *t, const struct depot_fil
 static void on_announcement(struct hub *h, const struct topic *t, struct bytes payload)
 {
 	const struct ledger_source from = { t->fleet, t->device };
-	struct depot_file f;
+	struct depot_file f = { 0 };
 	struct json *j;
 	struct why why;
 	if (json_parse(payload, &j, &why)) {
 		answer_bad(h, t, why.text);
 		return;
 	}
-	const bool whole = read_announcement(j, t, &f);
+	strcpy(f.fleet, t->fleet);
+	strcpy(f.device, t->device);
+	strcpy(f.id, t->a);
+	const enum err e = depot_read(j, &f, &why);
 	json_free(j);
-	if (!whole)
-		answer_bad(h, t, "pod, name, d and size are needed");
-	else if (depot_check(&f, &why))
+	if (e)
 		answer_bad(h, t, why.text);
 	else if (ledger_has_file(&h->ledger, &from, f.id))
 		answer_yes(h, t, "done");

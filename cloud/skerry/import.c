@@ -106,15 +106,9 @@ static enum err read_file(const struct import *m, const struct json *j, struct d
 	*f = (struct depot_file){ 0 };
 	strcpy(f->fleet, m->fleet);
 	strcpy(f->device, m->device);
-	if (!take_text(j, "id", f->id, sizeof f->id) ||
-	    !take_text(j, "pod", f->pod, sizeof f->pod) ||
-	    !take_text(j, "name", f->name, sizeof f->name) ||
-	    !take_text(j, "d", f->digest, sizeof f->digest) ||
-	    !json_integer(json_member(j, "size"), &f->size))
-		return why_set(why, ERR_CORRUPT, "index: a file without id, pod, name, d or size");
-	if (!json_integer(json_member(j, "t"), &f->time_ms) || !clock_is_set(f->time_ms))
-		f->time_ms = clock_wall_ms();
-	return depot_check(f, why);
+	if (!take_text(j, "id", f->id, sizeof f->id))
+		return why_set(why, ERR_CORRUPT, "index: a file without id");
+	return depot_read(j, f, why);
 }
 
 static enum err copy_in(struct import *m, struct depot_file *f, struct why *why)

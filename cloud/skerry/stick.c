@@ -103,7 +103,8 @@ static enum err copy_file(const struct spool *s, const struct spool_file *f, con
 	for (int64_t at = 0; !e && at < f->bytes; at += (int64_t)len) {
 		e = spool_read(s, f, at, block, sizeof block, &len, why);
 		if (!e && !len)
-			e = why_set(why, ERR_CORRUPT, "%s is shorter than it was", f->file.title);
+			e = why_set(why, ERR_CORRUPT, "%s is shorter than it was",
+				    mailbox_title(&f->file));
 		if (!e && fwrite(block, 1, len, to) != len)
 			e = fail(why, path);
 	}
@@ -117,7 +118,7 @@ static enum err list_file(struct stick_writer *w, const struct spool_file *f, co
 	struct json *j = json_new_object();
 	json_set_string(j, "id", id);
 	json_set_string(j, "pod", f->pod);
-	json_set_string(j, "name", f->file.title);
+	json_set_string(j, "name", mailbox_title(&f->file));
 	json_set_integer(j, "t", f->file.time_ms);
 	json_set_integer(j, "size", f->bytes);
 	json_set_string(j, "d", f->file.digest);

@@ -24,8 +24,12 @@ bool mailbox_read_name(const char *name, struct mailbox_file *out)
 	strcpy(out->name, name);
 	out->class = (enum mailbox_class)(name[0] - '0');
 	out->time_ms = strtoll(name + 2, NULL, 10);
-	out->title = out->name + TITLE_AT;
 	return label_is_digest(bytes_of(out->digest));
+}
+
+const char *mailbox_title(const struct mailbox_file *f)
+{
+	return f->name + TITLE_AT;
 }
 
 void mailbox_print_name(const struct mailbox_file *f, const char *title,

@@ -285,7 +285,7 @@ static void three_refusals_give_it_up_and_the_next_one_follows(void **state)
 		say(f, "{\"bad\":\"no\"}");
 	assert_int_equal(f->gone, 1);
 	assert_string_equal(f->refused, "no");
-	assert_string_equal(f->parcel.file.file.title, "b");
+	assert_string_equal(mailbox_title(&f->parcel.file.file), "b");
 	assert_int_equal(sent_up_to(f), 10);
 }
 
@@ -295,9 +295,9 @@ static void a_more_urgent_one_takes_its_place(void **state)
 	start(f);
 	put(f, 2, "bulk", LARGE);
 	put(f, 1, "other", 10);
-	assert_string_equal(f->parcel.file.file.title, "other");
+	assert_string_equal(mailbox_title(&f->parcel.file.file), "other");
 	put(f, 1, "later", 10); /* no more urgent: it waits */
-	assert_string_equal(f->parcel.file.file.title, "other");
+	assert_string_equal(mailbox_title(&f->parcel.file.file), "other");
 }
 
 static void what_was_given_up_meanwhile_is_put_down(void **state)
