@@ -69,9 +69,10 @@ static void on_events(void *owner, unsigned events)
 	(void)events;
 	const ssize_t n = read(m->watch.fd, buffer, sizeof buffer);
 	const struct box *told = NULL;
-	for (ssize_t at = 0; at < n;) {
+	const size_t end = n > 0 ? (size_t)n : 0;
+	for (size_t at = 0; at < end;) {
 		const struct inotify_event *e = (const struct inotify_event *)(buffer + at);
-		at += (ssize_t)sizeof *e + e->len;
+		at += sizeof *e + e->len;
 		if (e->mask & IN_Q_OVERFLOW)
 			tell_all(m);
 		const struct box *b = find_watch(m, e->wd);
