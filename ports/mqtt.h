@@ -57,7 +57,8 @@ struct mqtt_hooks {
 struct mqtt_options {
 	const struct url *broker;
 	const char *client_id;
-	const char *user;   /* unless the URL has one; NULL: the client id; "": none */
+	/* Unless the URL has one, or `tls.cert` says who we are; NULL: the client id; "": none. */
+	const char *user;
 	bool keeps_session; /* the broker keeps QoS 1 messages while we are away */
 	/* Others' messages of any length: more than MESSAGE_MAX may come with the end cut off, and
 	 * is still longer than that. Without it, MQTT_FRAME_MAX ends the connection. */

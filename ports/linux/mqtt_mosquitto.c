@@ -400,6 +400,16 @@ static enum err prepare_tls(struct mqtt *m, const struct mqtt_options *o, struct
 	return e ? e : tls_prepare(m->tls, o->broker->host, &o->tls, why);
 }
 
+static const char *user_of(const struct mqtt_options *o)
+{
+	if (o->broker->user[0])
+		return o->broker->user;
+	/* The certificate says it; NATS and RabbitMQ refuse whoever says it twice. */
+	if (o->broker->tls && o->tls.cert && o->tls.cert[0])
+		return "";
+	return o->user ? o->user : o->client_id;
+}
+
 enum err mqtt_connect(struct mqtt *m, const struct mqtt_options *o, struct why *why)
 {
 	assert(m->phase == IDLE && o->will.len <= sizeof m->will);
@@ -408,9 +418,8 @@ enum err mqtt_connect(struct mqtt *m, const struct mqtt_options *o, struct why *
 	if (e)
 		return e;
 	m->is_tls = o->broker->tls;
-	const char *user = o->broker->user[0] ? o->broker->user : o->user ? o->user : o->client_id;
 	copy(m->client_id, sizeof m->client_id, o->client_id);
-	copy(m->user, sizeof m->user, user);
+	copy(m->user, sizeof m->user, user_of(o));
 	copy(m->password, sizeof m->password, o->broker->password);
 	copy(m->will_topic, sizeof m->will_topic, o->will_topic);
 	if (o->will.len)
