@@ -55,28 +55,30 @@ static void print_help(FILE *to)
 	fputs("usage: skerry VERB ...\n\n", to);
 	for (size_t i = 0; i < VERBS; i++)
 		fprintf(to, "  %-10s %-44s %s\n", verbs[i].name, verbs[i].arguments, verbs[i].help);
-	fputs("\noptions of most verbs\n"
-	      "  -b, --broker URL    mqtt[s]://[user[:password]@]host[:port] $SKERRY_BROKER\n"
-	      "      --ca, --cert, --key, --crl FILE, --alpn NAME           $SKERRY_CA, ...\n"
-	      "                      for mqtts://; see docs/security.md\n"
-	      "  -F, --fleet NAME    \"main\" if not given                     $SKERRY_FLEET\n"
-	      "      --db FILE       the hub's database                     $SKERRY_DB\n"
-	      "  -o, --output json   for programs; the schema is in docs/schema\n"
-	      "      --no-wait       apply: do not wait for the devices\n"
-	      "      --prune         apply: pods and configs that are not in the files go\n"
-	      "      --dry-run       apply: say what would change\n"
-	      "      --healthy-for T apply: how long pods must be well, such as 30s\n"
-	      "      --timeout T     apply: how long to wait\n"
-	      "      --sign FILE     apply: a PEM file that signs the state\n"
-	      "      --trust FILE    apply: a trust document that boards may not have yet\n"
-	      "      --sign-images FILE, --signature FILE\n"
-	      "                      apply: who has built the images\n"
-	      "      --valid-for T   apply, key trust: until when it counts, such as 720h\n"
-	      "      --root, --state, --artifact FILE, --threshold N\n"
-	      "                      key trust: whose signatures count for what\n"
+	fputs("\nThe options of a verb: skerry VERB --help\n"
+	      "Broker, fleet and database may stand in the environment: SKERRY_BROKER, "
+	      "SKERRY_FLEET,\n"
+	      "SKERRY_DB. For programs: -o json; the schemas are in docs/schema.\n"
 	      "\nexit codes: 0 ok, 1 failed, 2 usage or invalid file, 3 not found, 4 conflict,\n"
-	      "5 not allowed, 6 broker or device not reachable, 7 timeout, 130 interrupted\n",
+	      "5 not allowed, 6 broker or device not reachable, 7 timeout or partly done,\n"
+	      "8 rollout halted, 130 interrupted\n",
 	      to);
+}
+
+static void print_option(void *owner, const struct option_help *h)
+{
+	char name[48];
+	(void)owner;
+	snprintf(name, sizeof name, "%s%s%s%s%s", h->short_name ? h->short_name : "  ",
+		 h->short_name ? ", " : "  ", h->long_name, h->value ? " " : "",
+		 h->value ? h->value : "");
+	printf("  %-24s %s\n", name, h->help);
+}
+
+static void print_verb_help(const struct verb *v)
+{
+	printf("usage: skerry %s %s\n\n%s\n\n", v->name, v->arguments, v->help);
+	options_each(v->name, print_option, NULL);
 }
 
 /* What could not be printed was not done. A reader that left knows that itself. */
@@ -103,11 +105,11 @@ static enum exit_code run_verb(const struct verb *v, int argc, char **argv)
 	static struct options o;
 	struct why why;
 	if (asks_for_help(argc, argv)) {
-		printf("usage: skerry %s %s\n\n%s\n\nThe options of all verbs: skerry --help\n",
-		       v->name, v->arguments, v->help);
+		print_verb_help(v);
 		return end_output(EXIT_CODE_OK);
 	}
-	if (options_read(&o, argc, argv, v->f_follows, &why)) {
+	const struct options_of of = { .verb = v->name, .f_follows = v->f_follows };
+	if (options_read(&o, &of, argc, argv, &why)) {
 		fprintf(stderr, "error: %s\nusage: skerry %s %s\n", why.text, v->name,
 			v->arguments);
 		return EXIT_CODE_USAGE;

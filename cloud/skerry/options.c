@@ -74,65 +74,155 @@ static enum err set_span(struct options *o, const char *value, void *into, struc
 	return duration_ms(bytes_of(value), into, why);
 }
 
-/* An option with a value, or (read NULL) a switch. */
+/* An option with a value, or (value NULL) a switch. `of` are the verbs that look at it; "@"
+ * stands for those that speak with the broker. One that means something else to another
+ * verb has a second row. */
 static const struct option {
 	const char *long_name, *short_name;
+	const char *of, *value, *help;
 	enum err (*read)(struct options *o, const char *value, void *into, struct why *why);
 	size_t offset;
 } all_options[] = {
-	{ "--broker", "-b", set_text, offsetof(struct options, broker_text) },
-	{ "--ca", NULL, set_text, offsetof(struct options, tls.ca) },
-	{ "--cert", NULL, set_text, offsetof(struct options, tls.cert) },
-	{ "--key", NULL, set_text, offsetof(struct options, tls.key) },
-	{ "--crl", NULL, set_text, offsetof(struct options, tls.crl) },
-	{ "--alpn", NULL, set_text, offsetof(struct options, tls.alpn) },
-	{ "--fleet", "-F", set_text, offsetof(struct options, fleet) },
-	{ "--db", NULL, set_text, offsetof(struct options, database) },
-	{ "--run-dir", NULL, set_text, offsetof(struct options, run_dir) },
-	{ "--config", NULL, set_text, offsetof(struct options, config) },
-	{ "--output", "-o", set_output, 0 },
-	{ "--file", "-f", add_file, 0 },
-	{ "--device", "-d", add_device, 0 },
-	{ "--arch", NULL, set_text, offsetof(struct options, architecture) },
-	{ "--sql", NULL, set_text, offsetof(struct options, sql) },
-	{ "--depot", NULL, set_text, offsetof(struct options, depot) },
-	{ "--lines", "-n", set_count, offsetof(struct options, count) },
-	{ "--healthy-for", NULL, set_span, offsetof(struct options, healthy_ms) },
-	{ "--since", NULL, set_span, offsetof(struct options, since_ms) },
-	{ "--timeout", NULL, set_span, offsetof(struct options, wait_ms) },
-	{ "--sign", NULL, add_item, offsetof(struct options, keys) },
-	{ "--public", NULL, add_item, offsetof(struct options, public_keys) },
-	{ "--sign-images", NULL, add_item, offsetof(struct options, build_keys) },
-	{ "--trust", NULL, add_item, offsetof(struct options, trust) },
-	{ "--signature", NULL, add_item, offsetof(struct options, signatures) },
-	{ "--root", NULL, add_item, offsetof(struct options, root_keys) },
-	{ "--state", NULL, add_item, offsetof(struct options, state_keys) },
-	{ "--artifact", NULL, add_item, offsetof(struct options, artifact_keys) },
-	{ "--threshold", NULL, set_count, offsetof(struct options, threshold) },
-	{ "--valid-for", NULL, set_span, offsetof(struct options, valid_ms) },
-	{ "--follow", NULL, NULL, offsetof(struct options, follow) },
-	{ "--all", NULL, NULL, offsetof(struct options, all) },
-	{ "--prune", NULL, NULL, offsetof(struct options, prune) },
-	{ "--no-wait", NULL, NULL, offsetof(struct options, no_wait) },
-	{ "--timestamps", NULL, NULL, offsetof(struct options, timestamps) },
-	{ "--dry-run", NULL, NULL, offsetof(struct options, dry_run) },
+	{ "--broker", "-b", "@", "URL", "mqtt[s]://[user[:password]@]host[:port]; $SKERRY_BROKER",
+	  set_text, offsetof(struct options, broker_text) },
+	{ "--ca", NULL, "@", "FILE", "for mqtts://: the CA to trust, in PEM; $SKERRY_CA", set_text,
+	  offsetof(struct options, tls.ca) },
+	{ "--cert", NULL, "@", "FILE", "who the desk is; $SKERRY_CERT", set_text,
+	  offsetof(struct options, tls.cert) },
+	{ "--key", NULL, "@", "FILE", "its key; $SKERRY_KEY", set_text,
+	  offsetof(struct options, tls.key) },
+	{ "--crl", NULL, "@", "FILE",
+	  "revocation lists of every CA in the broker's chain; $SKERRY_CRL", set_text,
+	  offsetof(struct options, tls.crl) },
+	{ "--alpn", NULL, "@", "NAME", "the protocol to ask for; $SKERRY_ALPN", set_text,
+	  offsetof(struct options, tls.alpn) },
+	{ "--fleet", "-F", "@ events telemetry files key", "NAME",
+	  "\"main\" if not given; $SKERRY_FLEET", set_text, offsetof(struct options, fleet) },
+	{ "--db", NULL, "logs events telemetry files import", "FILE",
+	  "the hub's database; $SKERRY_DB", set_text, offsetof(struct options, database) },
+	{ "--run-dir", NULL, "status logs wake export", "FOLDER",
+	  "of the agent on this board; /run/skerry", set_text, offsetof(struct options, run_dir) },
+	{ "--config", NULL, "doctor export", "FILE",
+	  "of the agent on this board; /etc/skerry/skerryd.conf", set_text,
+	  offsetof(struct options, config) },
+	{ "--output", "-o",
+	  "get logs events telemetry files status doctor validate explain pack push", "json",
+	  "for programs; the schema is in docs/schema", set_output, 0 },
+	{ "--output", "-o", "pack key", "PATH", "what to write", set_output, 0 },
+	{ "--file", "-f", "apply validate dev", "FILE", "manifests, or - for standard input",
+	  add_file, 0 },
+	{ "--file", "-f", "key", "FILE", "key trust: the document before", add_file, 0 },
+	{ "--device", "-d", "apply logs events telemetry files", "NAME", "once for each device",
+	  add_device, 0 },
+	{ "--arch", NULL, "apply pack push", "NAME",
+	  "which image of several: amd64, arm64, arm, 386, riscv64", set_text,
+	  offsetof(struct options, architecture) },
+	{ "--sql", NULL, "telemetry", "QUERY", "one query that reads", set_text,
+	  offsetof(struct options, sql) },
+	{ "--depot", NULL, "import", "FOLDER",
+	  "the hub's folder of files, if not beside its database", set_text,
+	  offsetof(struct options, depot) },
+	{ "--lines", "-n", "logs events telemetry files", "N", "how many lines", set_count,
+	  offsetof(struct options, count) },
+	{ "--healthy-for", NULL, "apply", "TIME", "how long pods must be well, such as 30s",
+	  set_span, offsetof(struct options, healthy_ms) },
+	{ "--since", NULL, "events telemetry files", "TIME", "not older than that, such as 1h",
+	  set_span, offsetof(struct options, since_ms) },
+	{ "--timeout", NULL, "apply push", "TIME", "how long to wait", set_span,
+	  offsetof(struct options, wait_ms) },
+	{ "--sign", NULL, "apply export", "FILE", "a PEM file that signs", add_item,
+	  offsetof(struct options, keys) },
+	{ "--public", NULL, "import", "FILE", "whose signature an export must have", add_item,
+	  offsetof(struct options, public_keys) },
+	{ "--sign-images", NULL, "apply", "FILE", "a PEM file of who has built the images",
+	  add_item, offsetof(struct options, build_keys) },
+	{ "--trust", NULL, "apply", "FILE", "a trust document that boards may not have yet",
+	  add_item, offsetof(struct options, trust) },
+	{ "--signature", NULL, "apply", "FILE", "of an image, as key sign has written it", add_item,
+	  offsetof(struct options, signatures) },
+	{ "--root", NULL, "key", "FILE", "key trust: who signs the next trust document", add_item,
+	  offsetof(struct options, root_keys) },
+	{ "--state", NULL, "key", "FILE", "key trust: who signs what runs", add_item,
+	  offsetof(struct options, state_keys) },
+	{ "--artifact", NULL, "key", "FILE", "key trust: who signs images", add_item,
+	  offsetof(struct options, artifact_keys) },
+	{ "--threshold", NULL, "key", "N", "key trust: how many roots it takes", set_count,
+	  offsetof(struct options, threshold) },
+	{ "--valid-for", NULL, "apply key", "TIME", "until when a signature counts, such as 720h",
+	  set_span, offsetof(struct options, valid_ms) },
+	{ "--follow", NULL, "logs events files", NULL, "go on with what comes; -f here", NULL,
+	  offsetof(struct options, follow) },
+	{ "--all", NULL, "apply", NULL, "to every device of the fleet", NULL,
+	  offsetof(struct options, all) },
+	{ "--prune", NULL, "apply", NULL, "pods and configs that are not in the files go", NULL,
+	  offsetof(struct options, prune) },
+	{ "--no-wait", NULL, "apply", NULL, "do not wait for the devices", NULL,
+	  offsetof(struct options, no_wait) },
+	{ "--timestamps", NULL, "logs", NULL, "say when", NULL,
+	  offsetof(struct options, timestamps) },
+	{ "--dry-run", NULL, "apply", NULL, "say what would change", NULL,
+	  offsetof(struct options, dry_run) },
 };
+
+enum { OPTIONS = sizeof all_options / sizeof *all_options };
+
+static const char SPEAKING[] = "apply get logs push"; /* with the broker */
+
+static bool has_word(const char *list, const char *word)
+{
+	const size_t len = strlen(word);
+	for (const char *at = strstr(list, word); at; at = strstr(at + 1, word))
+		if ((at == list || at[-1] == ' ') && (at[len] == ' ' || !at[len]))
+			return true;
+	return false;
+}
+
+static bool is_of(const struct option *opt, const char *verb)
+{
+	return has_word(opt->of, verb) || (has_word(opt->of, "@") && has_word(SPEAKING, verb));
+}
+
+void options_each(const char *verb, option_seen *seen, void *owner)
+{
+	for (size_t i = 0; i < OPTIONS; i++)
+		if (is_of(&all_options[i], verb))
+			seen(owner, &(struct option_help){
+					    .long_name = all_options[i].long_name,
+					    .short_name = all_options[i].short_name,
+					    .value = all_options[i].value,
+					    .help = all_options[i].help,
+				    });
+}
+
+static bool is_word(const struct option *opt, const char *word)
+{
+	return strcmp(word, opt->long_name) == 0 ||
+	       (opt->short_name && strcmp(word, opt->short_name) == 0);
+}
 
 static const struct option *find_option(const char *word)
 {
-	for (size_t i = 0; i < sizeof all_options / sizeof *all_options; i++) {
-		const struct option *opt = &all_options[i];
-		if (strcmp(word, opt->long_name) == 0 ||
-		    (opt->short_name && strcmp(word, opt->short_name) == 0))
-			return opt;
-	}
+	for (size_t i = 0; i < OPTIONS; i++)
+		if (is_word(&all_options[i], word))
+			return &all_options[i];
 	return NULL;
 }
 
 bool options_takes_value(const char *word)
 {
 	const struct option *opt = find_option(word);
-	return opt && opt->read;
+	return opt && opt->value;
+}
+
+/* How to reach the fleet may be said of any verb. */
+static bool is_taken(const char *verb, const char *word)
+{
+	for (size_t i = 0; i < OPTIONS; i++) {
+		const struct option *opt = &all_options[i];
+		if (is_word(opt, word) && (is_of(opt, verb) || has_word(opt->of, "@")))
+			return true;
+	}
+	return false;
 }
 
 static enum err read_word(struct options *o, const char *word, struct why *why)
@@ -145,7 +235,31 @@ static enum err read_word(struct options *o, const char *word, struct why *why)
 	return OK;
 }
 
-enum err options_read(struct options *o, int argc, char **argv, bool f_follows, struct why *why)
+/* One word of the command line, and the value behind it; *at is moved on. */
+static enum err read_one(struct options *o, const struct options_of *of, char **argv, int argc,
+			 int *at, struct why *why)
+{
+	const char *word = argv[(*at)++];
+	const struct option *opt = find_option(word);
+	if (of->f_follows && strcmp(word, "-f") == 0) {
+		o->follow = true;
+		return OK;
+	}
+	if (!opt)
+		return read_word(o, word, why);
+	if (!is_taken(of->verb, word))
+		return why_set(why, ERR_INVALID, "%s does not take %s", of->verb, word);
+	if (!opt->value) {
+		*((bool *)o + opt->offset) = true;
+		return OK;
+	}
+	if (*at == argc)
+		return why_set(why, ERR_INVALID, "%s needs a value", word);
+	return opt->read(o, argv[(*at)++], (char *)o + opt->offset, why);
+}
+
+enum err options_read(struct options *o, const struct options_of *of, int argc, char **argv,
+		      struct why *why)
 {
 	*o = (struct options){
 		.broker_text = getenv("SKERRY_BROKER"),
@@ -158,22 +272,8 @@ enum err options_read(struct options *o, int argc, char **argv, bool f_follows, 
 		.wait_ms = WAIT_DEFAULT_MS,
 	};
 	enum err e = OK;
-	for (int i = 0; i < argc && !e; i++) {
-		const struct option *opt = find_option(argv[i]);
-		const char *next = i + 1 < argc ? argv[i + 1] : NULL;
-		if (f_follows && strcmp(argv[i], "-f") == 0) {
-			o->follow = true;
-		} else if (!opt) {
-			e = read_word(o, argv[i], why);
-		} else if (!opt->read) {
-			*((bool *)o + opt->offset) = true;
-		} else if (!next) {
-			e = why_set(why, ERR_INVALID, "%s needs a value", argv[i]);
-		} else {
-			e = opt->read(o, next, (char *)o + opt->offset, why);
-			i++;
-		}
-	}
+	for (int at = 0; at < argc && !e;)
+		e = read_one(o, of, argv, argc, &at, why);
 	if (!o->fleet)
 		o->fleet = "main";
 	if (!e && !label_is_valid(bytes_of(o->fleet)))

@@ -61,9 +61,25 @@ struct options {
 	size_t word_count;
 };
 
-/* Read everything behind the verb. `f_follows`: for this verb -f is --follow,
- * for others a file. ERR_INVALID: what is wrong. */
-enum err options_read(struct options *o, int argc, char **argv, bool f_follows, struct why *why);
+/* Whose options they are. */
+struct options_of {
+	const char *verb;
+	bool f_follows; /* -f is --follow here, elsewhere a file */
+};
+
+/* Read everything behind the verb. ERR_INVALID: what is wrong, an option that this verb
+ * does not look at included. */
+enum err options_read(struct options *o, const struct options_of *of, int argc, char **argv,
+		      struct why *why);
+
+/* What a verb understands, for its help and for shells. */
+struct option_help {
+	const char *long_name, *short_name; /* short NULL: there is none */
+	const char *value;                  /* NULL: a switch */
+	const char *help;
+};
+typedef void option_seen(void *owner, const struct option_help *option);
+void options_each(const char *verb, option_seen *seen, void *owner);
 
 /* Does the word behind this one belong to it? */
 bool options_takes_value(const char *word);

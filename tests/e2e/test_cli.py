@@ -114,9 +114,9 @@ class Usage(Alone):
             with self.subTest(verb):
                 done = self.run_it(2, verb, "--no-such-flag", says="unknown option --no-such-flag")
                 self.assertIn(f"usage: skerry {verb} ", done.stderr)
-                self.run_it(2, verb, "--timeout", says="--timeout needs a value")
-        self.run_it(2, "get", "-n", "none", says='"none" is not a count')
-        self.run_it(2, "get", "--timeout", "soon", says='"soon" is not a duration')
+                self.run_it(2, verb, "--fleet", says="--fleet needs a value")
+        self.run_it(2, "logs", "-n", "none", says='"none" is not a count')
+        self.run_it(2, "apply", "--timeout", "soon", says='"soon" is not a duration')
         self.run_it(2, "get", "-F", "Main", says='"Main" is not the name of a fleet')
         self.run_it(2, "logs", "-d", "Not_A_Device", "x", says="is not the name of a device")
 
@@ -124,8 +124,19 @@ class Usage(Alone):
         self.run_it(2, "get", "devices", "-b", "mqtt://127.0.0.1:1", "-o", "yaml", says="yaml")
 
     def test_switches_may_stand_before_the_verb(self):
-        self.world.write("pod.yaml", GOOD_YAML)
-        self.run_it(0, "--dry-run", "validate", "-f", "pod.yaml")
+        self.run_it(2, "--dry-run", "apply", says="which broker? give --broker")
+
+    def test_an_option_that_a_verb_does_not_look_at_is_refused(self):
+        self.run_it(2, "validate", "--prune", says="validate does not take --prune")
+        self.run_it(2, "get", "-n", "3", says="get does not take -n")
+        self.run_it(2, "status", "-f", "x", says="status does not take -f")
+
+    def test_the_help_of_a_verb_has_its_options_and_no_others(self):
+        text = self.run_it(0, "apply", "--help").stdout
+        self.assertRegex(text, r"(?m)^  -f, --file FILE +manifests")
+        self.assertIn("--broker URL", text)
+        self.assertNotIn("--sql", text)
+        self.assertNotIn("--broker", self.run_it(0, "validate", "--help").stdout)
 
     def test_verbs_say_what_they_need(self):
         self.run_it(2, "get", says="which broker? give --broker")
