@@ -60,6 +60,17 @@ bool text_starts(const char *s, const char *prefix)
 	return strncmp(s, prefix, strlen(prefix)) == 0;
 }
 
+bool text_list_has(const char *list, const char *word)
+{
+	const size_t len = strlen(word);
+	if (!len)
+		return false;
+	for (const char *at = strstr(list, word); at; at = strstr(at + 1, word))
+		if ((at == list || at[-1] == ' ') && (at[len] == ' ' || !at[len]))
+			return true;
+	return false;
+}
+
 enum err text_number(struct bytes s, long long min, long long max, long long *out)
 {
 	char digits[24];

@@ -49,5 +49,8 @@ void text_hex(char *out, const unsigned char *at, size_t len);
 /* Does `s` begin with `prefix`? */
 bool text_starts(const char *s, const char *prefix);
 
+/* Is it one of the words of a list with single spaces between them? */
+bool text_list_has(const char *list, const char *word);
+
 /* A whole string as a decimal number within [min, max]. */
 enum err text_number(struct bytes s, long long min, long long max, long long *out);

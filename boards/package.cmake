@@ -31,6 +31,10 @@ install_compressed(${CMAKE_SOURCE_DIR}/docs/man/skerry.1 skerry.1 share/man/man1
 install_compressed(${CMAKE_SOURCE_DIR}/docs/man/skerryd.conf.5 skerryd.conf.5 share/man/man5)
 install_compressed(${CMAKE_SOURCE_DIR}/docs/man/skerryd.8 skerryd.8 share/man/man8)
 install_compressed(${DEBIAN}/changelog changelog share/doc/skerry)
+set(COMPLETION cloud/skerry/completion)
+install(FILES ${COMPLETION}/bash DESTINATION share/bash-completion/completions RENAME skerry)
+install(FILES ${COMPLETION}/zsh DESTINATION share/zsh/vendor-completions RENAME _skerry)
+install(FILES ${COMPLETION}/fish DESTINATION share/fish/vendor_completions.d RENAME skerry.fish)
 install(FILES ${DEBIAN}/copyright DESTINATION share/doc/skerry)
 install(FILES ${DEBIAN}/lintian-overrides DESTINATION share/lintian/overrides RENAME skerry)
 

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/param.h>
 
 static void on_up(void *owner)
 {
@@ -61,7 +62,8 @@ static void on_signal(void *owner, int signo)
 enum err desk_wait(struct desk *d, bool (*done)(void *owner), void *owner, int64_t wait_ms,
 		   struct why *why)
 {
-	const int64_t until = clock_now_ms() + wait_ms;
+	const int64_t patience = d->options->patience_ms;
+	const int64_t until = clock_now_ms() + (patience ? MIN(patience, wait_ms) : wait_ms);
 	while (!done(owner)) {
 		int64_t left = until - clock_now_ms();
 		if (d->is_down)

@@ -10,51 +10,11 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static const struct verb {
-	const char *name;
-	enum exit_code (*run)(struct options *o);
-	bool f_follows; /* -f means --follow here */
-	const char *arguments, *help;
-} verbs[] = {
-	{ "apply", verb_apply, false, "-f FILE [-d DEVICE ...|--all]",
-	  "bring pods and their configs to devices and see what becomes of them" },
-	{ "get", verb_get, false, "devices|workloads|DEVICE", "what the fleet reports" },
-	{ "logs", verb_logs, true, "POD[/CONTAINER] [-f] [-n N] [-d DEVICE]",
-	  "what a workload prints; on a board itself, or with --db from the hub" },
-	{ "events", verb_events, true, "[OBJECT] [--since 1h] [-d DEVICE]",
-	  "what has happened, from the hub's database" },
-	{ "telemetry", verb_telemetry, false, "[MEASUREMENT] [--since 1h] [--sql QUERY]",
-	  "points, from the hub's database" },
-	{ "files", verb_files, true, "[POD] [--since 1h] [-d DEVICE]",
-	  "what workloads have left for the cloud, from the hub's database" },
-	{ "import", verb_import, false, "FOLDER [--db FILE] [--public FILE]",
-	  "what skerry export has written, into the hub's database" },
-	{ "export", verb_export, false, "FOLDER [--config FILE]",
-	  "what waits on this board for the cloud, to be carried there (as root)" },
-	{ "status", verb_status, false, "[--run-dir DIR]", "this board, without any network" },
-	{ "wake", verb_wake, false, "POD[/CONTAINER] [--run-dir DIR]",
-	  "have a workload of this board run that is in standby or idle" },
-	{ "doctor", verb_doctor, false, "[BOARD.json] [--config FILE]",
-	  "what is wrong with this board, and what to do about it (as root)" },
-	{ "validate", verb_validate, false, "-f FILE", "check manifests; needs no broker" },
-	{ "explain", verb_explain, false, "[FIELD]",
-	  "what becomes of a field of a manifest, such as pod.spec.containers" },
-	{ "key", verb_key, false, "new NAME | id FILE | trust | sign FILE|DIGEST KEY",
-	  "keys, trust documents and signatures for boards that take signed states only" },
-	{ "pack", verb_pack, false, "FOLDER|TAR [-o LAYOUT]",
-	  "a folder as an OCI image, or an image as it is; its digest" },
-	{ "push", verb_push, false, "FOLDER|TAR", "pack and hand it to the hub" },
-	{ "dev", verb_dev, false, "[-f FILE]",
-	  "broker, hub and device in one throw-away sandbox (as root)" },
-};
-
-enum { VERBS = sizeof verbs / sizeof *verbs };
-
 static void print_help(FILE *to)
 {
 	fputs("usage: skerry VERB ...\n\n", to);
-	for (size_t i = 0; i < VERBS; i++)
-		fprintf(to, "  %-10s %-44s %s\n", verbs[i].name, verbs[i].arguments, verbs[i].help);
+	for (const struct verb *v = verbs_all(); v->name; v++)
+		fprintf(to, "  %-10s %-44s %s\n", v->name, v->arguments, v->help);
 	fputs("\nThe options of a verb: skerry VERB --help\n"
 	      "Broker, fleet and database may stand in the environment: SKERRY_BROKER, "
 	      "SKERRY_FLEET,\n"
@@ -125,13 +85,8 @@ static enum exit_code run_verb(const struct verb *v, int argc, char **argv)
 static int find_verb(int argc, char **argv, const struct verb **out)
 {
 	for (int i = 1; i < argc; i++)
-		for (size_t k = 0; k < VERBS; k++) {
-			bool is_value = i > 1 && options_takes_value(argv[i - 1]);
-			if (strcmp(argv[i], verbs[k].name) != 0 || is_value)
-				continue;
-			*out = &verbs[k];
+		if (!(i > 1 && options_takes_value(argv[i - 1])) && (*out = verbs_find(argv[i])))
 			return i;
-		}
 	return 0;
 }
 

@@ -168,18 +168,10 @@ enum { OPTIONS = sizeof all_options / sizeof *all_options };
 
 static const char SPEAKING[] = "apply get logs push"; /* with the broker */
 
-static bool has_word(const char *list, const char *word)
-{
-	const size_t len = strlen(word);
-	for (const char *at = strstr(list, word); at; at = strstr(at + 1, word))
-		if ((at == list || at[-1] == ' ') && (at[len] == ' ' || !at[len]))
-			return true;
-	return false;
-}
-
 static bool is_of(const struct option *opt, const char *verb)
 {
-	return has_word(opt->of, verb) || (has_word(opt->of, "@") && has_word(SPEAKING, verb));
+	return text_list_has(opt->of, verb) ||
+	       (text_list_has(opt->of, "@") && text_list_has(SPEAKING, verb));
 }
 
 void options_each(const char *verb, option_seen *seen, void *owner)
@@ -219,7 +211,7 @@ static bool is_taken(const char *verb, const char *word)
 {
 	for (size_t i = 0; i < OPTIONS; i++) {
 		const struct option *opt = &all_options[i];
-		if (is_word(opt, word) && (is_of(opt, verb) || has_word(opt->of, "@")))
+		if (is_word(opt, word) && (is_of(opt, verb) || text_list_has(opt->of, "@")))
 			return true;
 	}
 	return false;

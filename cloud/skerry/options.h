@@ -47,6 +47,7 @@ struct options {
 	int64_t healthy_ms;       /* --healthy-for; -1: not given */
 	int64_t since_ms;         /* --since; -1: not given */
 	int64_t wait_ms;          /* --timeout */
+	int64_t patience_ms;      /* no wait for the broker is longer; 0: as each is */
 
 	struct option_list keys;        /* --sign: PEM files that sign a state */
 	struct option_list public_keys; /* --public: whose signature an export may have */

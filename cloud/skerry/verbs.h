@@ -1,10 +1,26 @@
-/* verbs - one file each; the table in main.c has their help. */
+/* verbs - one file each, and the table of all, with their help. */
 #pragma once
 
 #include "cloud/skerry/exit_code.h"
 #include "cloud/skerry/options.h"
 
+/* What the words behind a verb are, for shells. */
+enum verb_words { WORDS_NONE, WORDS_DEVICES, WORDS_WORKLOADS, WORDS_FILES, WORDS_FIELDS };
+
+struct verb {
+	const char *name; /* NULL ends the table */
+	enum exit_code (*run)(struct options *o);
+	bool f_follows; /* -f means --follow here */
+	enum verb_words words;
+	const char *choices; /* words that may stand first, a space between them */
+	const char *arguments, *help;
+};
+
+const struct verb *verbs_all(void);
+const struct verb *verbs_find(const char *name); /* NULL: there is none */
+
 enum exit_code verb_apply(struct options *o);
+enum exit_code verb_completion(struct options *o);
 enum exit_code verb_dev(struct options *o);
 enum exit_code verb_doctor(struct options *o);
 enum exit_code verb_events(struct options *o);

@@ -26,7 +26,8 @@ FAILING = pod("steady", "/bin/sh", "-c", "echo broken; exit 7")
 VERBS = {"apply": "-f", "get": "devices", "logs": "POD", "events": "--since", "telemetry": "--sql",
          "status": "--run-dir", "validate": "-f", "explain": "FIELD", "pack": "FOLDER",
          "push": "FOLDER", "dev": "-f", "wake": "POD", "files": "POD",
-         "export": "FOLDER", "import": "FOLDER", "key": "new NAME"}
+         "export": "FOLDER", "import": "FOLDER", "key": "new NAME",
+         "completion": "bash"}
 GOOD_YAML = """apiVersion: v1
 kind: Pod
 metadata:
@@ -411,6 +412,52 @@ class Pages(Alone):
                 self.assertIn(f"`{short}`", page)
 
 
+class Completion(Alone):
+    """Each shell is asked for what it would show."""
+
+    def setUp(self):
+        super().setUp()
+        self.env = {k: v for k, v in os.environ.items() if not k.startswith("SKERRY_")}
+        self.env["PATH"] = os.path.abspath(BIN) + ":" + self.env["PATH"]
+
+    def shell(self, name, script):
+        if not shutil.which(name):
+            self.skipTest(f"{name} is not installed")
+        done = subprocess.run([name, "-c", script], env=self.env, capture_output=True, text=True,
+                              timeout=30, cwd=self.world.folder)
+        self.assertEqual(done.stderr, "")
+        return done.stdout.split("\n")
+
+    def bash(self, line):
+        words = line.split(" ")
+        return self.shell("bash", f"""source <(skerry completion bash); compopt() {{ echo FILES; }}
+            COMP_LINE='{line}' COMP_POINT={len(line)} COMP_WORDS=({line}) COMP_CWORD={len(words) - 1}
+            _skerry; printf '%s\\n' "${{COMPREPLY[@]}}" """)
+
+    def test_bash(self):
+        self.assertEqual(self.bash("skerry va"), ["validate", ""])
+        self.assertEqual(self.bash("skerry get --fl"), ["--fleet", ""])
+        self.assertEqual(self.bash("skerry --db x.db telemetry --sq"), ["--sql", ""])
+        self.assertIn("FILES", self.bash("skerry apply -f "))
+        self.assertNotIn("FILES", self.bash("skerry logs -f "))
+        self.assertEqual(self.bash("skerry get --nothing-of-it"), ["", ""])
+
+    def test_fish(self):
+        found = self.shell("fish", "skerry completion fish | source; complete -C 'skerry va'")
+        self.assertEqual(found, ["validate\tcheck manifests; needs no broker", ""])
+        self.world.write("here.yaml", "")
+        self.assertIn("here.yaml", self.shell(
+            "fish", "skerry completion fish | source; complete -C 'skerry apply -f '"))
+        self.assertNotIn("here.yaml", self.shell(
+            "fish", "skerry completion fish | source; complete -C 'skerry get '"))
+
+    def test_zsh(self):
+        found = self.shell("zsh", """compdef() { :; }; _describe() { print -l -- $candidates; }
+            _files() { print FILES; }; source <(skerry completion zsh)
+            words=(skerry va) CURRENT=2; _skerry; words=(skerry apply -f "") CURRENT=4; _skerry""")
+        self.assertEqual(found, ["validate:check manifests; needs no broker", "FILES", "", ""])
+
+
 class Codes(Alone):
     """Exit codes that come without a world."""
 
@@ -630,6 +677,19 @@ class Fleet(WorldTest):
         one = self.cli(0, "get", self.device.name).stdout
         self.assertRegex(one, r"(?m)^Available +yes")
         self.assertIn("steady/main", self.cli(0, "--run-dir", self.device.run_dir, "status").stdout)
+
+    def test_a_shell_is_told_names_that_live(self):
+        self.running()
+        url = f"mqtt://127.0.0.1:{self.world.port}"
+
+        def candidates(line):
+            done = self.cli(0, "completion", "candidates", f"skerry -b {url} {line}")
+            return [x.split("\t")[0] for x in done.stdout.splitlines()]
+
+        self.assertEqual(candidates("get "), ["devices", "workloads", self.device.name])
+        self.assertEqual(candidates("logs st"), ["steady/main"])
+        self.assertEqual(candidates("apply -d "), [self.device.name])
+        self.assertEqual(candidates(f"--run-dir {self.device.run_dir} wake "), ["steady/main"] * 2)
 
     def test_history_keeps_the_order_of_one_millisecond(self):
         self.deploy(pod("row", "/bin/sh", "-c",

@@ -263,6 +263,18 @@ static void a_printed_number_reads_back(void **state)
 	}
 }
 
+static void a_word_of_a_list_is_whole(void **state)
+{
+	(void)state;
+	assert_true(text_list_has("--device -d", "-d"));
+	assert_true(text_list_has("--device -d", "--device"));
+	assert_true(text_list_has("a", "a"));
+	assert_false(text_list_has("--device -d", "-device"));
+	assert_false(text_list_has("apply get", "appl"));
+	assert_false(text_list_has("apply get", ""));
+	assert_false(text_list_has("", "get"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -276,6 +288,7 @@ int main(void)
 		cmocka_unit_test(a_copy_says_whether_it_is_whole),
 		cmocka_unit_test(hex_is_lower_case),
 		cmocka_unit_test(a_prefix_is_found),
+		cmocka_unit_test(a_word_of_a_list_is_whole),
 		cmocka_unit_test(numbers_are_read),
 		cmocka_unit_test(what_is_not_a_whole_number_is_refused),
 		cmocka_unit_test(no_white_space_is_skipped),

@@ -1,0 +1,56 @@
+#include "cloud/skerry/verbs.h"
+
+#include <string.h>
+
+static const struct verb verbs[] = {
+	{ "apply", verb_apply, false, WORDS_NONE, "", "-f FILE [-d DEVICE ...|--all]",
+	  "bring pods and their configs to devices and see what becomes of them" },
+	{ "get", verb_get, false, WORDS_DEVICES, "devices workloads", "devices|workloads|DEVICE",
+	  "what the fleet reports" },
+	{ "logs", verb_logs, true, WORDS_WORKLOADS, "", "POD[/CONTAINER] [-f] [-n N] [-d DEVICE]",
+	  "what a workload prints; on a board itself, or with --db from the hub" },
+	{ "events", verb_events, true, WORDS_NONE, "", "[OBJECT] [--since 1h] [-d DEVICE]",
+	  "what has happened, from the hub's database" },
+	{ "telemetry", verb_telemetry, false, WORDS_NONE, "",
+	  "[MEASUREMENT] [--since 1h] [--sql QUERY]", "points, from the hub's database" },
+	{ "files", verb_files, true, WORDS_NONE, "", "[POD] [--since 1h] [-d DEVICE]",
+	  "what workloads have left for the cloud, from the hub's database" },
+	{ "import", verb_import, false, WORDS_FILES, "", "FOLDER [--db FILE] [--public FILE]",
+	  "what skerry export has written, into the hub's database" },
+	{ "export", verb_export, false, WORDS_FILES, "", "FOLDER [--config FILE]",
+	  "what waits on this board for the cloud, to be carried there (as root)" },
+	{ "status", verb_status, false, WORDS_NONE, "", "[--run-dir DIR]",
+	  "this board, without any network" },
+	{ "wake", verb_wake, false, WORDS_WORKLOADS, "", "POD[/CONTAINER] [--run-dir DIR]",
+	  "have a workload of this board run that is in standby or idle" },
+	{ "doctor", verb_doctor, false, WORDS_FILES, "", "[BOARD.json] [--config FILE]",
+	  "what is wrong with this board, and what to do about it (as root)" },
+	{ "validate", verb_validate, false, WORDS_NONE, "", "-f FILE",
+	  "check manifests; needs no broker" },
+	{ "explain", verb_explain, false, WORDS_FIELDS, "", "[FIELD]",
+	  "what becomes of a field of a manifest, such as pod.spec.containers" },
+	{ "key", verb_key, false, WORDS_FILES, "new id trust sign",
+	  "new NAME | id FILE | trust | sign FILE|DIGEST KEY",
+	  "keys, trust documents and signatures for boards that take signed states only" },
+	{ "pack", verb_pack, false, WORDS_FILES, "", "FOLDER|TAR [-o LAYOUT]",
+	  "a folder as an OCI image, or an image as it is; its digest" },
+	{ "push", verb_push, false, WORDS_FILES, "", "FOLDER|TAR", "pack and hand it to the hub" },
+	{ "dev", verb_dev, false, WORDS_NONE, "", "[-f FILE]",
+	  "broker, hub and device in one throw-away sandbox (as root)" },
+	{ "completion", verb_completion, false, WORDS_NONE, "bash zsh fish", "bash|zsh|fish",
+	  "what a shell needs to complete the words of skerry, names of devices and pods too" },
+	{ 0 },
+};
+
+const struct verb *verbs_all(void)
+{
+	return verbs;
+}
+
+const struct verb *verbs_find(const char *name)
+{
+	for (const struct verb *v = verbs; v->name; v++)
+		if (strcmp(v->name, name) == 0)
+			return v;
+	return NULL;
+}
