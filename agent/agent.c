@@ -224,11 +224,23 @@ static enum err clear_old_run(struct agent *a, struct why *why)
 	return e ? e : file_replace(path, bytes_of(boot), false, why);
 }
 
+/* `most` of its mode may be set: one that was there before may be open to others. */
+static enum err make_closed(const char *path, unsigned most, struct why *why)
+{
+	bool was_open = false;
+	enum err e = dir_make(path, 0700, why);
+	if (!e)
+		e = dir_close(path, most, &was_open, why);
+	if (was_open)
+		log_warn("others could look into a folder, it is closed now path=%s", path);
+	return e;
+}
+
 static enum err open_folders(struct agent *a, struct why *why)
 {
-	enum err e = dir_make(a->config.state_dir, 0700, why);
+	enum err e = make_closed(a->config.state_dir, 0700, why);
 	if (!e)
-		e = dir_make(a->config.run_dir, 0700, why);
+		e = make_closed(a->config.run_dir, 0710, why);
 	if (!e)
 		e = take_lock(a, why);
 	if (!e)

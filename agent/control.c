@@ -164,6 +164,12 @@ static void on_timeout(void *owner, int64_t now_ms)
 	dismiss(owner);
 }
 
+/* The mode says the same; but a mode can be changed, and a descriptor handed on. */
+static bool may_come_in(const struct control *c, int fd, uid_t uid)
+{
+	return uid == 0 || uid == geteuid() || (c->has_group && socket_peer_is_in(fd, c->gid));
+}
+
 static void on_knock(void *owner, unsigned events)
 {
 	struct control *c = owner;
@@ -175,7 +181,7 @@ static void on_knock(void *owner, unsigned events)
 	struct control_guest *g = c->guests;
 	while (g < c->guests + CONTROL_GUESTS_MAX && g->watch.fd >= 0)
 		g++;
-	if (g == c->guests + CONTROL_GUESTS_MAX) {
+	if (g == c->guests + CONTROL_GUESTS_MAX || !may_come_in(c, fd, peer.uid)) {
 		close(fd);
 		return;
 	}
@@ -190,12 +196,14 @@ static void on_knock(void *owner, unsigned events)
 
 /* Who administers the board need not be root to ask how it does. A system without that
  * group keeps the socket to root. */
-static enum err let_group_in(const char *run_dir, const char *path, struct why *why)
+static enum err let_group_in(struct control *c, const char *run_dir, const char *path,
+			     struct why *why)
 {
-	enum err e = file_share(run_dir, CONTROL_GROUP, 0710, why);
-	if (!e)
-		e = file_share(path, CONTROL_GROUP, 0660, why);
-	return e == ERR_NOT_FOUND ? OK : e;
+	c->has_group = group_find(CONTROL_GROUP, &c->gid) == OK;
+	if (!c->has_group)
+		return OK;
+	enum err e = file_share(run_dir, c->gid, 0710, why);
+	return e ? e : file_share(path, c->gid, 0660, why);
 }
 
 enum err control_open(struct control *c, struct agent *agent, struct why *why)
@@ -209,7 +217,7 @@ enum err control_open(struct control *c, struct agent *agent, struct why *why)
 	snprintf(path, sizeof path, "%s/control.sock", agent->config.run_dir);
 	enum err e = socket_listen(path, SOCKET_STREAM, 0600, &c->watch.fd, why);
 	if (!e)
-		e = let_group_in(agent->config.run_dir, path, why);
+		e = let_group_in(c, agent->config.run_dir, path, why);
 	return e ? e : loop_watch(agent->loop, &c->watch, why);
 }
 

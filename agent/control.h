@@ -3,8 +3,9 @@
  *
  * One request and one answer a connection, both one JSON object and a newline:
  * {"verb":"status"} or {"verb":"logs","workload":"a/b","n":50}. What lets
- * the board forget something, only root may ask. The socket's mode lets in root, the agent's own
- * user and the group CONTROL_GROUP, where the system has one. Works without any network.
+ * the board forget something, only root may ask. Root, the agent's own user and members of the
+ * group CONTROL_GROUP, where the system has one, are let in: by the socket's mode, and by what
+ * the kernel says of whoever connects. Works without any network.
  */
 #pragma once
 
@@ -37,6 +38,8 @@ struct control_guest {
 struct control {
 	struct agent *agent;
 	struct watch watch;
+	bool has_group;
+	unsigned gid; /* of CONTROL_GROUP, with has_group */
 	struct control_guest guests[CONTROL_GUESTS_MAX];
 };
 

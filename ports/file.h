@@ -60,8 +60,14 @@ enum medium dir_medium(const char *path);
  * allowed, or read-only; ERR_FULL; ERR_NOT_FOUND; ERR_SYSTEM, such as a worn card. */
 enum err dir_try(const char *path, struct why *why);
 
-/* Let the members of a group of this system in as well. ERR_NOT_FOUND: no such group. */
-enum err file_share(const char *path, const char *group, unsigned mode, struct why *why);
+/* The number of a group of this system. ERR_NOT_FOUND: it has none of that name. */
+enum err group_find(const char *name, unsigned *out_gid);
+
+/* Let the members of a group in as well. */
+enum err file_share(const char *path, unsigned gid, unsigned mode, struct why *why);
+
+/* Close a folder of ours to everybody else; *out_was_open if it was not. */
+enum err dir_close(const char *path, unsigned mode, bool *out_was_open, struct why *why);
 
 /* Nothing there is fine. */
 enum err file_remove(const char *path, struct why *why);

@@ -31,6 +31,9 @@ enum err socket_connect(const char *path, enum socket_kind kind, int *out_fd, st
 /* ERR_AGAIN: nobody waits. */
 enum err socket_accept(int fd, int *out_fd, struct socket_peer *out_peer);
 
+/* Was whoever connected in this group, as its own or as a further one? */
+bool socket_peer_is_in(int fd, gid_t gid);
+
 /* One datagram or packet and who sent it. ERR_AGAIN: none waits. ERR_NOT_FOUND:
  * the other side is gone (streams and packets also say it by *out_len 0).
  * ERR_FULL: it was longer than `cap`; the rest is dropped. */

@@ -283,14 +283,29 @@ enum err dir_try(const char *path, struct why *why)
 	return e;
 }
 
-enum err file_share(const char *path, const char *group, unsigned mode, struct why *why)
+enum err group_find(const char *name, unsigned *out_gid)
 {
-	const struct group *g = getgrnam(group);
+	const struct group *g = getgrnam(name);
 	if (!g)
-		return why_set(why, ERR_NOT_FOUND, "no group %s", group);
-	if (chown(path, (uid_t)-1, g->gr_gid) || chmod(path, (mode_t)mode))
+		return ERR_NOT_FOUND;
+	*out_gid = g->gr_gid;
+	return OK;
+}
+
+enum err file_share(const char *path, unsigned gid, unsigned mode, struct why *why)
+{
+	if (chown(path, (uid_t)-1, (gid_t)gid) || chmod(path, (mode_t)mode))
 		return fail(why, "share", path);
 	return OK;
+}
+
+enum err dir_close(const char *path, unsigned mode, bool *out_was_open, struct why *why)
+{
+	struct stat st;
+	if (stat(path, &st))
+		return fail(why, "look at", path);
+	*out_was_open = st.st_mode & 0777 & ~(mode_t)mode;
+	return *out_was_open && chmod(path, (mode_t)mode) ? fail(why, "close", path) : OK;
 }
 
 bool file_exists(const char *path)

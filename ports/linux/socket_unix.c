@@ -11,6 +11,12 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
+enum { PEER_GROUPS_MAX = 64 };
+
+#ifndef SO_PEERGROUPS /* musl before 1.2.0 */
+#define SO_PEERGROUPS 59
+#endif
+
 static int type_of(enum socket_kind kind)
 {
 	static const int types[] = { SOCK_STREAM, SOCK_SEQPACKET, SOCK_DGRAM };
@@ -118,6 +124,24 @@ enum err socket_accept(int fd, int *out_fd, struct socket_peer *out_peer)
 	*out_peer = (struct socket_peer){ peer.pid, peer.uid };
 	*out_fd = take_fd(&accepted);
 	return OK;
+}
+
+bool socket_peer_is_in(int fd, gid_t gid)
+{
+	gid_t groups[PEER_GROUPS_MAX];
+	struct ucred peer;
+	socklen_t len = sizeof peer, bytes = sizeof groups;
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len))
+		return false;
+	if (peer.gid == gid)
+		return true;
+	/* Further ones: somebody with more than there is room for is nobody's member. */
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &bytes))
+		return false;
+	for (size_t i = 0; i < bytes / sizeof *groups; i++)
+		if (groups[i] == gid)
+			return true;
+	return false;
 }
 
 /* Room for the sender's credentials and one descriptor. */
