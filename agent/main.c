@@ -6,6 +6,7 @@
 #include "agent/agent.h"
 
 #include "base/log.h"
+#include "ports/confine.h"
 #include "ports/mailbox.h"
 #include "ports/net.h"
 
@@ -85,6 +86,10 @@ int main(int argc, char **argv)
 	}
 	if (check)
 		return 0;
+	if (confine_agent(&why)) {
+		log_err("%s", why.text);
+		return EXIT_FAILED;
+	}
 	enum err e = agent_open(&agent, &config, &why);
 	if (!e)
 		e = agent_run(&agent, &why);
