@@ -2,7 +2,9 @@
 
 #include "base/utf8.h"
 
+#include <math.h>
 #include <stdint.h>
+#include <stdlib.h>
 
 /* Where the guard stands in the text. `open` holds one bracket per level. */
 struct guard {
@@ -161,6 +163,14 @@ static bool is_exact(const unsigned char *digits, size_t n)
 	return n < sizeof limit - 1 || (n == sizeof limit - 1 && memcmp(digits, limit, n) <= 0);
 }
 
+/* cJSON would read infinity, and print null. */
+static bool is_finite(const struct guard *g, size_t from)
+{
+	char text[JSON_NUMBER_MAX + 1] = "";
+	memcpy(text, g->at + from, g->i - from);
+	return isfinite(strtod(text, NULL));
+}
+
 static bool check_number(struct guard *g)
 {
 	const size_t from = g->i;
@@ -177,6 +187,8 @@ static bool check_number(struct guard *g)
 		return bad(g, "a number of too many digits");
 	if (whole && !g->takes_any_number && !is_exact(g->at + first, digits))
 		return bad(g, "a whole number beyond 2^53");
+	if (!whole && !g->takes_any_number && !is_finite(g, from))
+		return bad(g, "a number beyond what a double holds");
 	return true;
 }
 

@@ -4,8 +4,9 @@
  * Stands in front of cJSON, which accepts 15-31 of the 188 must-fail files of
  * JSONTestSuite and takes 40 times a document's size in memory. The guard
  * allocates nothing, recurses nowhere and refuses what RFC 8259 does not
- * allow, bad UTF-8, U+0000, lone surrogates, whole numbers beyond 2^53, and
- * whatever is deeper or has more values than the limits say.
+ * allow, bad UTF-8, U+0000, lone surrogates, whole numbers beyond 2^53, numbers
+ * beyond what a double holds, and whatever is deeper or has more values than the
+ * limits say.
  */
 #pragma once
 
@@ -21,5 +22,5 @@ enum {
 /* ERR_INVALID: not JSON; ERR_FULL: beyond a limit. The reason names the byte. */
 enum err json_guard(struct bytes text, struct why *why);
 
-/* The same with whole numbers of any size, for text that is passed on unread. */
+/* The same with numbers of any size, for text that is passed on unread. */
 bool json_is_well_formed(struct bytes text);

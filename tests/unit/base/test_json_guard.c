@@ -179,6 +179,16 @@ static void whole_numbers_are_exact_up_to_two_to_the_53(void **state)
 	assert_refused_as(ERR_INVALID, BYTES_LIT("18446744073709551616"));
 }
 
+static void a_number_that_is_infinite_to_a_double_is_refused(void **state)
+{
+	(void)state;
+	static const char *const bad[] = { "1e309", "-1e309", "1.0E+999", "[1e99999999]" };
+	assert_all_refused(bad, COUNT(bad));
+	assert_taken(BYTES_LIT("1.7976931348623157e308"));
+	assert_taken(BYTES_LIT("1e-999")); /* nothing, but no harm */
+	assert_true(json_is_well_formed(BYTES_LIT("1e309")));
+}
+
 static void a_number_has_32_characters_at_most(void **state)
 {
 	(void)state;
@@ -394,6 +404,7 @@ int main(void)
 		cmocka_unit_test(only_its_own_bytes_are_read),
 		cmocka_unit_test(numbers_have_one_form),
 		cmocka_unit_test(whole_numbers_are_exact_up_to_two_to_the_53),
+		cmocka_unit_test(a_number_that_is_infinite_to_a_double_is_refused),
 		cmocka_unit_test(a_number_has_32_characters_at_most),
 		cmocka_unit_test(escapes_are_those_of_json),
 		cmocka_unit_test(half_a_pair_is_refused),
