@@ -119,7 +119,9 @@ static void on_hello(struct keeper *k, const char *packet)
 {
 	int version, pid;
 	long long started;
-	if (k->started || sscanf(packet, "hello %d %d %lld", &version, &pid, &started) != 3)
+	/* Its workload has ended, and was not started again: then nothing has begun. */
+	if (k->started || k->held ||
+	    sscanf(packet, "hello %d %d %lld", &version, &pid, &started) != 3 || pid < 0)
 		return;
 	k->started = true;
 	k->hooks.on_started(k->hooks.owner, pid, started);
@@ -127,6 +129,8 @@ static void on_hello(struct keeper *k, const char *packet)
 
 static void on_ending(struct keeper *k, const char *text)
 {
+	if (k->held)
+		return; /* an end is told once */
 	read_ending(text, &k->exit);
 	k->exit.held = strstr(text, "\nheld 1\n") != NULL;
 	if (k->exit.held)

@@ -21,16 +21,15 @@ struct fixture {
 static void on_started(void *owner, pid_t pid, int64_t started_ms)
 {
 	struct fixture *f = owner;
-	(void)pid;
 	(void)started_ms;
-	assert(++f->starts == 1 && !f->exits);
+	assert(pid >= 0 && ++f->starts == 1 && !f->exits);
 }
 
 static void on_end(void *owner, const struct workload_exit *exit)
 {
 	struct fixture *f = owner;
 	assert(memchr(exit->message, '\0', sizeof exit->message));
-	f->exits++;
+	assert(++f->exits == 1);
 	if (!exit->held)
 		f->keeper = NULL;
 }
