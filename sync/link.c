@@ -73,6 +73,17 @@ static void log_failure(struct link *l)
 	log_warn("link down, workloads and collection go on why=\"%s\"", l->why.text);
 }
 
+/* When to connect again. Connections that never last have a usual reason. */
+static void try_later(struct link *l, bool was_up)
+{
+	const int64_t now_ms = clock_now_ms();
+	loop_arm(l->loop, &l->timer, now_ms + pause_next(&l->pause, now_ms));
+	if (was_up && l->pause.failures >= LINK_SHORT_LIVED)
+		(void)why_set(&l->why, ERR_OFFLINE,
+			      "%.120s, again soon after it was up: is there another device %s?",
+			      l->why.text, l->device);
+}
+
 static void go_down(struct link *l, const struct why *why)
 {
 	bool was_up = l->is_up;
@@ -82,8 +93,8 @@ static void go_down(struct link *l, const struct why *why)
 		l->changed_ms = clock_now_ms();
 	loop_disarm(l->loop, &l->timer);
 	if (!l->leaving) {
+		try_later(l, was_up);
 		log_failure(l);
-		loop_arm(l->loop, &l->timer, clock_now_ms() + pause_next(&l->pause));
 	}
 	if (was_up || l->leaving)
 		l->hooks.on_down(l->hooks.owner);
@@ -169,7 +180,7 @@ static void on_subscribed(void *owner, const bool *granted, size_t n)
 	log_info("link up broker=%s session=%lld%s%s%s", where, (long long)l->session,
 		 tls[0] ? " tls=\"" : "", tls, tls[0] ? "\"" : "");
 	l->is_up = true;
-	l->pause.failures = 0;
+	pause_note_up(&l->pause, clock_now_ms());
 	l->unlogged = 0;
 	l->why.text[0] = l->logged.text[0] = '\0';
 	l->changed_ms = clock_now_ms();

@@ -3,7 +3,7 @@
  *
  * Connects, says that the device is here (and leaves a will that says that it
  * is not), subscribes, and begins again with a growing, random pause when the
- * connection ends. A session number rises with each connection and is kept on
+ * connection ends, until one lasts. A session number rises with each connection and is kept on
  * flash, so that a will that comes late never hides a newer birth.
  */
 #pragma once
@@ -17,6 +17,8 @@
 
 enum {
 	LINK_SUBSCRIBE_WAIT_MS = 30 * 1000,
+	LINK_SHORT_LIVED =
+		3, /* connections in a row, until somebody else of our name is suspected */
 };
 
 struct link_hooks {

@@ -92,7 +92,8 @@ static void on_message(void *owner, const struct mqtt_message *m)
 static void go_down(struct local_broker *b, const struct why *why)
 {
 	source_note_failure(&b->source, why);
-	loop_arm(b->options.loop, &b->timer, clock_now_ms() + pause_next(&b->pause));
+	const int64_t now_ms = clock_now_ms();
+	loop_arm(b->options.loop, &b->timer, now_ms + pause_next(&b->pause, now_ms));
 }
 
 static void on_down(void *owner, const struct why *why)
@@ -118,7 +119,7 @@ static void on_subscribed(void *owner, const bool *granted, size_t n)
 	struct local_broker *b = owner;
 	struct why why;
 	loop_disarm(b->options.loop, &b->timer);
-	b->pause.failures = 0;
+	pause_note_up(&b->pause, clock_now_ms());
 	size_t i = 0;
 	while (i < b->rule_count && i < n && granted[i])
 		i++;

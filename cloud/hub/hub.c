@@ -312,7 +312,8 @@ static void on_down(void *owner, const struct why *why)
 		log_warn("not connected, trying again why=\"%s\"", why->text);
 	h->logged = *why;
 	loop_disarm(h->loop, &h->look);
-	loop_arm(h->loop, &h->timer, clock_now_ms() + pause_next(&h->pause));
+	const int64_t now_ms = clock_now_ms();
+	loop_arm(h->loop, &h->timer, now_ms + pause_next(&h->pause, now_ms));
 }
 
 static void connect(struct hub *h)
@@ -387,7 +388,7 @@ static void on_subscribed(void *owner, const bool *granted, size_t n)
 	mqtt_describe(h->mqtt, tls);
 	log_info("connected broker=%s database=%s%s%s%s", where, h->options.database,
 		 tls[0] ? " tls=\"" : "", tls, tls[0] ? "\"" : "");
-	h->pause.failures = 0;
+	pause_note_up(&h->pause, clock_now_ms());
 	h->logged.text[0] = '\0';
 	struct why why;
 	if (ledger_each_online(&h->ledger, greet, h, &why))

@@ -287,7 +287,7 @@ static void equal_failures_are_counted_not_repeated(void **state)
 	assert_int_equal(f->link.unlogged, 0);
 }
 
-static void being_up_forgives_the_failures(void **state)
+static void being_up_for_a_while_forgives_the_failures(void **state)
 {
 	struct fixture *f = *state;
 	fake_broker()->is_away = true;
@@ -296,7 +296,30 @@ static void being_up_forgives_the_failures(void **state)
 		pass(f, PAUSE_LIMIT_MS);
 	fake_broker()->is_away = false;
 	pass(f, PAUSE_LIMIT_MS);
-	assert_int_equal(f->link.pause.failures, 0);
+	assert_true(f->link.is_up);
+	pass(f, PAUSE_CALM_MS);
+	fake_broker_cut("cut");
+	assert_int_equal(f->link.pause.failures, 1);
+	assert_string_equal(f->link.why.text, "cut");
+}
+
+/* Each of two puts the other out as soon as it is up. */
+static void two_of_one_name_come_ever_more_rarely_and_say_so(void **state)
+{
+	struct fixture *f = *state;
+	start(f);
+	for (unsigned n = 1; n <= 12; n++) {
+		const int64_t limit = (int64_t)PAUSE_FIRST_MS << n;
+		fake_broker_cut("the broker closed the connection");
+		assert_int_equal(f->link.pause.failures, n);
+		const bool is_suspected = strstr(f->link.why.text, "another device drone-07");
+		assert_true(is_suspected == (n >= LINK_SHORT_LIVED));
+		int64_t wait = f->link.timer.due_ms - clock_now_ms();
+		assert_true(wait >= 0 && wait <= limit && wait <= PAUSE_LIMIT_MS);
+		pass(f, PAUSE_LIMIT_MS); /* the other one waits at most as long */
+		assert_true(f->link.is_up);
+	}
+	assert_int_equal(f->ups, 13);
 }
 
 static void a_broker_that_never_confirms_is_left(void **state)
@@ -500,7 +523,8 @@ int main(void)
 		LINK_TEST(a_refusal_is_forgotten_when_the_broker_changes_its_mind),
 		LINK_TEST(a_broker_that_is_away_is_tried_again_after_a_pause),
 		LINK_TEST(equal_failures_are_counted_not_repeated),
-		LINK_TEST(being_up_forgives_the_failures),
+		LINK_TEST(being_up_for_a_while_forgives_the_failures),
+		LINK_TEST(two_of_one_name_come_ever_more_rarely_and_say_so),
 		LINK_TEST(a_broker_that_never_confirms_is_left),
 		LINK_TEST(an_ended_connection_is_told_and_begun_again),
 		LINK_TEST(it_knows_since_when),
