@@ -12,6 +12,8 @@ enum {
 	STATUS_MAX = 64,     /* the status line is all that most want */
 	HEAD_MAX = 4 * 1024, /* all headers, and one part of a body */
 	HTTP_OK = 200,
+	HTTP_MIN = 100,
+	HTTP_MAX = 599,
 };
 
 struct http_get {
@@ -66,18 +68,24 @@ static void send_request(struct http_get *g)
 	loop_change(g->loop, &g->watch, LOOP_READ);
 }
 
+/* The status of an answer; -1: it is not HTTP. */
+static int find_status(const char *answer)
+{
+	int status;
+	if (sscanf(answer, "HTTP/%*1[0-9].%*1[0-9] %d", &status) != 1)
+		return -1;
+	return status >= HTTP_MIN && status <= HTTP_MAX ? status : -1;
+}
+
 /* --- status alone --- */
 
 static void read_status(struct http_get *g, bool more)
 {
-	int status;
 	bool whole = strchr(g->answer, '\n') || g->answer_len == g->answer_cap - 1;
 	if (more && !whole)
 		return;
-	if (sscanf(g->answer, "HTTP/%*d.%*d %d", &status) == 1)
-		finish(g, status, "");
-	else
-		finish(g, -1, "the answer is not HTTP");
+	const int status = find_status(g->answer);
+	finish(g, status, status < 0 ? "the answer is not HTTP" : "");
 }
 
 /* --- the body, too --- */
@@ -129,16 +137,12 @@ static bool take_body(struct http_get *g, struct bytes part)
 /* False: the request is over. */
 static bool begin_body(struct http_get *g, char *end)
 {
-	int status;
 	long long length;
 	const size_t head_len = (size_t)(end - g->answer) + 4;
 	*end = '\0';
-	if (sscanf(g->answer, "HTTP/%*d.%*d %d", &status) != 1) {
-		finish(g, -1, "the answer is not HTTP");
-		return false;
-	}
+	const int status = find_status(g->answer);
 	if (status != HTTP_OK) {
-		finish(g, status, "");
+		finish(g, status, status < 0 ? "the answer is not HTTP" : "");
 		return false;
 	}
 	const char *value = find_header(g->answer, "Content-Length");
