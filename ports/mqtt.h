@@ -24,6 +24,7 @@ enum {
 	MQTT_KEEPALIVE_S = 60,         /* docs/protocol.md */
 	MQTT_DIAL_WAIT_MS = 15 * 1000, /* name, TCP */
 	MQTT_CONNACK_WAIT_MS = 30 * 1000,
+	MQTT_SILENCE_MS = 2 * MQTT_KEEPALIVE_S * 1000, /* nothing heard, not even PINGRESP */
 	MQTT_LEAVE_WAIT_MS = 3 * 1000, /* for the broker to close behind DISCONNECT */
 	MQTT_FILTERS_MAX = 8,          /* in one SUBSCRIBE: AWS takes 8 */
 };

@@ -44,10 +44,11 @@ struct mqtt {
 	struct watch watch; /* libmosquitto's end of the local pair */
 	struct tunnel tunnel;
 	struct timer deadline, keepalive;
-	bool inside;  /* a call of the library: it must not be destroyed now */
-	bool ended;   /* it reported the end from in there */
-	bool refused; /* by the CONNACK of the last attempt */
-	bool dropped; /* we were told to drop it from in there */
+	int64_t heard_ms; /* when something came from the broker last */
+	bool inside;      /* a call of the library: it must not be destroyed now */
+	bool ended;       /* it reported the end from in there */
+	bool refused;     /* by the CONNACK of the last attempt */
+	bool dropped;     /* we were told to drop it from in there */
 	struct why why;
 };
 
@@ -124,6 +125,8 @@ static void on_library_ready(void *owner, unsigned events)
 	struct mqtt *m = owner;
 	int rc = MOSQ_ERR_SUCCESS;
 	m->inside = true;
+	if (events & LOOP_READ)
+		m->heard_ms = clock_now_ms();
 	if (events & (LOOP_READ | LOOP_GONE))
 		rc = mosquitto_loop_read(m->mosq, 1);
 	if (!rc && !m->ended && (events & LOOP_WRITE))
@@ -133,11 +136,24 @@ static void on_library_ready(void *owner, unsigned events)
 	settle(m);
 }
 
+/* The library counts the keepalive too, by a clock that stands while the board sleeps. */
+static enum err check_silence(const struct mqtt *m, int64_t now_ms, struct why *why)
+{
+	const int64_t silent_ms = now_ms - m->heard_ms;
+	if (silent_ms < MQTT_SILENCE_MS)
+		return OK;
+	return why_set(why, ERR_OFFLINE, "the broker does not answer: silent for %lld s",
+		       (long long)silent_ms / 1000);
+}
+
 static void on_keepalive(void *owner, int64_t now_ms)
 {
 	struct mqtt *m = owner;
 	struct why why;
-	if (m->is_tls && tls_recheck(m->tls, &why)) {
+	enum err e = check_silence(m, now_ms, &why);
+	if (!e && m->is_tls)
+		e = tls_recheck(m->tls, &why);
+	if (e) {
 		go_down(m, &why);
 		return;
 	}

@@ -303,6 +303,38 @@ static void the_deadline_ends_with_the_greeting(void **state)
 	assert_false(f->is_down);
 }
 
+/* A half-open connection: the other end is gone, and nobody has told us. */
+static void a_broker_that_falls_silent_is_left(void **state)
+{
+	struct fixture *f = *state;
+	listen_for(f);
+	say(f, CONNACK_OK, sizeof CONNACK_OK);
+	turn_until_true(f, &f->is_up);
+	pass(f, MQTT_SILENCE_MS - 1);
+	assert_false(f->is_down);
+	pass(f, 10 * 1000); /* it looks as often */
+	turn_until_true(f, &f->is_down);
+	assert_int_equal(f->downs, 1);
+	assert_non_null(strstr(f->why.text, "the broker does not answer: silent for 129 s"));
+}
+
+static void whatever_it_says_it_is_there(void **state)
+{
+	static const char PINGRESP[] = { (char)0xd0, 0 };
+	struct fixture *f = *state;
+	listen_for(f);
+	say(f, CONNACK_OK, sizeof CONNACK_OK);
+	turn_until_true(f, &f->is_up);
+	for (int i = 0; i < 5; i++) {
+		pass(f, MQTT_SILENCE_MS / 2);
+		say(f, PINGRESP, sizeof PINGRESP);
+		for (int k = 0; k < 20; k++)
+			turn(f);
+	}
+	assert_false(f->is_down);
+	assert_true(mqtt_is_up(f->mqtt));
+}
+
 static void dropping_it_meanwhile_tells_nobody(void **state)
 {
 	struct fixture *f = *state;
@@ -416,6 +448,8 @@ int main(void)
 		MQTT_TEST(an_answer_without_codes_ends_it),
 		MQTT_TEST(each_filters_answer_is_told),
 		MQTT_TEST(the_deadline_ends_with_the_greeting),
+		MQTT_TEST(a_broker_that_falls_silent_is_left),
+		MQTT_TEST(whatever_it_says_it_is_there),
 		MQTT_TEST(dropping_it_meanwhile_tells_nobody),
 		TLS_TEST(a_broker_that_is_silent_about_tls_is_given_up),
 		TLS_TEST(the_cheapest_strong_curve_is_offered_first),
