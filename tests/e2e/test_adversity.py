@@ -1,13 +1,24 @@
-"""A full disk, a broker that says nothing, a clock that was never set."""
+"""A full disk, a broker that says nothing or lies, a clock that was never set."""
 import glob
 import os
 import socket
+import threading
 import time
 import unittest
 
 from skerry_test import SANITIZED, World, WorldTest, main, pod, wait_until
 
 STEADY = pod("steady", "/bin/sh", "-c", "echo up; exec sleep 1000")
+
+
+def send(device, text):
+    """A datagram of line protocol, as from the board itself."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
+        fd = os.open(device.run_dir, os.O_PATH | os.O_DIRECTORY)
+        try:
+            s.sendto(text.encode(), f"/proc/self/fd/{fd}/telemetry.sock")
+        finally:
+            os.close(fd)
 
 
 class FullDisk(WorldTest):
@@ -35,14 +46,6 @@ class FullDisk(WorldTest):
             except OSError:
                 pass
 
-    def send(self, text):
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
-            fd = os.open(self.device.run_dir, os.O_PATH | os.O_DIRECTORY)
-            try:
-                s.sendto(text.encode(), f"/proc/self/fd/{fd}/telemetry.sock")
-            finally:
-                os.close(fd)
-
     def test_nothing_new_is_accepted_what_runs_goes_on_and_points_wait_for_room(self):
         self.deploy(STEADY)
         pid = self.device.pid("steady/main")
@@ -53,7 +56,7 @@ class FullDisk(WorldTest):
         def no_room():
             # The log that is kept at its size takes some before the disk matters.
             nonlocal sent
-            self.send("\n".join(f'full n={sent + i}i,s="{os.urandom(90).hex()}"'
+            send(self.device, "\n".join(f'full n={sent + i}i,s="{os.urandom(90).hex()}"'
                                 for i in range(100)))
             sent += 100
             return "not stored" in self.device.part.log()
@@ -72,7 +75,7 @@ class FullDisk(WorldTest):
 
         os.unlink(self.filler())
         wait_until("it stores again", 20, lambda: "stored again" in self.device.part.log())
-        self.send("room v=1")
+        send(self.device, "room v=1")
         wait_until("points come again", 40, lambda: self.world.rows("room") == 1)
         self.assertTrue(self.device.part.is_alive())
         source = self.device.status()["buffer"]["sources"]["host"]
@@ -99,6 +102,78 @@ class Silence(unittest.TestCase):
                     self.assertLess(time.monotonic() - began, 1)
                     self.assertFalse(status["link"]["up"])
             self.assertEqual(device.stop(), 0)
+
+
+class Liar:
+    """A broker that acknowledges whatever comes, and passes none of it on."""
+
+    def __init__(self, port):
+        self.dropped = []  # topics
+        self.server = socket.create_server(("127.0.0.1", port))
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        while True:
+            try:
+                connection, _ = self.server.accept()
+            except OSError:
+                return
+            with connection, connection.makefile("rb") as stream:
+                try:
+                    while self.answer(connection, stream):
+                        pass
+                except OSError:
+                    pass
+
+    def answer(self, connection, stream):
+        head, length, shift = stream.read(1), 0, 0
+        if not head:
+            return False
+        while True:
+            byte = stream.read(1)[0]
+            length |= (byte & 127) << shift
+            shift += 7
+            if byte < 128:
+                break
+        kind, body = head[0] >> 4, stream.read(length)
+        if kind == 1:
+            connection.sendall(b"\x20\2\0\0")
+        elif kind == 3:
+            end = 2 + int.from_bytes(body[:2], "big")
+            self.dropped.append(body[2:end].decode())
+            if head[0] & 6:
+                connection.sendall(b"\x40\2" + body[end:end + 2])
+        elif kind == 8:
+            granted, at = b"", 2
+            while at < length:
+                at += 3 + int.from_bytes(body[at:at + 2], "big")
+                granted += b"\1"
+            connection.sendall(b"\x90" + bytes([2 + len(granted)]) + body[:2] + granted)
+        elif kind == 12:
+            connection.sendall(b"\xd0\0")
+        return kind != 14
+
+    def close(self):
+        self.server.shutdown(socket.SHUT_RDWR)
+        self.server.close()
+
+
+class Lies(unittest.TestCase):
+    def test_a_broker_that_acknowledges_what_it_drops_costs_nothing(self):
+        world = World()
+        self.addCleanup(world.close)
+        liar = Liar(world.port)
+        device = world.device().start().wait_up()
+        for i in range(50):
+            send(device, f"kept n={i}i")
+        wait_until("all of it went to the liar", 20, lambda: (
+            device.status()["buffer"]["sources"]["host"]["points"] == 50 and
+            any("/up/telec/" in topic for topic in liar.dropped)))
+        liar.close()
+        device.kill()  # nothing but its flash knows what the hub has not got
+        world.start_broker().start_hub()
+        device.start().wait_up()
+        wait_until("the hub has all of it", 40, lambda: world.rows("kept") == 50)
 
 
 # Preloaded by ourselves: the command of that name forks, and would be killed alone.
