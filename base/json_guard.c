@@ -4,6 +4,7 @@
 
 #include <math.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 /* Where the guard stands in the text. `open` holds one bracket per level. */
@@ -163,12 +164,27 @@ static bool is_exact(const unsigned char *digits, size_t n)
 	return n < sizeof limit - 1 || (n == sizeof limit - 1 && memcmp(digits, limit, n) <= 0);
 }
 
-/* cJSON would read infinity, and print null. */
-static bool is_finite(const struct guard *g, size_t from)
+/* cJSON prints such a number without a point, and whole ones end at 2^53. */
+static bool prints_as_whole(double n)
+{
+	static const double exact_max = 9007199254740992.0, exponent_min = 1e17;
+	char text[JSON_NUMBER_MAX];
+	if (!(fabs(n) > exact_max && fabs(n) < exponent_min))
+		return false;
+	snprintf(text, sizeof text, "%1.15g", n);
+	return strtod(text, NULL) != n;
+}
+
+/* Does a number with a point or an exponent come back from a double? Infinity would
+ * be printed as null. */
+static bool check_double(struct guard *g, size_t from)
 {
 	char text[JSON_NUMBER_MAX + 1] = "";
 	memcpy(text, g->at + from, g->i - from);
-	return isfinite(strtod(text, NULL));
+	const double n = strtod(text, NULL);
+	if (!isfinite(n))
+		return bad(g, "a number beyond what a double holds");
+	return !prints_as_whole(n) || bad(g, "more than 15 digits beyond 2^53");
 }
 
 static bool check_number(struct guard *g)
@@ -187,9 +203,7 @@ static bool check_number(struct guard *g)
 		return bad(g, "a number of too many digits");
 	if (whole && !g->takes_any_number && !is_exact(g->at + first, digits))
 		return bad(g, "a whole number beyond 2^53");
-	if (!whole && !g->takes_any_number && !is_finite(g, from))
-		return bad(g, "a number beyond what a double holds");
-	return true;
+	return whole || g->takes_any_number || check_double(g, from);
 }
 
 static bool check_word(struct guard *g, const char *word)

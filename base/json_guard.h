@@ -4,9 +4,9 @@
  * Stands in front of cJSON, which accepts 15-31 of the 188 must-fail files of
  * JSONTestSuite and takes 40 times a document's size in memory. The guard
  * allocates nothing, recurses nowhere and refuses what RFC 8259 does not
- * allow, bad UTF-8, U+0000, lone surrogates, whole numbers beyond 2^53, numbers
- * beyond what a double holds, and whatever is deeper or has more values than the
- * limits say.
+ * allow, bad UTF-8, U+0000, lone surrogates, whole numbers beyond 2^53, numbers that
+ * do not come back from a double as they went in, and whatever is deeper or has more
+ * values than the limits say.
  */
 #pragma once
 

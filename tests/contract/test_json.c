@@ -240,7 +240,7 @@ static void whole_numbers_are_exact(void **state)
 		      { "1.5", false, 0 },
 		      { "1e300", false, 0 },
 		      { "1e308", false, 0 },
-		      { "9007199254740994.0", false, 0 } };
+		      { "1e17", false, 0 } };
 	(void)state;
 	for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
 		int64_t n = 0;

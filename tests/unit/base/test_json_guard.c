@@ -189,6 +189,19 @@ static void a_number_that_is_infinite_to_a_double_is_refused(void **state)
 	assert_true(json_is_well_formed(BYTES_LIT("1e309")));
 }
 
+static void
+a_number_that_would_be_printed_as_a_whole_one_beyond_two_to_the_53_is_refused(void **state)
+{
+	(void)state;
+	static const char *const bad[] = { "90071992547409929.04", "-9007199254740994.0",
+					   "90071992547409936e0" };
+	assert_all_refused(bad, COUNT(bad));
+	assert_taken(BYTES_LIT("9007199254740992.0"));
+	assert_taken(BYTES_LIT("90071992547409900.0")); /* printed as 9.00719925474099e+16 */
+	assert_taken(BYTES_LIT("1.2345678901234567e17"));
+	assert_true(json_is_well_formed(BYTES_LIT("9007199254740994.0")));
+}
+
 static void a_number_has_32_characters_at_most(void **state)
 {
 	(void)state;
@@ -405,6 +418,8 @@ int main(void)
 		cmocka_unit_test(numbers_have_one_form),
 		cmocka_unit_test(whole_numbers_are_exact_up_to_two_to_the_53),
 		cmocka_unit_test(a_number_that_is_infinite_to_a_double_is_refused),
+		cmocka_unit_test(
+			a_number_that_would_be_printed_as_a_whole_one_beyond_two_to_the_53_is_refused),
 		cmocka_unit_test(a_number_has_32_characters_at_most),
 		cmocka_unit_test(escapes_are_those_of_json),
 		cmocka_unit_test(half_a_pair_is_refused),
