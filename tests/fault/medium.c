@@ -1,6 +1,7 @@
 #include "tests/fault/medium.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
 #include <unistd.h>
@@ -52,13 +53,15 @@ static bool fails(bool *torn)
 		return false;
 	medium.calls++;
 	const bool is_it = medium.left == 1;
+	if (is_it && medium.fault == MEDIUM_KILLED)
+		raise(SIGKILL);
 	if (medium.left > 0)
 		medium.left--;
 	const bool lasts = medium.fault != MEDIUM_FULL_ONCE && medium.fault != MEDIUM_BROKEN_ONCE;
 	if (!is_it && (medium.left > 0 || !lasts || !medium.failed))
 		return false;
 	medium.failed = true;
-	*torn = is_it && medium.fault == MEDIUM_TORN;
+	*torn = is_it && (medium.fault == MEDIUM_TORN || medium.fault == MEDIUM_KILLED_TORN);
 	errno = errno_of(medium.fault);
 	return true;
 }
@@ -87,10 +90,18 @@ INTERPOSED ssize_t read(int fd, void *at, size_t len)
 	return fails_to_read() ? -1 : syscall(SYS_read, fd, at, len);
 }
 
+/* Half of a write has been done, or of a call that has no halves nothing. */
+static ssize_t torn_off(ssize_t written)
+{
+	if (medium.fault == MEDIUM_KILLED_TORN && medium.left == 0)
+		raise(SIGKILL);
+	return written;
+}
+
 static bool fails_whole(void)
 {
 	bool torn;
-	return fails(&torn);
+	return fails(&torn) && torn_off(-1) < 0;
 }
 
 INTERPOSED ssize_t pwrite64(int fd, const void *at, size_t len, off64_t offset)
@@ -98,9 +109,7 @@ INTERPOSED ssize_t pwrite64(int fd, const void *at, size_t len, off64_t offset)
 	bool torn;
 	if (!fails(&torn))
 		return syscall(SYS_pwrite64, fd, at, len, offset);
-	if (torn && len > 1)
-		return syscall(SYS_pwrite64, fd, at, len / 2, offset);
-	return -1;
+	return torn ? torn_off(len > 1 ? syscall(SYS_pwrite64, fd, at, len / 2, offset) : -1) : -1;
 }
 
 INTERPOSED ssize_t write(int fd, const void *at, size_t len)
@@ -108,9 +117,7 @@ INTERPOSED ssize_t write(int fd, const void *at, size_t len)
 	bool torn;
 	if (!fails(&torn))
 		return syscall(SYS_write, fd, at, len);
-	if (torn && len > 1)
-		return syscall(SYS_write, fd, at, len / 2);
-	return -1;
+	return torn ? torn_off(len > 1 ? syscall(SYS_write, fd, at, len / 2) : -1) : -1;
 }
 
 INTERPOSED int ftruncate64(int fd, off64_t len)

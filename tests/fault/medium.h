@@ -18,7 +18,8 @@ enum medium_fault {
 	MEDIUM_TORN,            /* the n-th writes half of it, then all answer EIO */
 	MEDIUM_UNREADABLE_ONCE, /* one call that reads answers EIO; those that write are not counted
 				 */
-	MEDIUM_FAULTS,
+	MEDIUM_KILLED,          /* the n-th call is not made: the process is killed before it */
+	MEDIUM_KILLED_TORN,     /* killed when half of the n-th write is there */
 };
 
 /* The n-th call from now on fails; n begins with 1. */
