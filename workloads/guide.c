@@ -242,7 +242,7 @@ static const struct guide_entry entries[] = {
 	  "Always: a sidecar, which only has to have started before the next begins, always runs, "
 	  "and ends last" },
 	{ "pod.spec.containers", HONOURED, "",
-	  "1-8 with init containers; all of a board together, 64" },
+	  "needed; 1-8 with init containers; all of a board together, 64" },
 	{ "pod.spec.containers[].name", HONOURED, "", "needed; a name as above, once in a pod" },
 	{ "pod.spec.containers[].image", HONOURED, "", "needed; see images" },
 	{ "pod.spec.containers[].imagePullPolicy", IGNORED, "",

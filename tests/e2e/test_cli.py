@@ -16,8 +16,9 @@ from skerry_test import (BIN, Part, Relay, World, WorldTest, is_listening, main,
 
 try:
     import jsonschema
+    import yaml
 except ImportError:
-    jsonschema = None
+    jsonschema = yaml = None
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../..")
 DOCS = os.path.join(ROOT, "docs")
@@ -27,7 +28,7 @@ VERBS = {"apply": "-f", "get": "devices", "logs": "POD", "events": "--since", "t
          "status": "--run-dir", "validate": "-f", "explain": "FIELD", "pack": "FOLDER",
          "push": "FOLDER", "dev": "-f", "wake": "POD", "files": "POD",
          "export": "FOLDER", "import": "FOLDER", "key": "new NAME",
-         "completion": "bash"}
+         "completion": "bash", "schema": "KIND"}
 GOOD_YAML = """apiVersion: v1
 kind: Pod
 metadata:
@@ -410,6 +411,91 @@ class Pages(Alone):
             self.assertRegex(page, rf"(?m)^\| .*`{name}`")
             if short:
                 self.assertIn(f"`{short}`", page)
+
+
+def places_of(value, path=()):
+    """Every place in a document: a way to it, and what is there."""
+    yield path, value
+    inside = value.items() if isinstance(value, dict) else \
+        enumerate(value) if isinstance(value, list) else ()
+    for key, one in inside:
+        yield from places_of(one, (*path, key))
+
+
+def with_change(document, path, value):
+    changed = json.loads(json.dumps(document))
+    at = changed
+    for key in path[:-1]:
+        at = at[key]
+    at[path[-1]] = value
+    return changed
+
+
+class Schema(Alone):
+    """What an editor is told of manifests agrees with what the readers take."""
+
+    def setUp(self):
+        super().setUp()
+        with open(os.path.join(DOCS, "manifest.md")) as f:
+            text = re.search(r"^```yaml pod-full\n(.*?)^```$", f.read(), re.M | re.S).group(1)
+        self.full = yaml.safe_load(text)
+        self.pod = self.of("pod")
+
+    def of(self, kind):
+        found = json.loads(self.run_it(0, "schema", kind).stdout)
+        jsonschema.Draft7Validator.check_schema(found)
+        return jsonschema.Draft7Validator(found)
+
+    def refused(self, document):
+        self.world.write("pod.json", json.dumps(document))
+        return self.world.cli("validate", "-f", "pod.json", broker=False, seconds=30).returncode == 2
+
+    def test_there_is_one_for_every_kind_and_examples_are_fine(self):
+        schemas = {kind: self.of(kind) for kind in self.run_it(0, "schema").stdout.split()}
+        self.assertEqual(len(schemas), 7)
+        seen = set()
+        schemas["Pod"].validate(self.full)
+        for path in glob.glob(os.path.join(DOCS, "examples", "**", "*.yaml"), recursive=True):
+            with open(path) as f:
+                for document in filter(None, yaml.safe_load_all(f)):
+                    if document["kind"] in schemas:
+                        schemas[document["kind"]].validate(document)
+                        seen.add(document["kind"])
+        self.assertLessEqual({"Pod"}, seen)
+        for kind, version, spec in (
+                ("Deployment", "apps/v1", {"template": {"spec": self.full["spec"]}}),
+                ("DaemonSet", "apps/v1", {"template": {"spec": self.full["spec"]}}),
+                ("Job", "batch/v1", {"template": {"spec": self.full["spec"]}}),
+                ("CronJob", "batch/v1", {"schedule": "0 1 * * *", "jobTemplate": {
+                    "spec": {"template": {"spec": self.full["spec"]}}}})):
+            good = {"apiVersion": version, "kind": kind, "metadata": {"name": "x"}, "spec": spec}
+            schemas[kind].validate(good)
+            self.assertFalse(schemas[kind].is_valid({**good, "kind": "Pod"}))
+            self.assertFalse(schemas[kind].is_valid({**good, "spec": {}}))
+        self.run_it(3, "schema", "StatefulSet", says="no kind")
+
+    def test_what_it_refuses_the_readers_refuse(self):
+        wrong, tried = [7, "x", True, [7], {"x": 7}], 0
+        self.assertFalse(self.refused(self.full))
+        for n, (path, _) in enumerate(places_of(self.full)):
+            if not path:
+                continue
+            value = wrong[n % len(wrong)]
+            bad = with_change(self.full, path, value)
+            if not self.pod.is_valid(bad):
+                tried += 1
+                self.assertTrue(self.refused(bad), f"{path} = {value} is taken")
+        self.assertGreater(tried, 150)
+
+    def test_an_unknown_field_is_refused_by_both(self):
+        objects = [path for path, value in places_of(self.full) if isinstance(value, dict)]
+        tried = 0
+        for path in objects:
+            bad = with_change(self.full, (*path, "notAField"), {"x": 7})
+            if not self.pod.is_valid(bad):
+                tried += 1
+                self.assertTrue(self.refused(bad), f"{path}.notAField is taken")
+        self.assertGreater(tried, 40)
 
 
 class Completion(Alone):
@@ -848,5 +934,5 @@ class Fleet(WorldTest):
 
 if __name__ == "__main__":
     if not jsonschema:
-        skip("needs python3-jsonschema")
+        skip("needs python3-jsonschema and python3-yaml")
     main()
