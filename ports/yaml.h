@@ -5,7 +5,8 @@
  * everything else is a string. Aliases and tags are refused: manifests need
  * neither, and a billion laughs need both.
  *
- * Implementation: ports/linux/yaml_libyaml.c, the only file that sees libyaml.
+ * Implementation: ports/linux/yaml_libyaml.c and yaml_print.c, the only files that see
+ * libyaml.
  */
 #pragma once
 
@@ -28,3 +29,6 @@ void yaml_documents_free(struct yaml_document *documents, size_t count);
 /* The line of the value at a path such as "spec.containers[0].image", or of
  * the nearest thing above it that has one. Lines count from 1. */
 int yaml_line(const struct yaml_document *d, const char *path);
+
+/* One document; the caller frees it. What is read back is the same tree. NULL: no memory. */
+char *yaml_print(const struct json *tree);

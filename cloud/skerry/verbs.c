@@ -29,6 +29,8 @@ static const struct verb verbs[] = {
 	  "check manifests; needs no broker" },
 	{ "explain", verb_explain, false, WORDS_FIELDS, "", "[FIELD]",
 	  "what becomes of a field of a manifest, such as pod.spec.containers" },
+	{ "convert", verb_convert, false, WORDS_FILES, "", "COMPOSE.yaml",
+	  "a compose file as manifests, a pod for each service; says what it had to drop" },
 	{ "schema", verb_schema, false, WORDS_NONE,
 	  "Pod Deployment DaemonSet Job CronJob ConfigMap Secret", "[KIND]",
 	  "what a manifest may have, as JSON Schema for editors; without a KIND, which there are" },

@@ -21,6 +21,7 @@ const struct verb *verbs_find(const char *name); /* NULL: there is none */
 
 enum exit_code verb_apply(struct options *o);
 enum exit_code verb_completion(struct options *o);
+enum exit_code verb_convert(struct options *o);
 enum exit_code verb_dev(struct options *o);
 enum exit_code verb_doctor(struct options *o);
 enum exit_code verb_events(struct options *o);

@@ -28,7 +28,7 @@ VERBS = {"apply": "-f", "get": "devices", "logs": "POD", "events": "--since", "t
          "status": "--run-dir", "validate": "-f", "explain": "FIELD", "pack": "FOLDER",
          "push": "FOLDER", "dev": "-f", "wake": "POD", "files": "POD",
          "export": "FOLDER", "import": "FOLDER", "key": "new NAME",
-         "completion": "bash", "schema": "KIND"}
+         "completion": "bash", "schema": "KIND", "convert": "COMPOSE"}
 GOOD_YAML = """apiVersion: v1
 kind: Pod
 metadata:
@@ -496,6 +496,75 @@ class Schema(Alone):
                 tried += 1
                 self.assertTrue(self.refused(bad), f"{path}.notAField is taken")
         self.assertGreater(tried, 40)
+
+
+class Convert(Alone):
+    """A compose file as manifests."""
+    FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "compose")
+
+    def convert(self, text, code=0, says=None):
+        self.world.write("compose.yaml", text)
+        return self.run_it(code, "convert", "compose.yaml", says=says)
+
+    def test_the_whole_of_one(self):
+        def golden(name):
+            with open(os.path.join(self.FOLDER, name)) as f:
+                return f.read()
+
+        done = self.convert(golden("two.yaml"))
+        self.assertEqual(done.stdout, golden("two.pods.yaml"))
+        self.assertEqual(done.stderr, golden("two.warnings").replace("two.yaml", "compose.yaml"))
+        self.world.write("pods.yaml", done.stdout)
+        self.run_it(0, "validate", "-f", "pods.yaml")
+        for pod in yaml.safe_load_all(done.stdout):
+            self.assertEqual(pod["kind"], "Pod")
+
+    def test_texts_stay_texts(self):
+        values = ["true", "yes", "007", "1.0", "~", "null", "", " x ", "a: b", "#no", "- x", "a\nb\n",
+                  "[x]", "{x", "\"q\"", "it's", "\u00e9", "!tag", "&a", "*b", "%x", "@x", "a #b", "on",
+                  "0x1f", "1_000", "12:30", "2026-11-27", ".inf", "-", "+1", "./x", "64Mi"]
+        services = {"services": {"s": {"image": "x", "environment": {
+            f"K{i}": v for i, v in enumerate(values)}}}}
+        done = self.convert(json.dumps(services))
+        env = yaml.safe_load(done.stdout)["spec"]["containers"][0]["env"]
+        self.assertEqual([e["value"] for e in env], values)
+        self.world.write("pods.yaml", done.stdout)
+        self.run_it(0, "validate", "-f", "pods.yaml")
+
+    def test_commands_are_split_as_a_shell_does(self):
+        done = self.convert("""services: {s: {image: x, command: 'a "b c" d\\ e ""'}}""")
+        self.assertEqual(yaml.safe_load(done.stdout)["spec"]["containers"][0]["args"],
+                         ["a", "b c", "d e", ""])
+
+    def test_what_is_wrong_is_told_with_its_line(self):
+        def service(key):
+            return f"services:\n  s:\n    image: x@sha256:{64 * '0'}\n    {key}\n"
+
+        for key, says in (("restart: sometimes", "restart: no, always"),
+                          ("mem_limit: much", "mem_limit: an amount such as 64m"),
+                          ("cpus: all", "cpus: a number"),
+                          ("user: www", "user: a number"),
+                          ("volumes: [./here:/there]", "volumes: a folder of the desk"),
+                          ("ports: [8000-8010]", "ports: one port"),
+                          ("command: 'a \"b'", "command: a quote is not closed"),
+                          ("env_file: .env", "env_file: run it through docker compose config"),
+                          ("environment: [HOME]", "environment: a variable of the desk"),
+                          ("healthcheck: {test: [X]}", "healthcheck: test:"),
+                          ("stop_grace_period: 5", "stop_grace_period: a duration"),
+                          ("command: ${X}", "docker compose config")):
+            with self.subTest(key):
+                done = self.convert(service(key), 2, says)
+                self.assertIn("compose.yaml:4: ", done.stderr)
+                self.assertEqual(done.stdout, "")
+        two = service("tmpfs: /x") + service("cpus: all").replace("services:\n  s:", "  t:")
+        self.assertEqual(self.convert(two, 2, "t: cpus").stdout, "")
+        self.convert("services: {s: {command: x}}", 2, "image: is missing")
+        self.convert("services: {S_S: {image: x}}", 2, "S_S")
+        self.convert("a: 1", 2, "is it a compose file")
+        self.convert("", 2, "it is empty")
+        self.convert("services: [", 2, "line")
+        self.run_it(3, "convert", "none.yaml", says="none.yaml")
+        self.run_it(2, "convert", says="one compose file is expected")
 
 
 class Completion(Alone):
