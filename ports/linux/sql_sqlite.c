@@ -1,4 +1,4 @@
-#include "ports/sql.h"
+#include "ports/linux/sql_engine.h"
 
 #include "base/text.h"
 #include "ports/file.h"
@@ -9,14 +9,29 @@
 
 enum { BUSY_WAIT_MS = 5000, OFTEN = 512 * 1024 };
 
-struct sql {
+struct file {
+	struct sql sql;
 	sqlite3 *db;
+	/* of a bulk */
+	struct sql_query *insert;
+	enum err err;
+	struct why why;
 };
 
-struct sql_query {
-	struct sql *sql;
+struct query {
+	struct sql_query query;
 	sqlite3_stmt *statement;
 };
+
+static struct file *file_of(const struct sql *s)
+{
+	return (struct file *)s;
+}
+
+static sqlite3_stmt *statement_of(struct sql_query *q)
+{
+	return ((struct query *)q)->statement;
+}
 
 static enum err class_of(int rc)
 {
@@ -36,6 +51,9 @@ static enum err class_of(int rc)
 		return ERR_CORRUPT;
 	case SQLITE_CONSTRAINT:
 		return ERR_CONFLICT;
+	case SQLITE_MISMATCH:
+	case SQLITE_TOOBIG:
+		return ERR_INVALID;
 	case SQLITE_READONLY:
 	case SQLITE_PERM:
 		return ERR_DENIED;
@@ -46,7 +64,7 @@ static enum err class_of(int rc)
 
 static enum err explain(const struct sql *s, int rc, struct why *why)
 {
-	return why_set(why, class_of(rc), "database: %s", sqlite3_errmsg(s->db));
+	return why_set(why, class_of(rc), "database: %s", sqlite3_errmsg(file_of(s)->db));
 }
 
 /* The page size must be chosen before the first table; WAL with FULL puts a
@@ -71,8 +89,192 @@ static const char *setup_of(enum sql_use use)
 				: "PRAGMA query_only = 1;";
 }
 
+static void close_file(struct sql *s)
+{
+	sqlite3_close(file_of(s)->db);
+	free(s);
+}
+
+static enum err run(struct sql *s, const char *statements, struct why *why)
+{
+	int rc = sqlite3_exec(file_of(s)->db, statements, NULL, NULL, NULL);
+	return rc ? explain(s, rc, why) : OK;
+}
+
+static enum err prepare(struct sql *s, const char *statement, struct sql_query **out,
+			struct why *why)
+{
+	struct query *q = calloc(1, sizeof *q);
+	if (!q)
+		return why_set(why, ERR_SYSTEM, "database: no memory");
+	q->query.sql = s;
+	const char *rest = NULL;
+	int rc = sqlite3_prepare_v3(file_of(s)->db, statement, -1, SQLITE_PREPARE_PERSISTENT,
+				    &q->statement, &rest);
+	if (rc || !q->statement) {
+		enum err e =
+			rc ? explain(s, rc, why) : why_set(why, ERR_INVALID, "an empty statement");
+		free(q);
+		/* A wrong statement is the caller's input, not a broken system. */
+		return e == ERR_SYSTEM ? ERR_INVALID : e;
+	}
+	*out = &q->query;
+	return OK;
+}
+
+static void finish(struct sql_query *q)
+{
+	sqlite3_finalize(statement_of(q));
+	free(q);
+}
+
+static void bind_integer(struct sql_query *q, int at, int64_t n)
+{
+	sqlite3_bind_int64(statement_of(q), at, n);
+}
+
+static void bind_text(struct sql_query *q, int at, struct bytes s)
+{
+	sqlite3_bind_text(statement_of(q), at, s.at ? s.at : "", (int)s.len, SQLITE_STATIC);
+}
+
+static void bind_blob(struct sql_query *q, int at, struct bytes b)
+{
+	sqlite3_bind_blob(statement_of(q), at, b.at ? b.at : "", (int)b.len, SQLITE_STATIC);
+}
+
+static void bind_null(struct sql_query *q, int at)
+{
+	sqlite3_bind_null(statement_of(q), at);
+}
+
+static enum err step(struct sql_query *q, struct why *why)
+{
+	int rc = sqlite3_step(statement_of(q));
+	if (rc == SQLITE_ROW)
+		return OK;
+	if (rc == SQLITE_DONE)
+		return ERR_NOT_FOUND;
+	return explain(q->sql, rc, why);
+}
+
+static void rewind_query(struct sql_query *q)
+{
+	sqlite3_reset(statement_of(q));
+	sqlite3_clear_bindings(statement_of(q));
+}
+
+static int64_t integer(struct sql_query *q, int column)
+{
+	return sqlite3_column_int64(statement_of(q), column);
+}
+
+static double number(struct sql_query *q, int column)
+{
+	return sqlite3_column_double(statement_of(q), column);
+}
+
+static struct bytes bytes(struct sql_query *q, int column)
+{
+	const char *at = sqlite3_column_blob(statement_of(q), column);
+	return (struct bytes){ at, (size_t)sqlite3_column_bytes(statement_of(q), column) };
+}
+
+static bool is_null(struct sql_query *q, int column)
+{
+	return sqlite3_column_type(statement_of(q), column) == SQLITE_NULL;
+}
+
+static bool is_number(struct sql_query *q, int column)
+{
+	int type = sqlite3_column_type(statement_of(q), column);
+	return type == SQLITE_INTEGER || type == SQLITE_FLOAT;
+}
+
+static int columns(struct sql_query *q)
+{
+	return sqlite3_column_count(statement_of(q));
+}
+
+static const char *column_name(struct sql_query *q, int column)
+{
+	return sqlite3_column_name(statement_of(q), column);
+}
+
+static int64_t changes(struct sql *s)
+{
+	return sqlite3_changes64(file_of(s)->db);
+}
+
+/* --- many rows --- */
+
+static enum err bulk_begin(struct sql *s, const char *table, const char *names, struct why *why)
+{
+	char statement[512];
+	struct text t = text_in(statement, sizeof statement);
+	text_add(&t, "INSERT INTO %s(%s) VALUES(?1", table, names);
+	int n = 2;
+	for (const char *comma = strchr(names, ','); comma; comma = strchr(comma + 1, ','))
+		text_add(&t, ",?%d", n++);
+	text_add(&t, ")");
+	file_of(s)->err = OK;
+	return text_is_cut(&t) ? why_set(why, ERR_INVALID, "%s: too many columns", table)
+			       : prepare(s, statement, &file_of(s)->insert, why);
+}
+
+static void bulk_row(struct sql *s, const struct bytes *values, size_t n)
+{
+	struct file *f = file_of(s);
+	if (f->err)
+		return;
+	for (size_t i = 0; i < n; i++)
+		if (values[i].at)
+			bind_text(f->insert, (int)i + 1, values[i]);
+		else
+			bind_null(f->insert, (int)i + 1);
+	f->err = sql_execute(f->insert, &f->why);
+}
+
+static enum err bulk_end(struct sql *s, struct why *why)
+{
+	struct file *f = file_of(s);
+	finish(f->insert);
+	f->insert = NULL;
+	return f->err ? why_set(why, f->err, "%s", f->why.text) : OK;
+}
+
+/* --- opening --- */
+
+static const struct sql_engine engine = {
+	.now = "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)",
+	/* A lock that others hold is waited for here, and not at the first write, where
+	 * SQLite would refuse at once. */
+	.begin = "BEGIN IMMEDIATE",
+	.close = close_file,
+	.run = run,
+	.prepare = prepare,
+	.changes = changes,
+	.finish = finish,
+	.bind_integer = bind_integer,
+	.bind_text = bind_text,
+	.bind_blob = bind_blob,
+	.bind_null = bind_null,
+	.step = step,
+	.rewind = rewind_query,
+	.integer = integer,
+	.number = number,
+	.bytes = bytes,
+	.is_null = is_null,
+	.is_number = is_number,
+	.columns = columns,
+	.column_name = column_name,
+	.bulk_begin = bulk_begin,
+	.bulk_row = bulk_row,
+	.bulk_end = bulk_end,
+};
+
 /* A database that was closed in peace must find its log at full size again. */
-static void keep_log(struct sql *s)
+static void keep_log(struct file *s)
 {
 	int on = 1;
 	sqlite3_file_control(s->db, NULL, SQLITE_FCNTL_PERSIST_WAL, &on);
@@ -81,9 +283,10 @@ static void keep_log(struct sql *s)
 
 enum err sql_open(const char *path, enum sql_use use, struct sql **out, struct why *why)
 {
-	struct sql *s = calloc(1, sizeof *s);
+	struct file *s = calloc(1, sizeof *s);
 	if (!s)
 		return why_set(why, ERR_SYSTEM, "database: no memory");
+	s->sql.engine = &engine;
 
 	int flags =
 		use == SQL_READ ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
@@ -98,138 +301,11 @@ enum err sql_open(const char *path, enum sql_use use, struct sql **out, struct w
 		enum err e = class_of(rc);
 		e = why_set(why, use == SQL_READ && !file_exists(path) ? ERR_NOT_FOUND : e,
 			    "open database %s: %s", path, sqlite3_errmsg(s->db));
-		sql_close(s);
+		close_file(&s->sql);
 		return e;
 	}
 	if (use == SQL_FLASH)
 		keep_log(s);
-	*out = s;
+	*out = &s->sql;
 	return OK;
-}
-
-void sql_close(struct sql *s)
-{
-	if (!s)
-		return;
-	sqlite3_close(s->db);
-	free(s);
-}
-
-enum err sql_run(struct sql *s, const char *statements, struct why *why)
-{
-	int rc = sqlite3_exec(s->db, statements, NULL, NULL, NULL);
-	return rc ? explain(s, rc, why) : OK;
-}
-
-enum err sql_prepare(struct sql *s, const char *statement, struct sql_query **out, struct why *why)
-{
-	struct sql_query *q = calloc(1, sizeof *q);
-	if (!q)
-		return why_set(why, ERR_SYSTEM, "database: no memory");
-	q->sql = s;
-	const char *rest = NULL;
-	int rc = sqlite3_prepare_v3(s->db, statement, -1, SQLITE_PREPARE_PERSISTENT, &q->statement,
-				    &rest);
-	if (rc || !q->statement) {
-		enum err e =
-			rc ? explain(s, rc, why) : why_set(why, ERR_INVALID, "an empty statement");
-		free(q);
-		/* A wrong statement is the caller's input, not a broken system. */
-		return e == ERR_SYSTEM ? ERR_INVALID : e;
-	}
-	*out = q;
-	return OK;
-}
-
-void sql_finish(struct sql_query *q)
-{
-	if (!q)
-		return;
-	sqlite3_finalize(q->statement);
-	free(q);
-}
-
-void sql_bind_integer(struct sql_query *q, int at, int64_t n)
-{
-	sqlite3_bind_int64(q->statement, at, n);
-}
-
-void sql_bind_text(struct sql_query *q, int at, struct bytes s)
-{
-	sqlite3_bind_text(q->statement, at, s.at ? s.at : "", (int)s.len, SQLITE_STATIC);
-}
-
-void sql_bind_blob(struct sql_query *q, int at, struct bytes b)
-{
-	sqlite3_bind_blob(q->statement, at, b.at ? b.at : "", (int)b.len, SQLITE_STATIC);
-}
-
-void sql_bind_null(struct sql_query *q, int at)
-{
-	sqlite3_bind_null(q->statement, at);
-}
-
-enum err sql_step(struct sql_query *q, struct why *why)
-{
-	int rc = sqlite3_step(q->statement);
-	if (rc == SQLITE_ROW)
-		return OK;
-	if (rc == SQLITE_DONE)
-		return ERR_NOT_FOUND;
-	return explain(q->sql, rc, why);
-}
-
-void sql_rewind(struct sql_query *q)
-{
-	sqlite3_reset(q->statement);
-	sqlite3_clear_bindings(q->statement);
-}
-
-int64_t sql_integer(struct sql_query *q, int column)
-{
-	return sqlite3_column_int64(q->statement, column);
-}
-
-double sql_number(struct sql_query *q, int column)
-{
-	return sqlite3_column_double(q->statement, column);
-}
-
-struct bytes sql_bytes(struct sql_query *q, int column)
-{
-	const char *at = sqlite3_column_blob(q->statement, column);
-	return (struct bytes){ at, (size_t)sqlite3_column_bytes(q->statement, column) };
-}
-
-bool sql_is_null(struct sql_query *q, int column)
-{
-	return sqlite3_column_type(q->statement, column) == SQLITE_NULL;
-}
-
-bool sql_is_number(struct sql_query *q, int column)
-{
-	int type = sqlite3_column_type(q->statement, column);
-	return type == SQLITE_INTEGER || type == SQLITE_FLOAT;
-}
-
-int sql_columns(struct sql_query *q)
-{
-	return sqlite3_column_count(q->statement);
-}
-
-const char *sql_column_name(struct sql_query *q, int column)
-{
-	return sqlite3_column_name(q->statement, column);
-}
-
-enum err sql_execute(struct sql_query *q, struct why *why)
-{
-	enum err e = sql_step(q, why);
-	sql_rewind(q);
-	return e == ERR_NOT_FOUND ? OK : e;
-}
-
-int64_t sql_changes(struct sql *s)
-{
-	return sqlite3_changes64(s->db);
 }
