@@ -75,6 +75,17 @@ static struct hub_file *find_place(struct hub *h)
 	return oldest;
 }
 
+static enum err keep_row(struct hub *h, const struct ledger_source *from,
+			 const struct depot_file *f, const char *path, struct why *why)
+{
+	enum err e = ledger_begin(&h->ledger, why);
+	if (!e)
+		e = ledger_add_file(&h->ledger, from, f, path, clock_wall_ms(), why);
+	if (e)
+		hub_note_trouble(h, why);
+	return e ? e : hub_commit(h, why);
+}
+
 static void finish(struct hub *h, const struct topic *t, struct hub_file *f)
 {
 	const struct ledger_source from = { t->fleet, t->device };
@@ -86,11 +97,7 @@ static void finish(struct hub *h, const struct topic *t, struct hub_file *f)
 		return;
 	}
 	if (!e)
-		e = ledger_begin(&h->ledger, &why);
-	if (!e)
-		e = ledger_add_file(&h->ledger, &from, &f->file, path, clock_wall_ms(), &why);
-	if (!e)
-		e = hub_commit(h, &why);
+		e = keep_row(h, &from, &f->file, path, &why);
 	if (e) /* not acknowledged: the device sends it again */
 		log_err("file not kept device=%s/%s id=%s why=\"%s\"", t->fleet, t->device, t->a,
 			why.text);

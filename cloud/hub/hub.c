@@ -2,22 +2,19 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "cloud/hub/control.h"
+#include "cloud/hub/database.h"
 #include "cloud/hub/files.h"
 #include "cloud/hub/push.h"
 #include "ports/clock.h"
-#include "ports/json.h"
+#include "ports/notify.h"
 #include "ports/random.h"
-#include "sync/desired.h"
 #include "sync/serve.h"
 #include "sync/topic.h"
 
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-static const char *const subscriptions[] = { TOPIC_ROOT "/+/+/up/#", TOPIC_ROOT "/+/+/dn/desired",
-					     TOPIC_ROOT "/+/" TOPIC_HUB "/dn/#" };
-enum { SUBSCRIPTIONS = sizeof subscriptions / sizeof *subscriptions };
 
 /* --- publishing --- */
 
@@ -41,61 +38,74 @@ void hub_tell(struct hub *h, const struct ledger_source *to, const char *rest, s
 	publish(h, to, rest, payload, &surely);
 }
 
+void hub_tell_retained(struct hub *h, const struct ledger_source *to, const char *rest,
+		       struct bytes payload)
+{
+	publish(h, to, rest, payload, &kept);
+}
+
 /* --- committing --- */
 
 static void on_ack(void *owner, const char *fleet, const char *device, const char *text)
 {
+	struct hub *h = owner;
 	const struct ledger_source to = { fleet, device };
-	publish(owner, &to, "dn/ack", bytes_of(text), &surely);
+	h->meter.acks++;
+	publish(h, &to, "dn/ack", bytes_of(text), &surely);
 }
 
 enum err hub_commit(struct hub *h, struct why *why)
 {
 	loop_disarm(h->loop, &h->commit);
 	h->batches = 0;
+	if (!ledger_is_open(&h->ledger))
+		return why_set(why, ERR_OFFLINE, "the database is away");
+	const int64_t begun_us = clock_now_us();
+	const bool is_idle = ledger_is_idle(&h->ledger);
 	enum err e = ledger_commit(&h->ledger, why);
-	if (e) /* not acknowledged: the devices keep it and send it again */
-		receipts_forget(&h->receipts);
-	else
-		receipts_tell(&h->receipts, on_ack, h);
+	/* Only what is durable, or refused for good, has a receipt. */
+	receipts_tell(&h->receipts, on_ack, h);
+	if (e) {
+		hub_note_trouble(h, why);
+	} else if (!is_idle) {
+		meter_commit(&h->meter, clock_now_us() - begun_us);
+		database_note_success(h);
+	}
 	return e;
-}
-
-static void commit(struct hub *h)
-{
-	struct why why;
-	if (hub_commit(h, &why))
-		log_err("commit failed, devices will send again why=\"%s\"", why.text);
 }
 
 static void on_commit_due(void *owner, int64_t now_ms)
 {
+	struct why why;
 	(void)now_ms;
-	commit(owner);
+	(void)!hub_commit(owner, &why);
 }
 
-static void commit_soon(struct hub *h)
+void hub_commit_soon(struct hub *h)
 {
-	if (++h->batches >= HUB_COMMIT_BATCHES)
-		commit(h);
-	else if (!h->commit.armed)
+	struct why why;
+	if (++h->batches >= HUB_COMMIT_BATCHES || letters_are_heavy(&h->ledger.letters))
+		(void)!hub_commit(h, &why);
+	else if (!h->commit.armed && ledger_is_open(&h->ledger))
 		loop_arm(h->loop, &h->commit, clock_now_ms() + HUB_COMMIT_MS);
 }
 
 /* --- what devices send --- */
 
-static void note_receipt(struct hub *h, const struct topic *t, const struct intake_receipt *got,
-			 const char *bad)
+static void refuse(struct hub *h, const struct topic *t, const struct intake_receipt *got,
+		   const struct why *why)
 {
 	struct receipt r = { .from = got->seq, .to = got->seq };
+	log_warn("batch refused device=%s/%s channel=%s seq=%lld why=\"%s\"", t->fleet, t->device,
+		 t->channel, (long long)got->seq, why->text);
+	h->meter.bad++;
+	if (!got->seq)
+		return;
 	strcpy(r.fleet, t->fleet);
 	strcpy(r.device, t->device);
 	strcpy(r.buf, got->buf);
-	text_copy(r.bad, sizeof r.bad, bytes_of(bad));
-	if (!receipts_add(&h->receipts, &r)) {
-		commit(h);
-		receipts_add(&h->receipts, &r);
-	}
+	text_copy(r.bad, sizeof r.bad, bytes_of(why->text));
+	receipts_add(&h->receipts, &r);
 }
 
 static void on_batch(struct hub *h, const struct topic *t, struct bytes payload)
@@ -103,121 +113,12 @@ static void on_batch(struct hub *h, const struct topic *t, struct bytes payload)
 	struct intake_receipt receipt;
 	struct why why;
 	enum err e = intake_batch(&h->intake, t, payload, &receipt, &why);
-	if (!e) {
-		note_receipt(h, t, &receipt, "");
-		commit_soon(h);
-	} else if (e == ERR_INVALID) {
-		log_warn("batch refused device=%s/%s channel=%s seq=%lld why=\"%s\"", t->fleet,
-			 t->device, t->channel, (long long)receipt.seq, why.text);
-		if (receipt.seq)
-			note_receipt(h, t, &receipt, why.text);
-		commit_soon(h);
-	} else {
+	if (e == ERR_INVALID)
+		refuse(h, t, &receipt, &why);
+	else if (e)
 		log_err("batch not kept, the device will send again device=%s/%s why=\"%s\"",
 			t->fleet, t->device, why.text);
-		ledger_rollback(&h->ledger);
-		receipts_forget(&h->receipts);
-	}
-}
-
-/* The device has an older state than we know of: show it the newer one. */
-static void show_desired(struct hub *h, const struct ledger_source *to, int64_t has_epoch,
-			 int64_t has_generation)
-{
-	struct bytes document;
-	int64_t epoch, generation;
-	if (ledger_get_desired(&h->ledger, to, &document, &epoch, &generation))
-		return;
-	if (epoch < has_epoch || (epoch == has_epoch && generation <= has_generation))
-		return;
-	log_info("desired state shown again device=%s/%s generation=%lld, it has %lld", to->fleet,
-		 to->device, (long long)generation, (long long)has_generation);
-	publish(h, to, "dn/desired", document, &kept);
-}
-
-static void on_presence(struct hub *h, const struct topic *t, const struct json *j)
-{
-	const struct ledger_source from = { t->fleet, t->device };
-	struct ledger_presence p = {
-		.received_ms = clock_wall_ms(),
-		.boot = json_string(json_member(j, "boot")),
-		.agent = json_string(json_member(j, "agent")),
-		.why_left = json_string(json_member(j, "why")),
-	};
-	struct why why;
-	if (!json_bool(json_member(j, "online"), &p.online) ||
-	    !json_integer(json_member(j, "session"), &p.session))
-		return;
-	json_integer(json_member(j, "generation"), &p.generation);
-	if (ledger_begin(&h->ledger, &why) || ledger_set_presence(&h->ledger, &from, &p, &why))
-		log_err("presence not kept device=%s/%s why=\"%s\"", t->fleet, t->device, why.text);
-	commit_soon(h);
-}
-
-/* What a state says of the device's place: on which connection, and how far it is. */
-struct standing {
-	int64_t session, epoch, observed;
-};
-
-static bool read_standing(const struct json *state, struct standing *out)
-{
-	*out = (struct standing){ 0 };
-	json_integer(json_member(state, "session"), &out->session);
-	json_integer(json_member(state, "epoch"), &out->epoch);
-	return json_integer(json_member(state, "observed"), &out->observed);
-}
-
-/* Where the device stood before; all zeroes: it is new. */
-static struct standing standing_before(struct hub *h, const struct ledger_source *from)
-{
-	struct standing before = { 0 };
-	struct bytes text;
-	struct json *j;
-	if (ledger_get_state(&h->ledger, from, &text) || json_parse(text, &j, NULL))
-		return before;
-	read_standing(j, &before);
-	json_free(j);
-	return before;
-}
-
-static void on_state(struct hub *h, const struct topic *t, const struct json *j,
-		     struct bytes payload)
-{
-	const struct ledger_source from = { t->fleet, t->device };
-	const struct standing before = standing_before(h, &from);
-	struct standing now;
-	struct why why;
-	if (ledger_begin(&h->ledger, &why) ||
-	    ledger_set_state(&h->ledger, &from, payload, clock_wall_ms(), &why))
-		log_err("state not kept device=%s/%s why=\"%s\"", t->fleet, t->device, why.text);
-	commit_soon(h);
-	/* Once for each connection: a device that refuses it would be shown it for ever. */
-	if (read_standing(j, &now) && (now.session != before.session || now.epoch != before.epoch ||
-				       now.observed != before.observed))
-		show_desired(h, &from, now.epoch, now.observed);
-}
-
-static void on_desired(struct hub *h, const struct topic *t, struct bytes payload)
-{
-	const struct ledger_source to = { t->fleet, t->device };
-	struct desired d;
-	struct why why;
-	enum err e = ledger_begin(&h->ledger, &why);
-	if (!e && !payload.len) {
-		e = ledger_forget_desired(&h->ledger, &to, &why);
-	} else if (!e) {
-		e = desired_open(payload, t->fleet, t->device, &d, &why);
-		if (!e)
-			e = ledger_set_desired(&h->ledger, &to, payload, d.id.epoch,
-					       d.id.generation, &why);
-		if (!e)
-			e = ledger_mark_seen(&h->ledger, &to, &why);
-		desired_free(&d);
-	}
-	if (e)
-		log_warn("desired state not kept device=%s/%s why=\"%s\"", t->fleet, t->device,
-			 why.text);
-	commit_soon(h);
+	hub_commit_soon(h);
 }
 
 struct asker {
@@ -243,24 +144,6 @@ static void on_blob_get(struct hub *h, const struct topic *t, struct bytes paylo
 			 t->device, why.text);
 }
 
-static void on_document(struct hub *h, const struct topic *t, struct bytes payload)
-{
-	struct json *j;
-	struct why why;
-	if (!payload.len)
-		return; /* a retained one was cleared */
-	if (json_parse(payload, &j, &why)) {
-		log_warn("message not understood device=%s/%s channel=%s why=\"%s\"", t->fleet,
-			 t->device, t->channel, why.text);
-		return;
-	}
-	if (strcmp(t->channel, "online") == 0)
-		on_presence(h, t, j);
-	else
-		on_state(h, t, j, payload);
-	json_free(j);
-}
-
 static bool is_one_of(const char *word, const char *const *words)
 {
 	for (; *words; words++)
@@ -269,18 +152,105 @@ static bool is_one_of(const char *word, const char *const *words)
 	return false;
 }
 
-static void on_up_letter(struct hub *h, const struct topic *t, struct bytes payload)
+/* --- what the broker is asked for --- */
+
+/* An empty acknowledgement: what was lost on the way goes again at once. */
+static void greet(void *owner, const struct ledger_source *to)
+{
+	struct hub *h = owner;
+	if (roles_collect_from(&h->roles, to))
+		hub_tell(h, to, "dn/ack", BYTES_LIT("{\"buf\":\"\",\"ok\":[]}"));
+}
+
+static void on_look(void *owner, int64_t now_ms)
+{
+	struct hub *h = owner;
+	(void)now_ms;
+	if (ledger_is_open(&h->ledger) && roles_have(&h->roles, ROLE_CONTROL, &h->ledger))
+		control_end_look(h);
+}
+
+static void tell_connected(struct hub *h)
+{
+	char where[300], tls[TLS_TEXT_SIZE], place[SQL_PLACE_SIZE];
+	url_print(&h->options.broker, where, sizeof where);
+	mqtt_describe(h->mqtt, tls);
+	sql_print_place(h->options.database, place);
+	log_info("connected broker=%s database=%s%s%s%s%s", where, place, tls[0] ? " tls=\"" : "",
+		 tls, tls[0] ? "\"" : "",
+		 h->share.state == SHARE_YES ? " letters are shared with other hubs" : "");
+	pause_note_up(&h->pause, clock_now_ms());
+	h->logged.text[0] = '\0';
+}
+
+static void on_all_subscribed(struct hub *h)
+{
+	struct why why;
+	if (!h->is_subscribed)
+		tell_connected(h);
+	h->is_subscribed = true;
+	if (ledger_is_open(&h->ledger) && ledger_each_online(&h->ledger, greet, h, &why))
+		hub_note_trouble(h, &why);
+	loop_arm(h->loop, &h->look, clock_now_ms() + HUB_LOOK_MS);
+	fetch_on_up(&h->fetch);
+}
+
+static void subscribe_next(struct hub *h)
+{
+	struct why why;
+	const enum err e = share_subscribe(&h->share, h->mqtt, &why);
+	if (e == ERR_NOT_FOUND)
+		on_all_subscribed(h);
+	else if (e)
+		log_err("cannot subscribe why=\"%s\"", why.text);
+}
+
+static void on_share_known(struct hub *h)
+{
+	loop_disarm(h->loop, &h->share_wait);
+	if (h->share.state == SHARE_NO)
+		log_warn("this broker has no shared subscriptions: several hubs do each letter "
+			 "several times, unless each has its --shard i/N");
+	share_list(&h->share, &h->roles, h->ledger.id);
+	subscribe_next(h);
+}
+
+/* --- letters --- */
+
+/* What goes into the database, or comes from it; not called while that is away. */
+static void on_kept_letter(struct hub *h, const struct topic *t, struct bytes payload)
 {
 	static const char *const batches[] = { "telec", "tele", "log", "event", NULL };
 	static const char *const documents[] = { "online", "state", NULL };
-	if (is_one_of(t->channel, batches))
-		on_batch(h, t, payload);
-	else if (is_one_of(t->channel, documents))
-		on_document(h, t, payload);
-	else if (strcmp(t->channel, "file") == 0)
-		files_on_letter(h, t, payload);
-	else if (strcmp(t->channel, "blob") == 0 && strcmp(t->a, "get") == 0)
-		on_blob_get(h, t, payload);
+	const struct ledger_source from = { t->fleet, t->device };
+	if (is_one_of(t->channel, batches)) {
+		if (roles_collect_from(&h->roles, &from))
+			on_batch(h, t, payload);
+	} else if (is_one_of(t->channel, documents)) {
+		if (roles_have(&h->roles, ROLE_CONTROL, &h->ledger))
+			control_on_document(h, t, payload);
+	} else if (strcmp(t->channel, "file") == 0) {
+		if (roles_have(&h->roles, ROLE_SERVE, &h->ledger))
+			files_on_letter(h, t, payload);
+	}
+}
+
+static void on_up_letter(struct hub *h, const struct topic *t, struct bytes payload)
+{
+	if (strcmp(t->channel, "blob") == 0) {
+		if (strcmp(t->a, "get") == 0 && roles_have(&h->roles, ROLE_SERVE, &h->ledger))
+			on_blob_get(h, t, payload);
+	} else if (ledger_is_open(&h->ledger)) {
+		on_kept_letter(h, t, payload);
+	}
+}
+
+static void on_own_letter(struct hub *h, const struct topic *t, struct bytes payload)
+{
+	if (share_on_letter(&h->share, h->client_id, t))
+		on_share_known(h);
+	else if (!t->is_up && roles_have(&h->roles, ROLE_SERVE, &h->ledger))
+		push_on_letter(h, t, payload);
 }
 
 static void on_message(void *owner, const struct mqtt_message *m)
@@ -289,14 +259,13 @@ static void on_message(void *owner, const struct mqtt_message *m)
 	struct topic t;
 	if (topic_parse(m->topic, &t))
 		return;
-	if (strcmp(t.device, TOPIC_HUB) == 0) {
-		if (!t.is_up)
-			push_on_letter(h, &t, m->payload);
-	} else if (t.is_up) {
+	if (strcmp(t.device, TOPIC_HUB) == 0)
+		on_own_letter(h, &t, m->payload);
+	else if (t.is_up)
 		on_up_letter(h, &t, m->payload);
-	} else if (strcmp(t.channel, "desired") == 0) {
-		on_desired(h, &t, m->payload);
-	}
+	else if (strcmp(t.channel, "desired") == 0 && ledger_is_open(&h->ledger) &&
+		 roles_have(&h->roles, ROLE_CONTROL, &h->ledger))
+		control_on_desired(h, &t, m->payload);
 }
 
 /* --- the connection --- */
@@ -312,6 +281,7 @@ static void on_down(void *owner, const struct why *why)
 		log_warn("not connected, trying again why=\"%s\"", why->text);
 	h->logged = *why;
 	loop_disarm(h->loop, &h->look);
+	loop_disarm(h->loop, &h->share_wait);
 	const int64_t now_ms = clock_now_ms();
 	loop_arm(h->loop, &h->timer, now_ms + pause_next(&h->pause, now_ms));
 }
@@ -339,62 +309,65 @@ static void on_timer(void *owner, int64_t now_ms)
 static void on_up(void *owner)
 {
 	struct hub *h = owner;
-	struct why why;
-	commit(h);
-	if (ledger_mark_all_unseen(&h->ledger, &why))
-		log_err("desired states not marked why=\"%s\"", why.text);
-	if (mqtt_subscribe(h->mqtt, subscriptions, SUBSCRIPTIONS, &why))
-		log_err("cannot subscribe why=\"%s\"", why.text);
+	h->is_subscribed = false;
+	h->share.state = SHARE_UNKNOWN;
+	hub_resume(h);
 }
 
-/* An empty acknowledgement: what was lost on the way goes again at once. */
-static void greet(void *owner, const struct ledger_source *to)
-{
-	publish(owner, to, "dn/ack", BYTES_LIT("{\"buf\":\"\",\"ok\":[]}"), &surely);
-}
-
-/* A broker without persistence forgets retained messages when it restarts: it
- * gets them back, for devices and for desks that build on them. */
-static void give_back(void *owner, const struct ledger_source *to)
+static void on_share_wait(void *owner, int64_t now_ms)
 {
 	struct hub *h = owner;
-	struct bytes document;
-	int64_t epoch, generation;
-	if (ledger_get_desired(&h->ledger, to, &document, &epoch, &generation))
-		return;
-	log_info("desired state given back to the broker device=%s/%s generation=%lld", to->fleet,
-		 to->device, (long long)generation);
-	publish(h, to, "dn/desired", document, &kept);
-}
-
-static void on_look(void *owner, int64_t now_ms)
-{
-	struct hub *h = owner;
-	struct why why;
 	(void)now_ms;
-	if (ledger_each_unseen(&h->ledger, give_back, h, &why))
-		log_err("desired states not looked through why=\"%s\"", why.text);
+	h->share.state = SHARE_NO;
+	on_share_known(h);
 }
 
 static void on_subscribed(void *owner, const bool *granted, size_t n)
 {
 	struct hub *h = owner;
-	char where[300], tls[TLS_TEXT_SIZE];
-	for (size_t i = 0; i < SUBSCRIPTIONS; i++)
-		if (i >= n || !granted[i])
+	if (h->share.state == SHARE_ASKED) {
+		share_on_subscribed(&h->share, h->mqtt, h->client_id, n > 0 && granted[0]);
+		if (h->share.state == SHARE_NO)
+			on_share_known(h);
+		return;
+	}
+	for (size_t i = 0; i < n && n <= h->share.asked; i++)
+		if (!granted[i])
 			log_err("the broker refuses %s: check its access rules for user hub",
-				subscriptions[i]);
-	url_print(&h->options.broker, where, sizeof where);
-	mqtt_describe(h->mqtt, tls);
-	log_info("connected broker=%s database=%s%s%s%s", where, h->options.database,
-		 tls[0] ? " tls=\"" : "", tls, tls[0] ? "\"" : "");
-	pause_note_up(&h->pause, clock_now_ms());
-	h->logged.text[0] = '\0';
+				h->share.filters[h->share.asked - n + i]);
+	subscribe_next(h);
+}
+
+/* Only hubs at one server are several, and a shard is another way to share the work. */
+static bool wants_to_share(const struct hub *h)
+{
+	return (h->roles.mine & ROLE_COLLECT) && !h->roles.shards &&
+	       sql_is_address(h->options.database);
+}
+
+void hub_resume(struct hub *h)
+{
 	struct why why;
-	if (ledger_each_online(&h->ledger, greet, h, &why))
-		log_err("devices not greeted why=\"%s\"", why.text);
-	loop_arm(h->loop, &h->look, clock_now_ms() + HUB_LOOK_MS);
-	fetch_on_up(&h->fetch);
+	if (!mqtt_is_up(h->mqtt) || !ledger_is_open(&h->ledger) || h->share_wait.armed)
+		return;
+	if (roles_have(&h->roles, ROLE_CONTROL, &h->ledger))
+		control_begin_look(h);
+	if (h->share.state == SHARE_UNKNOWN && wants_to_share(h)) {
+		loop_arm(h->loop, &h->share_wait, clock_now_ms() + SHARE_WAIT_MS);
+		if (share_ask(&h->share, h->mqtt, h->client_id, &why))
+			log_err("cannot subscribe why=\"%s\"", why.text);
+		return;
+	}
+	share_list(&h->share, &h->roles, h->ledger.id);
+	subscribe_next(h);
+}
+
+/* From the loop: one that hangs is not alive. */
+static void on_pulse(void *owner, int64_t now_ms)
+{
+	struct hub *h = owner;
+	notify_send("WATCHDOG=1");
+	loop_arm(h->loop, &h->pulse, now_ms + notify_watchdog_ms() / 3);
 }
 
 /* --- opening and running --- */
@@ -404,6 +377,9 @@ enum err hub_open(struct hub *h, const struct hub_options *options, struct why *
 	*h = (struct hub){ .options = *options, .pause.limit_ms = HUB_PAUSE_LIMIT_MS };
 	h->timer = (struct timer){ .owner = h, .on_due = on_timer };
 	h->look = (struct timer){ .owner = h, .on_due = on_look };
+	h->share_wait = (struct timer){ .owner = h, .on_due = on_share_wait };
+	h->pulse = (struct timer){ .owner = h, .on_due = on_pulse };
+	h->roles.mine = options->roles;
 	h->commit = (struct timer){ .owner = h, .on_due = on_commit_due };
 	strcpy(h->client_id, "hub-");
 	random_name(h->client_id + 4, 8);
@@ -416,8 +392,8 @@ enum err hub_open(struct hub *h, const struct hub_options *options, struct why *
 		.on_subscribed = on_subscribed,
 	};
 	enum err e = loop_open(&h->loop, why);
-	if (!e)
-		e = ledger_open(&h->ledger, options->database, why);
+	if (!e && options->shard)
+		e = roles_read_shard(&h->roles, options->shard, why);
 	if (!e)
 		e = intake_open(&h->intake, &h->ledger, why);
 	if (!e)
@@ -426,6 +402,8 @@ enum err hub_open(struct hub *h, const struct hub_options *options, struct why *
 		e = depot_open(&h->depot, options->files, why);
 	if (!e)
 		e = mqtt_open(h->loop, &hooks, &h->mqtt, why);
+	if (!e)
+		e = database_open(h, why);
 	push_init(h);
 	return e;
 }
@@ -435,8 +413,10 @@ static void on_signal(void *owner, int signo)
 	struct hub *h = owner;
 	if (signo == SIGHUP)
 		return;
+	struct why why;
+	notify_send("STOPPING=1");
 	h->stopping = true;
-	commit(h);
+	(void)!hub_commit(h, &why);
 	mqtt_leave(h->mqtt);
 	loop_stop(h->loop);
 }
@@ -446,6 +426,9 @@ enum err hub_run(struct hub *h, struct why *why)
 	enum err e = loop_on_signals(h->loop, on_signal, h, why);
 	if (e)
 		return e;
+	notify_send("READY=1");
+	if (notify_watchdog_ms())
+		on_pulse(h, clock_now_ms());
 	connect(h);
 	return loop_run(h->loop, why);
 }
@@ -455,8 +438,7 @@ void hub_close(struct hub *h)
 	fetch_stop(&h->fetch);
 	files_close(h);
 	mqtt_close(h->mqtt);
-	ledger_rollback(&h->ledger);
+	database_close(h);
 	intake_close(&h->intake);
-	ledger_close(&h->ledger);
 	loop_close(h->loop);
 }

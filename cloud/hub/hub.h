@@ -2,6 +2,9 @@
  * hub - collects what devices send, acknowledges it after the commit, serves
  * artifacts, and shows a device its desired state again when it has an older one.
  *
+ * Of several hubs at one database each does what its roles say (roles.h). While the
+ * database is away nothing is acknowledged: devices keep what they have and send it again.
+ *
  * Takes the role of a device called "hub": an operator's desk pushes artifacts
  * by telling it what there is, and the hub pulls them as devices do.
  */
@@ -11,7 +14,10 @@
 #include "cloud/hub/depot.h"
 #include "cloud/hub/intake.h"
 #include "cloud/hub/ledger.h"
+#include "cloud/hub/meter.h"
 #include "cloud/hub/receipts.h"
+#include "cloud/hub/roles.h"
+#include "cloud/hub/share.h"
 #include "ports/blobs.h"
 #include "ports/loop.h"
 #include "ports/mqtt.h"
@@ -25,12 +31,15 @@ enum {
 	HUB_PUSHES_MAX = 64, /* artifacts announced and not yet here */
 	HUB_PUSH_STALL_MS = 60 * 1000, /* without progress an announced one is given up */
 	HUB_LOOK_MS = 2000, /* retained messages come within this time after subscribing */
-	HUB_PAUSE_LIMIT_MS = 5 * 1000, /* few hubs make no storm */
+	HUB_PAUSE_LIMIT_MS = 5 * 1000,     /* few hubs make no storm */
+	HUB_DATABASE_PAUSE_MS = 15 * 1000, /* an attempt holds up the loop for 5 s at most */
 };
 
 struct hub_options {
 	struct url broker;
 	const char *database, *blobs, *files, *run_dir;
+	unsigned roles;       /* ROLE_... */
+	const char *shard;    /* "i/N"; NULL: all devices */
 	struct tls_files tls; /* for mqtts:// */
 };
 
@@ -58,10 +67,22 @@ struct hub {
 	struct why logged;
 
 	struct ledger ledger;
+	struct timer reopen; /* its database */
+	struct pause reopen_pause;
+	unsigned troubles; /* with it, since it worked last */
+	struct why trouble;
+	struct roles roles;
+	struct timer renew; /* the leases */
+	struct share share;
+	struct timer share_wait;
+	bool is_subscribed; /* as far as share went, on this connection */
+
 	struct intake intake;
 	struct receipts receipts;
 	struct timer commit;
-	size_t batches; /* in the open transaction */
+	size_t batches; /* since the last one */
+	struct meter meter;
+	struct timer pulse; /* for the service manager's watchdog */
 
 	struct depot depot;
 	struct hub_file files[HUB_FILES_MAX];
@@ -78,11 +99,23 @@ enum err hub_open(struct hub *h, const struct hub_options *options, struct why *
 enum err hub_run(struct hub *h, struct why *why);
 void hub_close(struct hub *h);
 
-/* --- for files.c --- */
+/* --- for files.c and control.c --- */
 
-/* Publish below a device's own topic, with QoS 1. */
+/* Publish below a device's own topic, with QoS 1; retained. */
 void hub_tell(struct hub *h, const struct ledger_source *to, const char *rest,
 	      struct bytes payload);
+void hub_tell_retained(struct hub *h, const struct ledger_source *to, const char *rest,
+		       struct bytes payload);
 
-/* Make durable what is in the open transaction, and acknowledge it. */
+/* Make durable what waits, and acknowledge it: now; or soon, with others. Trouble is noted. */
 enum err hub_commit(struct hub *h, struct why *why);
+void hub_commit_soon(struct hub *h);
+
+/* --- for database.c --- */
+
+/* The database is there, or there again, or does a new part of the work: hear everything
+ * that is retained, and what devices have not been told. */
+void hub_resume(struct hub *h);
+
+/* The database has failed us: nothing of the transaction counts. Said once, until it works. */
+void hub_note_trouble(struct hub *h, const struct why *why);

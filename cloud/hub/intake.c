@@ -48,11 +48,7 @@ static enum err take(struct taking *t, enum err (*write)(struct taking *t, const
 	if (e)
 		return e;
 	t->err = write(t, from);
-	const struct why reason = *t->why;
-	e = ledger_batch_end(l, !t->err, t->why);
-	if (e)
-		return e;
-	*t->why = reason;
+	ledger_batch_end(l, !t->err);
 	return is_medium_trouble(t->err) ? t->err : t->err ? ERR_INVALID : OK;
 }
 

@@ -4,64 +4,9 @@
 #include "base/utf8.h"
 
 #include <math.h>
-#include <stdlib.h>
+#include <stdio.h>
 
-enum { SCHEMA_VERSION = 1, JSON_MAX = 64 * 1024 };
-
-static const char schema[] =
-	"CREATE TABLE IF NOT EXISTS meta(key TEXT PRIMARY KEY, value TEXT NOT NULL);"
-	"INSERT OR IGNORE INTO meta VALUES('schema', '1');"
-	"CREATE TABLE IF NOT EXISTS device("
-	"  fleet TEXT NOT NULL, device TEXT NOT NULL,"
-	"  online INTEGER NOT NULL DEFAULT 0, session INTEGER NOT NULL DEFAULT 0,"
-	"  boot TEXT, agent TEXT, generation INTEGER, why TEXT, seen_ms INTEGER,"
-	"  state TEXT, state_ms INTEGER,"
-	"  desired TEXT, desired_epoch INTEGER, desired_generation INTEGER,"
-	"  desired_seen INTEGER NOT NULL DEFAULT 0,"
-	"  PRIMARY KEY(fleet, device));"
-	"CREATE TABLE IF NOT EXISTS batch("
-	"  fleet TEXT NOT NULL, device TEXT NOT NULL, stream TEXT NOT NULL, buf TEXT NOT NULL,"
-	"  seq INTEGER NOT NULL, kind TEXT NOT NULL, hist INTEGER NOT NULL,"
-	"  received_ms INTEGER NOT NULL,"
-	"  PRIMARY KEY(fleet, device, stream, buf, seq));"
-	"CREATE TABLE IF NOT EXISTS point("
-	"  ts_ms INTEGER NOT NULL, fleet TEXT NOT NULL, device TEXT NOT NULL,"
-	"  measurement TEXT NOT NULL, tags TEXT NOT NULL, fields TEXT NOT NULL);"
-	"CREATE INDEX IF NOT EXISTS point_by_time ON point(device, measurement, ts_ms);"
-	"CREATE TABLE IF NOT EXISTS event("
-	"  ts_ms INTEGER NOT NULL, fleet TEXT NOT NULL, device TEXT NOT NULL,"
-	"  type TEXT NOT NULL, reason TEXT NOT NULL, object TEXT NOT NULL,"
-	"  message TEXT NOT NULL, more TEXT);"
-	"CREATE INDEX IF NOT EXISTS event_by_time ON event(device, ts_ms);"
-	"CREATE TABLE IF NOT EXISTS log("
-	"  ts_ms INTEGER NOT NULL, fleet TEXT NOT NULL, device TEXT NOT NULL,"
-	"  pod TEXT NOT NULL, container TEXT NOT NULL, stream TEXT NOT NULL, line TEXT NOT NULL);"
-	"CREATE INDEX IF NOT EXISTS log_by_time ON log(device, pod, ts_ms);"
-	"CREATE TABLE IF NOT EXISTS file("
-	"  ts_ms INTEGER NOT NULL, fleet TEXT NOT NULL, device TEXT NOT NULL, id TEXT NOT NULL,"
-	"  pod TEXT NOT NULL, name TEXT NOT NULL, bytes INTEGER NOT NULL, digest TEXT NOT NULL,"
-	"  path TEXT NOT NULL, received_ms INTEGER NOT NULL,"
-	"  PRIMARY KEY(fleet, device, id));"
-	"CREATE INDEX IF NOT EXISTS file_by_time ON file(device, ts_ms);";
-
-static enum err check_version(struct ledger *l, struct why *why)
-{
-	struct sql_query *q;
-	enum err e = sql_prepare(l->sql,
-				 "SELECT CAST(value AS INTEGER) FROM meta"
-				 " WHERE key = 'schema'",
-				 &q, why);
-	if (e)
-		return e;
-	e = sql_step(q, why);
-	int64_t version = e ? 0 : sql_integer(q, 0);
-	sql_finish(q);
-	if (!e && version != SCHEMA_VERSION)
-		e = why_set(why, ERR_INVALID,
-			    "the database has schema %lld, this hub knows %d: use a newer hub",
-			    (long long)version, SCHEMA_VERSION);
-	return e;
-}
+enum { JSON_MAX = 64 * 1024, TIME_SIZE = 24 };
 
 static enum err prepare_all(struct ledger *l, struct why *why)
 {
@@ -69,20 +14,17 @@ static enum err prepare_all(struct ledger *l, struct why *why)
 		struct sql_query **into;
 		const char *statement;
 	} plan[] = {
-		{ &l->batch,
-		  "INSERT INTO batch(fleet, device, stream, buf, seq, kind, hist, received_ms)"
-		  " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO NOTHING" },
-		{ &l->point, "INSERT INTO point VALUES(?3, ?1, ?2, ?4, ?5, ?6)" },
-		{ &l->event, "INSERT INTO event VALUES(?3, ?1, ?2, ?4, ?5, ?6, ?7, ?8)" },
-		{ &l->log, "INSERT INTO log VALUES(?3, ?1, ?2, ?4, ?5, ?6, ?7)" },
-		{ &l->file, "INSERT INTO file VALUES(?3, ?1, ?2, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"
-			    " ON CONFLICT DO NOTHING" },
+		{ &l->file,
+		  "INSERT INTO file(fleet, device, ts_ms, id, pod, name, bytes, digest, path,"
+		  " received_ms) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"
+		  " ON CONFLICT DO NOTHING" },
 		{ &l->has_file, "SELECT 1 FROM file WHERE fleet = ?1 AND device = ?2 AND id = ?3" },
 		{ &l->presence,
 		  "INSERT INTO device(fleet, device, online, session, boot, agent, generation, why,"
 		  " seen_ms) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
 		  " ON CONFLICT(fleet, device) DO UPDATE SET online = ?3, session = ?4, boot = ?5,"
-		  " agent = ?6, generation = ?7, why = ?8, seen_ms = ?9 WHERE ?4 >= session" },
+		  " agent = ?6, generation = ?7, why = ?8, seen_ms = ?9 WHERE ?4 >= "
+		  "device.session" },
 		{ &l->state,
 		  "INSERT INTO device(fleet, device, state, state_ms) VALUES(?1, ?2, ?3, ?4)"
 		  " ON CONFLICT(fleet, device) DO UPDATE SET state = ?3, state_ms = ?4" },
@@ -90,8 +32,8 @@ static enum err prepare_all(struct ledger *l, struct why *why)
 		  "INSERT INTO device(fleet, device, desired, desired_epoch, desired_generation)"
 		  " VALUES(?1, ?2, ?3, ?4, ?5) ON CONFLICT(fleet, device) DO UPDATE SET"
 		  " desired = ?3, desired_epoch = ?4, desired_generation = ?5"
-		  " WHERE desired IS NULL OR ?4 > desired_epoch"
-		  " OR (?4 = desired_epoch AND ?5 > desired_generation)" },
+		  " WHERE device.desired IS NULL OR ?4 > device.desired_epoch"
+		  " OR (?4 = device.desired_epoch AND ?5 > device.desired_generation)" },
 		{ &l->get_desired, "SELECT desired, desired_epoch, desired_generation FROM device"
 				   " WHERE fleet = ?1 AND device = ?2 AND desired IS NOT NULL" },
 		{ &l->get_state, "SELECT state FROM device"
@@ -100,6 +42,7 @@ static enum err prepare_all(struct ledger *l, struct why *why)
 				      " AND device = ?2" },
 		{ &l->mark_seen, "UPDATE device SET desired_seen = 1 WHERE fleet = ?1"
 				 " AND device = ?2" },
+		{ &l->count_online, "SELECT count(*) FROM device WHERE online = 1" },
 		{ &l->online, "SELECT fleet, device FROM device WHERE online = 1" },
 		{ &l->unseen, "SELECT fleet, device FROM device WHERE desired IS NOT NULL"
 			      " AND desired_seen = 0" },
@@ -110,16 +53,30 @@ static enum err prepare_all(struct ledger *l, struct why *why)
 	return e;
 }
 
-enum err ledger_open(struct ledger *l, const char *path, struct why *why)
+/* Time is the database's: hubs on several machines need not agree on theirs. */
+static enum err prepare_lease(struct ledger *l, struct why *why)
+{
+	char statement[512];
+	const char *now = sql_now(l->sql);
+	snprintf(statement, sizeof statement,
+		 "UPDATE lease SET owner = ?2, until_ms = %s + ?3"
+		 " WHERE name = ?1 AND (owner = ?2 OR until_ms < %s)",
+		 now, now);
+	return sql_prepare(l->sql, statement, &l->lease, why);
+}
+
+enum err ledger_open(struct ledger *l, const char *where, struct why *why)
 {
 	*l = (struct ledger){ 0 };
-	enum err e = sql_open(path, SQL_HUB, &l->sql, why);
+	enum err e = sql_connect(where, SQL_HUB, &l->sql, why);
 	if (!e)
-		e = sql_run(l->sql, schema, why);
-	if (!e)
-		e = check_version(l, why);
+		e = schema_bring_up(l->sql, why);
+	if (!e && sql_is_server(l->sql))
+		e = schema_read_id(l->sql, l->id, why);
 	if (!e)
 		e = prepare_all(l, why);
+	if (!e)
+		e = prepare_lease(l, why);
 	if (e)
 		ledger_close(l);
 	return e;
@@ -127,34 +84,53 @@ enum err ledger_open(struct ledger *l, const char *path, struct why *why)
 
 void ledger_close(struct ledger *l)
 {
-	struct sql_query *all[] = { l->batch,     l->point,     l->event,          l->log,
-				    l->presence,  l->state,     l->desired,        l->get_desired,
-				    l->get_state, l->mark_seen, l->forget_desired, l->online,
-				    l->unseen,    l->file,      l->has_file };
+	struct sql_query *all[] = { l->presence,    l->state,     l->desired,        l->get_desired,
+				    l->get_state,   l->mark_seen, l->forget_desired, l->online,
+				    l->unseen,      l->file,      l->has_file,       l->lease,
+				    l->count_online };
 	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
 		sql_finish(all[i]);
 	sql_close(l->sql);
+	letters_free(&l->letters);
 	*l = (struct ledger){ 0 };
+}
+
+bool ledger_is_open(const struct ledger *l)
+{
+	return l->sql && !sql_is_lost(l->sql);
+}
+
+bool ledger_is_idle(const struct ledger *l)
+{
+	return !l->in_transaction && !l->letters.count;
 }
 
 enum err ledger_begin(struct ledger *l, struct why *why)
 {
 	if (l->in_transaction)
 		return OK;
-	enum err e = sql_run(l->sql, "BEGIN IMMEDIATE", why);
+	enum err e = sql_begin(l->sql, why);
 	l->in_transaction = !e;
+	return e;
+}
+
+static enum err end_transaction(struct ledger *l, struct why *why)
+{
+	if (!l->in_transaction)
+		return OK;
+	l->in_transaction = false;
+	enum err e = sql_run(l->sql, "COMMIT", why);
+	if (e)
+		(void)!sql_run(l->sql, "ROLLBACK", NULL);
 	return e;
 }
 
 enum err ledger_commit(struct ledger *l, struct why *why)
 {
-	if (!l->in_transaction)
-		return OK;
-	enum err e = sql_run(l->sql, "COMMIT", why);
+	enum err e = end_transaction(l, why);
 	if (e)
-		ledger_rollback(l);
-	l->in_transaction = false;
-	return e;
+		letters_forget(&l->letters);
+	return e ? e : letters_write(&l->letters, l->sql, why);
 }
 
 void ledger_rollback(struct ledger *l)
@@ -162,6 +138,7 @@ void ledger_rollback(struct ledger *l)
 	if (l->in_transaction)
 		(void)!sql_run(l->sql, "ROLLBACK", NULL);
 	l->in_transaction = false;
+	letters_forget(&l->letters);
 }
 
 static void bind_source(struct sql_query *q, const struct ledger_source *s)
@@ -209,32 +186,32 @@ bool ledger_has_file(struct ledger *l, const struct ledger_source *s, const char
 
 enum err ledger_batch_begin(struct ledger *l, const struct ledger_batch *b, struct why *why)
 {
-	enum err e = ledger_begin(l, why);
-	if (!e)
-		e = sql_run(l->sql, "SAVEPOINT batch", why);
-	if (e)
-		return e;
-	bind_source(l->batch, &b->source);
-	bind_string(l->batch, 3, b->stream);
-	bind_string(l->batch, 4, b->buf);
-	sql_bind_integer(l->batch, 5, b->seq);
-	bind_string(l->batch, 6, b->kind);
-	sql_bind_integer(l->batch, 7, b->history);
-	sql_bind_integer(l->batch, 8, b->received_ms);
-	e = sql_execute(l->batch, why);
-	if (!e && sql_changes(l->sql) > 0)
-		return OK;
-
-	enum err ended = ledger_batch_end(l, false, why);
-	if (!e && !ended)
-		e = why_set(why, ERR_CONFLICT, "this batch is there already");
-	return e ? e : ended;
+	return letters_begin(&l->letters, b, why);
 }
 
-enum err ledger_batch_end(struct ledger *l, bool keep, struct why *why)
+void ledger_batch_end(struct ledger *l, bool keep)
 {
-	enum err e = keep ? OK : sql_run(l->sql, "ROLLBACK TO batch", why);
-	return e ? e : sql_run(l->sql, "RELEASE batch", why);
+	letters_end(&l->letters, keep);
+}
+
+/* No text of a server can have a NUL in it, and no JSON of one says it: what was cut into
+ * a string by mistake must not cost the letter. `len` bytes; escapes are those of
+ * json_text_string(). */
+static void fix_nul(char *json)
+{
+	for (char *c = strchr(json, '\\'); c; c = strchr(c, '\\')) {
+		if (strncmp(c, "\\u0000", 6) == 0)
+			memcpy(c, "\\ufffd", 6);
+		c += 2;
+	}
+}
+
+static void fix_text(char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (!text[i])
+			text[i] = '?';
+	utf8_fix(text);
 }
 
 static void put_value(struct text *t, const struct value *v)
@@ -282,49 +259,65 @@ static void put_fields(struct text *t, const struct point *p)
 	text_add(t, "}");
 }
 
+static struct bytes print_time(char out[TIME_SIZE], int64_t time_ms)
+{
+	snprintf(out, TIME_SIZE, "%lld", (long long)time_ms);
+	return bytes_of(out);
+}
+
 enum err ledger_add_point(struct ledger *l, const struct ledger_source *s, const struct point *p,
 			  int64_t time_ms, struct why *why)
 {
 	static char tags_text[JSON_MAX], fields_text[JSON_MAX]; /* one hub, one thread */
+	char measurement[POINT_KEY_MAX + 1], when[TIME_SIZE];
 	struct text tags = text_in(tags_text, sizeof tags_text);
 	struct text fields = text_in(fields_text, sizeof fields_text);
 	put_tags(&tags, p);
 	put_fields(&fields, p);
 	utf8_fix(tags_text);
 	utf8_fix(fields_text);
+	fix_nul(tags_text);
+	fix_nul(fields_text);
 	if (text_is_cut(&tags) || text_is_cut(&fields))
 		return why_set(why, ERR_INVALID, "a point larger than %d bytes", JSON_MAX);
-	bind_source(l->point, s);
-	sql_bind_integer(l->point, 3, time_ms);
-	sql_bind_text(l->point, 4, p->measurement);
-	sql_bind_text(l->point, 5, text_bytes(&tags));
-	sql_bind_text(l->point, 6, text_bytes(&fields));
-	return sql_execute(l->point, why);
+	if (!text_copy(measurement, sizeof measurement, p->measurement))
+		return why_set(why, ERR_INVALID, "a measurement of more than %d bytes",
+			       POINT_KEY_MAX);
+	fix_text(measurement, p->measurement.len);
+	const struct bytes values[] = { print_time(when, time_ms), bytes_of(s->fleet),
+					bytes_of(s->device),       bytes_of(measurement),
+					text_bytes(&tags),         text_bytes(&fields) };
+	return letters_add_row(&l->letters, LETTER_POINT, time_ms, values, 6, why);
+}
+
+static struct bytes null_or(const char *s)
+{
+	return s ? bytes_of(s) : (struct bytes){ NULL, 0 };
 }
 
 enum err ledger_add_event(struct ledger *l, const struct ledger_source *s,
 			  const struct ledger_event *e, struct why *why)
 {
-	bind_source(l->event, s);
-	sql_bind_integer(l->event, 3, e->time_ms);
-	bind_string(l->event, 4, e->type);
-	bind_string(l->event, 5, e->reason);
-	bind_string(l->event, 6, e->object);
-	bind_string(l->event, 7, e->message);
-	bind_string(l->event, 8, e->more);
-	return sql_execute(l->event, why);
+	char when[TIME_SIZE];
+	const struct bytes values[] = { print_time(when, e->time_ms), bytes_of(s->fleet),
+					bytes_of(s->device),          bytes_of(e->type),
+					bytes_of(e->reason),          bytes_of(e->object),
+					bytes_of(e->message),         null_or(e->more) };
+	return letters_add_row(&l->letters, LETTER_EVENT, e->time_ms, values, 8, why);
 }
 
 enum err ledger_add_line(struct ledger *l, const struct ledger_source *s,
 			 const struct ledger_line *line, struct why *why)
 {
-	bind_source(l->log, s);
-	sql_bind_integer(l->log, 3, line->time_ms);
-	bind_string(l->log, 4, line->pod);
-	bind_string(l->log, 5, line->container);
-	bind_string(l->log, 6, line->stream);
-	bind_string(l->log, 7, line->text);
-	return sql_execute(l->log, why);
+	char when[TIME_SIZE];
+	const struct bytes values[] = { print_time(when, line->time_ms),
+					bytes_of(s->fleet),
+					bytes_of(s->device),
+					bytes_of(line->pod),
+					bytes_of(line->container),
+					bytes_of(line->stream),
+					bytes_of(line->text) };
+	return letters_add_row(&l->letters, LETTER_LOG, line->time_ms, values, 7, why);
 }
 
 /* --- devices --- */
@@ -406,6 +399,34 @@ enum err ledger_mark_seen(struct ledger *l, const struct ledger_source *s, struc
 enum err ledger_mark_all_unseen(struct ledger *l, struct why *why)
 {
 	return sql_run(l->sql, "UPDATE device SET desired_seen = 0 WHERE desired_seen = 1", why);
+}
+
+/* --- several hubs --- */
+
+enum err ledger_take_lease(struct ledger *l, const char *name, const char *owner, int64_t ms,
+			   bool *out_taken, struct why *why)
+{
+	bind_string(l->lease, 1, name);
+	bind_string(l->lease, 2, owner);
+	sql_bind_integer(l->lease, 3, ms);
+	enum err e = sql_execute(l->lease, why);
+	*out_taken = !e && sql_changes(l->sql) > 0;
+	return e;
+}
+
+/* As if it had run out a moment ago. */
+enum err ledger_drop_lease(struct ledger *l, const char *name, const char *owner, struct why *why)
+{
+	bool taken;
+	return ledger_take_lease(l, name, owner, -1, &taken, why);
+}
+
+enum err ledger_count_online(struct ledger *l, int64_t *out, struct why *why)
+{
+	enum err e = sql_step(l->count_online, why);
+	*out = e ? 0 : sql_integer(l->count_online, 0);
+	sql_rewind(l->count_online);
+	return e;
 }
 
 static bool copy_label(struct bytes s, char out[LABEL_SIZE])

@@ -2,55 +2,53 @@
  * ledger - the hub's tables.
  *
  * device, batch, point, event and log; names and columns are part of the
- * contract (docs/protocol.md), users query them. Plain SQL through
- * ports/sql.h, so that another engine fits.
+ * contract (docs/protocol.md), users query them. Plain SQL through ports/sql.h,
+ * written once for SQLite and for servers that speak PostgreSQL.
  *
- * Everything between ledger_begin() and ledger_commit() becomes durable
- * together. A batch is written whole or, if any of it is bad, not at all.
+ * Letters wait in memory (letters.h) until ledger_commit() makes them durable; what is
+ * known of devices and files is written at once, in a transaction that it ends.
+ * A batch is written whole or, if any of it is bad, not at all.
+ *
+ * On a server any call may answer ERR_OFFLINE: close, and open again later.
  */
 #pragma once
 
 #include "base/err.h"
 #include "base/label.h"
 #include "cloud/hub/depot.h"
+#include "cloud/hub/letters.h"
+#include "cloud/hub/schema.h"
 #include "ports/sql.h"
 #include "sync/point.h"
 
 struct ledger {
-	struct sql *sql;
-	struct sql_query *batch, *point, *event, *log, *presence, *state, *desired, *get_desired,
-		*get_state, *forget_desired, *mark_seen, *online, *unseen, *file, *has_file;
+	struct sql *sql;         /* NULL: closed */
+	char id[SCHEMA_ID_SIZE]; /* of the database, for ever; "" for a file */
+	struct sql_query *presence, *state, *desired, *get_desired, *get_state, *forget_desired,
+		*mark_seen, *online, *unseen, *file, *has_file, *lease, *count_online;
+	struct letters letters; /* the owner may set on_settled after opening */
 	bool in_transaction;
 };
 
-/* Who sent it. */
-struct ledger_source {
-	const char *fleet, *device;
-};
-
-/* What names a batch for ever. */
-struct ledger_batch {
-	struct ledger_source source;
-	const char *stream; /* of telemetry; "event", or the pod of a log */
-	const char *kind;   /* "telec", "tele", "event", "log" */
-	const char *buf;
-	int64_t seq, received_ms;
-	bool history;
-};
-
-/* Open or create; a newer schema than ours is refused. */
-enum err ledger_open(struct ledger *l, const char *path, struct why *why);
+/* Open or create, a file or postgresql://...; ERR_INVALID: a newer schema than ours, or a
+ * wrong address. */
+enum err ledger_open(struct ledger *l, const char *where, struct why *why);
 void ledger_close(struct ledger *l);
+bool ledger_is_open(const struct ledger *l);
+/* Does nothing wait for a commit? */
+bool ledger_is_idle(const struct ledger *l);
 
 enum err ledger_begin(struct ledger *l, struct why *why);
+/* Trouble: nothing of the transaction is kept, and of the letters those that were told. */
 enum err ledger_commit(struct ledger *l, struct why *why);
+/* Forget the transaction and the letters. */
 void ledger_rollback(struct ledger *l);
 
-/* Begin a batch. ERR_CONFLICT: it is there already, and nothing is to be done.
- * OK: its items follow, then ledger_batch_end(). */
+/* Begin a batch. ERR_CONFLICT: it waits already, and nothing is to be done; one that is in
+ * the database shows at the commit. OK: its items follow, then ledger_batch_end(). */
 enum err ledger_batch_begin(struct ledger *l, const struct ledger_batch *b, struct why *why);
 /* Keep it, or with `keep` false forget all of it. */
-enum err ledger_batch_end(struct ledger *l, bool keep, struct why *why);
+void ledger_batch_end(struct ledger *l, bool keep);
 
 /* `time_ms` is the point's in milliseconds since 1970, whatever its own clock says. */
 enum err ledger_add_point(struct ledger *l, const struct ledger_source *s, const struct point *p,
@@ -105,6 +103,14 @@ enum err ledger_get_desired(struct ledger *l, const struct ledger_source *s, str
 enum err ledger_mark_seen(struct ledger *l, const struct ledger_source *s, struct why *why);
 /* A new connection: nothing has been seen on it yet. */
 enum err ledger_mark_all_unseen(struct ledger *l, struct why *why);
+
+/* One row that several hubs want: ours for `ms` from now on, by the database's clock, if
+ * nobody else has it. */
+enum err ledger_take_lease(struct ledger *l, const char *name, const char *owner, int64_t ms,
+			   bool *out_taken, struct why *why);
+enum err ledger_drop_lease(struct ledger *l, const char *name, const char *owner, struct why *why);
+
+enum err ledger_count_online(struct ledger *l, int64_t *out, struct why *why);
 
 /* Every device that is online; every one whose desired state was not seen. */
 typedef void ledger_on_device(void *owner, const struct ledger_source *s);

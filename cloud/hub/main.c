@@ -1,5 +1,5 @@
 /*
- * skerry-hub --broker URL --db FILE [--blobs FOLDER] [--files FOLDER] [--ca FILE ...]
+ * skerry-hub --broker URL --db FILE|postgresql://... [--collect] [--control] [--serve] ...
  *
  * Exit codes: 0 ended by a signal, 1 failed, 2 usage.
  */
@@ -17,7 +17,7 @@
 
 static const char usage[] =
 	"usage: skerry-hub --broker URL --db FILE [--blobs FOLDER] [--files FOLDER]\n"
-	"                  [--ca FILE ...]\n"
+	"                  [--collect] [--control] [--serve] [--shard I/N] [--ca FILE ...]\n"
 	"\n"
 	"Collects telemetry, logs and events of a fleet into a database, acknowledges\n"
 	"what is committed, serves artifacts, and shows devices their desired state.\n"
@@ -27,14 +27,18 @@ static const char usage[] =
 	"  --cert FILE, --key FILE   who the hub is\n"
 	"  --crl FILE       who is not trusted any more\n"
 	"  --alpn NAME      the protocol to ask for\n"
-	"  --db FILE        SQLite database; made if it is not there\n"
+	"  --db FILE        SQLite database; made if it is not there; or postgresql://...\n"
 	"  --blobs FOLDER   artifacts; FILE.blobs if not given\n"
 	"  --files FOLDER   what devices send; FILE.files if not given\n"
+	"  --collect, --control, --serve   of several hubs at one server, what this one\n"
+	"                   does: letters; states; artifacts and files. All if none is named\n"
+	"  --shard I/N      collect from each N-th device; for brokers that cannot share out\n"
 	"  --version, --help\n";
 
 struct arguments {
-	const char *broker, *database, *blobs, *files;
+	const char *broker, *database, *blobs, *files, *shard;
 	struct tls_files tls;
+	unsigned roles;
 };
 
 static const struct {
@@ -45,6 +49,7 @@ static const struct {
 	{ "--db", offsetof(struct arguments, database) },
 	{ "--blobs", offsetof(struct arguments, blobs) },
 	{ "--files", offsetof(struct arguments, files) },
+	{ "--shard", offsetof(struct arguments, shard) },
 	{ "--ca", offsetof(struct arguments, tls.ca) },
 	{ "--cert", offsetof(struct arguments, tls.cert) },
 	{ "--key", offsetof(struct arguments, tls.key) },
@@ -60,17 +65,30 @@ static const char **find_option(struct arguments *a, const char *word)
 	return NULL;
 }
 
+static unsigned role_of(const char *word)
+{
+	return strcmp(word, "--collect") == 0   ? ROLE_COLLECT
+	       : strcmp(word, "--control") == 0 ? ROLE_CONTROL
+	       : strcmp(word, "--serve") == 0   ? ROLE_SERVE
+						: 0;
+}
+
 static bool read_arguments(int argc, char **argv, struct arguments *out)
 {
 	*out = (struct arguments){ .broker = getenv("SKERRY_BROKER"),
 				   .database = getenv("SKERRY_DB"),
 				   .tls = tls_files_of_environment() };
-	for (int i = 1; i < argc; i += 2) {
+	for (int i = 1; i < argc; i++) {
 		const char **into = find_option(out, argv[i]);
-		if (!into || i + 1 == argc)
+		const unsigned role = role_of(argv[i]);
+		if (!role && (!into || i + 1 == argc))
 			return false;
-		*into = argv[i + 1];
+		out->roles |= role;
+		if (into)
+			*into = argv[++i];
 	}
+	if (!out->roles)
+		out->roles = ROLES_ALL;
 	return out->broker && out->database;
 }
 
@@ -82,27 +100,38 @@ static void warn_of_library(void)
 		log_warn("connecting all the same, %s", remedy.text);
 }
 
+/* Beside the file, if the database is one. */
+static enum err set_folders(const struct arguments *a, struct hub_options *o, struct why *why)
+{
+	static char blobs[512], files[512];
+	o->blobs = a->blobs ? a->blobs : blobs;
+	o->files = a->files ? a->files : files;
+	if (sql_is_address(a->database) && (!a->blobs || !a->files))
+		return why_set(why, ERR_INVALID,
+			       "beside a server --blobs and --files are needed: folders that every "
+			       "hub with --serve sees");
+	snprintf(blobs, sizeof blobs, "%s.blobs", a->database);
+	snprintf(files, sizeof files, "%s.files", a->database);
+	return OK;
+}
+
 static enum err run(const struct arguments *a, const char *run_dir, struct why *why)
 {
 	static struct hub hub;
-	char blobs[512], files[512];
-	snprintf(blobs, sizeof blobs, "%s.blobs", a->database);
-	snprintf(files, sizeof files, "%s.files", a->database);
 	struct hub_options o = {
 		.database = a->database,
-		.blobs = a->blobs ? a->blobs : blobs,
-		.files = a->files ? a->files : files,
 		.run_dir = run_dir,
+		.roles = a->roles,
+		.shard = a->shard,
 		.tls = a->tls,
 	};
 	enum err e = url_parse(bytes_of(a->broker), &o.broker, why);
 	if (!e)
 		e = tls_files_check(&a->tls, o.broker.tls, why);
+	if (!e)
+		e = set_folders(a, &o, why);
 	if (!e && o.broker.tls)
 		warn_of_library();
-	if (!e && strncmp(a->database, "postgresql://", 13) == 0)
-		e = why_set(why, ERR_INVALID,
-			    "PostgreSQL is not in this version yet; give --db a file");
 	if (!e)
 		e = hub_open(&hub, &o, why);
 	if (!e)

@@ -105,7 +105,7 @@ static enum exit_code ask(struct options *o, const char *statement, const char *
 	struct why why;
 	enum err e = options_need_database(o, &why);
 	if (!e)
-		e = sql_open(o->database, SQL_READ, &s, &why);
+		e = sql_connect(o->database, SQL_READ, &s, &why);
 	if (!e)
 		e = sql_prepare(s, statement, &q, &why);
 	if (!e) {
@@ -121,24 +121,25 @@ static enum exit_code ask(struct options *o, const char *statement, const char *
 enum exit_code verb_events(struct options *o)
 {
 	return ask(o,
-		   "SELECT TIME, DEVICE, TYPE, REASON, OBJECT, MESSAGE FROM"
-		   " (SELECT rowid AS n, ts_ms AS TIME, device AS DEVICE, type AS TYPE,"
-		   " reason AS REASON, object AS OBJECT, message AS MESSAGE FROM event"
+		   "SELECT \"TIME\", \"DEVICE\", \"TYPE\", \"REASON\", \"OBJECT\", \"MESSAGE\" FROM"
+		   " (SELECT rowid AS n, ts_ms AS \"TIME\", device AS \"DEVICE\", type AS \"TYPE\","
+		   " reason AS \"REASON\", object AS \"OBJECT\", message AS \"MESSAGE\" FROM event"
 		   " WHERE fleet = ?1 AND (?2 = '' OR device = ?2) AND ts_ms >= ?3"
 		   " AND (?5 = '' OR object LIKE ?5 || '%')"
-		   " ORDER BY ts_ms DESC, rowid DESC LIMIT ?4) ORDER BY TIME, n",
+		   " ORDER BY ts_ms DESC, rowid DESC LIMIT ?4) AS newest ORDER BY \"TIME\", n",
 		   o->word_count ? o->words[0] : "");
 }
 
 enum exit_code verb_files(struct options *o)
 {
 	return ask(o,
-		   "SELECT TIME, DEVICE, POD, NAME, BYTES, PATH FROM"
-		   " (SELECT rowid AS n, ts_ms AS TIME, device AS DEVICE, pod AS POD, name AS NAME,"
-		   " bytes AS BYTES, path AS PATH FROM file"
+		   "SELECT \"TIME\", \"DEVICE\", \"POD\", \"NAME\", \"BYTES\", \"PATH\" FROM"
+		   " (SELECT rowid AS n, ts_ms AS \"TIME\", device AS \"DEVICE\", pod AS \"POD\", "
+		   "name AS \"NAME\","
+		   " bytes AS \"BYTES\", path AS \"PATH\" FROM file"
 		   " WHERE fleet = ?1 AND (?2 = '' OR device = ?2) AND ts_ms >= ?3"
 		   " AND (?5 = '' OR pod = ?5)"
-		   " ORDER BY ts_ms DESC, rowid DESC LIMIT ?4) ORDER BY TIME, n",
+		   " ORDER BY ts_ms DESC, rowid DESC LIMIT ?4) AS newest ORDER BY \"TIME\", n",
 		   o->word_count ? o->words[0] : "");
 }
 
@@ -146,25 +147,26 @@ enum exit_code verb_telemetry(struct options *o)
 {
 	if (o->sql)
 		return ask(o, o->sql, "");
-	return ask(
-		o,
-		"SELECT TIME, DEVICE, MEASUREMENT, TAGS, FIELDS FROM"
-		" (SELECT rowid AS n, ts_ms AS TIME, device AS DEVICE, measurement AS MEASUREMENT,"
-		" tags AS TAGS, fields AS FIELDS FROM point"
-		" WHERE fleet = ?1 AND (?2 = '' OR device = ?2) AND ts_ms >= ?3"
-		" AND (?5 = '' OR measurement = ?5)"
-		" ORDER BY ts_ms DESC, rowid DESC LIMIT ?4) ORDER BY TIME, n",
-		o->word_count ? o->words[0] : "");
+	return ask(o,
+		   "SELECT \"TIME\", \"DEVICE\", \"MEASUREMENT\", \"TAGS\", \"FIELDS\" FROM"
+		   " (SELECT rowid AS n, ts_ms AS \"TIME\", device AS \"DEVICE\", measurement AS "
+		   "\"MEASUREMENT\","
+		   " tags AS \"TAGS\", fields AS \"FIELDS\" FROM point"
+		   " WHERE fleet = ?1 AND (?2 = '' OR device = ?2) AND ts_ms >= ?3"
+		   " AND (?5 = '' OR measurement = ?5)"
+		   " ORDER BY ts_ms DESC, rowid DESC LIMIT ?4) AS newest ORDER BY \"TIME\", n",
+		   o->word_count ? o->words[0] : "");
 }
 
 enum exit_code history_logs(struct options *o, const char *workload)
 {
 	return ask(o,
-		   "SELECT TIME, DEVICE, CONTAINER, LINE FROM"
-		   " (SELECT rowid AS n, ts_ms AS TIME, device AS DEVICE, container AS CONTAINER,"
-		   " line AS LINE FROM log"
+		   "SELECT \"TIME\", \"DEVICE\", \"CONTAINER\", \"LINE\" FROM"
+		   " (SELECT rowid AS n, ts_ms AS \"TIME\", device AS \"DEVICE\", container AS "
+		   "\"CONTAINER\","
+		   " line AS \"LINE\" FROM log"
 		   " WHERE fleet = ?1 AND (?2 = '' OR device = ?2) AND ts_ms >= ?3"
 		   " AND (pod = ?5 OR pod || '/' || container = ?5)"
-		   " ORDER BY ts_ms DESC, rowid DESC LIMIT ?4) ORDER BY TIME, n",
+		   " ORDER BY ts_ms DESC, rowid DESC LIMIT ?4) AS newest ORDER BY \"TIME\", n",
 		   workload);
 }

@@ -36,29 +36,27 @@ static void write_ack(void *owner, const char *fleet, const char *device, const 
 	fprintf(m->receipt, "%s\n", text);
 }
 
+static void note(struct import *m, const char *buf, int64_t seq, const char *bad)
+{
+	struct receipt r = { .from = seq, .to = seq };
+	strcpy(r.fleet, m->fleet);
+	strcpy(r.device, m->device);
+	strcpy(r.buf, buf);
+	text_copy(r.bad, sizeof r.bad, bytes_of(bad));
+	receipts_add(&m->receipts, &r); /* RECEIPTS_MAX is twice what one commit takes */
+}
+
+static void on_settled(void *owner, const struct letter_fate *fate)
+{
+	note(owner, fate->letter->buf, fate->letter->seq, fate->bad ? fate->bad : "");
+}
+
+/* What is durable is receipted, also when the rest failed. */
 static enum err commit(struct import *m, struct why *why)
 {
 	m->open = 0;
 	enum err e = ledger_commit(&m->ledger, why);
-	if (e)
-		receipts_forget(&m->receipts);
-	else
-		receipts_tell(&m->receipts, write_ack, m);
-	return e;
-}
-
-static enum err note(struct import *m, const struct intake_receipt *got, const char *bad,
-		     struct why *why)
-{
-	struct receipt r = { .from = got->seq, .to = got->seq };
-	strcpy(r.fleet, m->fleet);
-	strcpy(r.device, m->device);
-	strcpy(r.buf, got->buf);
-	text_copy(r.bad, sizeof r.bad, bytes_of(bad));
-	if (receipts_add(&m->receipts, &r))
-		return OK;
-	enum err e = commit(m, why);
-	receipts_add(&m->receipts, &r);
+	receipts_tell(&m->receipts, write_ack, m);
 	return e;
 }
 
@@ -85,11 +83,10 @@ static enum err take_letter(void *owner, const char *rest, struct bytes payload,
 	if (e)
 		fprintf(stderr, "warning: %s seq %lld is refused: %s\n", rest,
 			(long long)receipt.seq, bad.text);
-	if (receipt.seq)
-		e = note(m, &receipt, e ? bad.text : "", why);
-	else
-		e = OK;
-	return !e && ++m->open >= COMMIT_EVERY ? commit(m, why) : e;
+	if (e && receipt.seq)
+		note(m, receipt.buf, receipt.seq, bad.text);
+	return ++m->open >= COMMIT_EVERY || letters_are_heavy(&m->ledger.letters) ? commit(m, why)
+										  : OK;
 }
 
 /* --- files --- */
@@ -248,8 +245,14 @@ static enum err open_hub(struct import *m, const struct options *o, struct why *
 	enum err e = options_need_database(o, why);
 	if (e)
 		return e;
+	if (sql_is_address(o->database) && !o->depot)
+		return why_set(why, ERR_INVALID,
+			       "--depot is needed beside a server: the folder that is --files "
+			       "of the hub");
 	snprintf(files, sizeof files, "%.900s.files", o->database);
 	e = ledger_open(&m->ledger, o->database, why);
+	m->ledger.letters.owner = m;
+	m->ledger.letters.on_settled = on_settled;
 	if (!e)
 		e = intake_open(&m->intake, &m->ledger, why);
 	return e ? e : depot_open(&m->depot, o->depot ? o->depot : files, why);
@@ -271,12 +274,15 @@ enum exit_code verb_import(struct options *o)
 	enum err e = open_hub(&m, o, &why);
 	if (!e)
 		e = import_all(&m, o->words[0], &why);
-	if (!e)
+	char place[SQL_PLACE_SIZE];
+	if (!e) {
+		sql_print_place(o->database, place);
 		printf("%lld messages (%lld refused) and %lld files of %lld exports are in %s\n"
 		       "Plug it into the board once more: the next skerry export there lets the "
 		       "board forget them.\n",
 		       (long long)m.letters, (long long)m.refused, (long long)m.files,
-		       (long long)m.folders, o->database);
+		       (long long)m.folders, place);
+	}
 	intake_close(&m.intake);
 	ledger_close(&m.ledger);
 	return exit_code_tell(e, &why);

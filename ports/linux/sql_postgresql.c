@@ -48,7 +48,7 @@ struct query {
 	struct parameter *list;
 	const char **values; /* of the list, as libpq wants them */
 	int *lengths, *formats;
-	PGresult *result;
+	PGresult *result, *shape;
 	int row;
 	unsigned char *blob; /* the last one that was read */
 };
@@ -142,7 +142,8 @@ static enum err await(struct server *s, bool answer, struct why *why)
 			return OK;
 		const int64_t left = until - clock_now_ms();
 		struct pollfd p = { PQsocket(s->conn), POLLIN, 0 };
-		p.events |= (short)(unsent ? POLLOUT : 0);
+		if (unsent)
+			p.events = POLLIN | POLLOUT;
 		if (left <= 0)
 			return lose(s, why, "the server does not answer in time");
 		(void)!poll(&p, 1, (int)left);
@@ -156,38 +157,46 @@ static bool is_good(const PGresult *r)
 	       status == PGRES_EMPTY_QUERY || status == PGRES_COPY_IN;
 }
 
-/* The last of the answers to what was sent, or the first trouble; the caller clears it. */
+/* One more answer; *out NULL: there is none. */
+static enum err next_answer(struct server *s, PGresult **out, struct why *why)
+{
+	enum err e = await(s, true, why);
+	*out = e ? NULL : PQgetResult(s->conn);
+	if (!*out || is_good(*out))
+		return e;
+	e = fail(s, *out, why);
+	*out = NULL;
+	return e;
+}
+
+/* What follows a failure is of no use, and in the way of the next command. */
+static void drain(struct server *s)
+{
+	PGresult *r;
+	while (s->conn && !await(s, true, NULL) && (r = PQgetResult(s->conn)))
+		PQclear(r);
+}
+
+/* The last of the answers to what was sent, which the caller clears; or the first trouble. */
 static enum err take_answer(struct server *s, PGresult **out, struct why *why)
 {
-	enum err e = OK;
-	PGresult *last = NULL;
-	*out = NULL;
-	for (;;) {
-		const enum err waited = await(s, true, why);
-		PGresult *r = waited ? NULL : PQgetResult(s->conn);
-		if (!r) {
-			e = waited ? waited : e;
-			break;
-		}
-		if (e) {
-			PQclear(r);
-		} else if (!is_good(r)) {
-			e = fail(s, r, why);
-			if (!s->conn)
-				break;
-		} else {
-			PQclear(last);
-			last = r;
-			if (PQresultStatus(r) == PGRES_COPY_IN)
-				break;
-		}
-	}
-	if (!e && !last)
-		e = why_set(why, ERR_SYSTEM, "database: no answer");
-	if (e)
+	PGresult *r, *last = NULL;
+	enum err e;
+	while (!(e = next_answer(s, &r, why)) && r) {
 		PQclear(last);
-	else
-		*out = last;
+		last = r;
+		if (PQresultStatus(r) == PGRES_COPY_IN)
+			break;
+	}
+	if (e)
+		drain(s);
+	else if (!last)
+		e = why_set(why, ERR_SYSTEM, "database: no answer");
+	if (e) {
+		PQclear(last);
+		last = NULL;
+	}
+	*out = last;
 	return e;
 }
 
@@ -236,15 +245,21 @@ static int64_t changes(struct sql *s)
 	return server_of(s)->changes;
 }
 
+/* Where the quoted text or name that begins here ends; without an end, at the NUL. */
+static char *skip_quoted(char *c)
+{
+	char *end = strchr(c + 1, *c);
+	return end ? end : c + strlen(c) - 1;
+}
+
 /* ?1 is $1 here, unless it stands in quotes; `out_count` is the largest. */
 static char *translate(const char *statement, int *out_count)
 {
-	char *text = strdup(statement), quote = 0;
+	char *text = strdup(statement);
 	*out_count = 0;
 	for (char *c = text; c && *c; c++) {
-		if (quote || *c == '\'' || *c == '"') {
-			if (!quote || *c == quote)
-				quote = quote ? 0 : *c;
+		if (*c == '\'' || *c == '"') {
+			c = skip_quoted(c);
 		} else if (*c == '?' && c[1] >= '1' && c[1] <= '9') {
 			const int n = (int)strtol(c + 1, NULL, 10);
 			*c = '$';
@@ -263,6 +278,7 @@ static void free_query(struct query *q)
 	free(q->lengths);
 	free(q->formats);
 	PQclear(q->result);
+	PQclear(q->shape);
 	PQfreemem(q->blob);
 	free(q);
 }
@@ -466,21 +482,23 @@ static bool is_number(struct sql_query *q, int column)
 }
 
 /* Known before the first row: SQLite answers these then, too. */
-static bool has_answer(struct query *q)
+static const PGresult *shape_of(struct query *q)
 {
-	if (!q->result && server_of(q->query.sql)->conn && !execute(q, NULL))
-		q->row = -1;
-	return q->result;
+	struct server *s = server_of(q->query.sql);
+	if (!q->result && !q->shape && s->conn)
+		(void)!finish_command(s, PQsendDescribePrepared(s->conn, q->name), &q->shape, NULL);
+	return q->result ? q->result : q->shape;
 }
 
 static int columns(struct sql_query *q)
 {
-	return has_answer(query_of(q)) ? PQnfields(query_of(q)->result) : 0;
+	return PQnfields(shape_of(query_of(q)));
 }
 
 static const char *column_name(struct sql_query *q, int column)
 {
-	return has_answer(query_of(q)) ? PQfname(query_of(q)->result, column) : "";
+	const char *name = PQfname(shape_of(query_of(q)), column);
+	return name ? name : "";
 }
 
 /* --- many rows --- */

@@ -87,6 +87,16 @@ class PostgreSQL:
             raise AssertionError(done.stderr)
         return [line.split("\x1f") for line in done.stdout.splitlines()]
 
+    def signal_all(self, signo):
+        """To the server and to each of its children, who come and go."""
+        children = subprocess.run(["pgrep", "-P", str(self.process.pid)], capture_output=True,
+                                  text=True).stdout.split()
+        for pid in (self.process.pid, *map(int, children)):
+            try:
+                os.kill(pid, signo)
+            except ProcessLookupError:
+                pass
+
     def stop(self, signo=signal.SIGINT):
         """SIGINT: clients are sent away; SIGQUIT: at once, as in a crash."""
         if self.process and self.process.poll() is None:

@@ -18,6 +18,8 @@ import threading
 import time
 import unittest
 
+from postgresql import PostgreSQL
+
 BIN = os.environ.get("SKERRY_BIN", os.path.join(os.getcwd(), "build/release/bin"))
 ACTOR = os.environ.get("SKERRY_ACTOR", os.path.join(BIN, "../tests/actor-image"))
 SANITIZED = os.environ.get("SKERRY_SANITIZED") == "1"
@@ -307,7 +309,8 @@ class World:
         self.broker = None
         self.hub = None
         self.devices = []
-        self.parts = []
+        self.parts = [] # hubs
+        self.postgresql = None
         self.db_path = os.path.join(self.folder, "hub.db")
 
     # --- parts ---
@@ -334,9 +337,23 @@ class World:
         """The environment of a hub or a desk: how to reach the broker."""
         return {"SKERRY_BROKER": f"mqtt://127.0.0.1:{self.port}"}
 
-    def start_hub(self):
-        self.hub = Part("hub", [os.path.join(BIN, "skerry-hub"), "--db", self.db_path], self.folder,
-                        self.desk())
+    def use_postgresql(self, **how):
+        """A server is the database of hubs and desks from now on."""
+        self.postgresql = PostgreSQL(**how).start()
+        self.db_path = self.postgresql.url()
+        return self.postgresql
+
+    def hub_argv(self, *more):
+        argv = [os.path.join(BIN, "skerry-hub"), "--db", self.db_path, *more]
+        if self.postgresql:
+            argv += ["--blobs", os.path.join(self.folder, "hub.blobs"),
+                     "--files", os.path.join(self.folder, "hub.files")]
+        return argv
+
+    def start_hub(self, *more, name="hub"):
+        """The last one that was started is self.hub."""
+        self.hub = Part(name, self.hub_argv(*more), self.folder, self.desk())
+        self.parts.append(self.hub)
         wait_until("the hub is connected", 15, lambda: "connected broker" in self.hub.log())
         return self
 
@@ -404,11 +421,23 @@ class World:
         return path
 
     def db(self, statement, *args):
+        if self.postgresql:
+            return self._ask_postgresql(statement, args)
         try:
             with sqlite3.connect(f"file:{self.db_path}?mode=ro", uri=True, timeout=5) as c:
                 return c.execute(statement, args).fetchall()
         except sqlite3.OperationalError:
             return []
+
+    def _ask_postgresql(self, statement, args):
+        """Whole numbers as such, everything else as text; [] while there is no answer."""
+        for arg in args:
+            statement = statement.replace("?", "'" + str(arg).replace("'", "''") + "'", 1)
+        try:
+            rows = self.postgresql.ask(statement)
+        except AssertionError:
+            return []
+        return [tuple(int(c) if re.fullmatch(r"-?\d+", c) else c for c in row) for row in rows]
 
     def rows(self, measurement="made"):
         found = self.db("SELECT count(*) FROM point WHERE measurement = ?", measurement)
@@ -422,9 +451,11 @@ class World:
     def close(self):
         for d in self.devices:
             d.clean()
-        for part in (self.hub, self.broker):
+        for part in (*self.parts, self.hub, self.broker):
             if part and part.is_alive():
                 part.end()
+        if self.postgresql:
+            self.postgresql.close()
         if self.relay:
             self.relay.close()
         complaints = []

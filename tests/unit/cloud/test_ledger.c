@@ -7,6 +7,7 @@
 #include "tests/unit/sync/points.h"
 
 #include <math.h>
+#include <stdio.h>
 
 struct fixture {
 	struct scratch scratch;
@@ -49,8 +50,37 @@ static void reopen(struct fixture *f)
 	open_ledger(f);
 }
 
+static void commit(struct fixture *f)
+{
+	if (ledger_commit(&f->ledger, &f->why))
+		fail_msg("%s", f->why.text);
+}
+
+/* What a test adds by itself is a letter, too. */
+static void begin_any(struct fixture *f)
+{
+	static int64_t seq = 1000;
+	const struct ledger_batch b = { SOURCE, "any", "telec", "k3", ++seq, 1000, false };
+	assert_ok(ledger_batch_begin(&f->ledger, &b, &f->why));
+}
+
+static enum err end_any(struct fixture *f, enum err e)
+{
+	ledger_batch_end(&f->ledger, !e);
+	return e;
+}
+
+/* A letter of one point. */
+static enum err add_point(struct fixture *f, const struct ledger_source *s, const struct point *p,
+			  int64_t time_ms)
+{
+	begin_any(f);
+	return end_any(f, ledger_add_point(&f->ledger, s, p, time_ms, &f->why));
+}
+
 static void assert_rows(struct fixture *f, const char *statement, const char *expected)
 {
+	commit(f);
 	assert_string_equal(rows_of(f->ledger.sql, statement), expected);
 }
 
@@ -71,7 +101,7 @@ static void put_batch(struct fixture *f, int64_t seq, size_t points)
 	const struct ledger_batch b = batch(seq);
 	assert_ok(ledger_batch_begin(&f->ledger, &b, &f->why));
 	add_points(f, points);
-	assert_ok(ledger_batch_end(&f->ledger, true, &f->why));
+	ledger_batch_end(&f->ledger, true);
 }
 
 static void the_tables_are_those_of_the_contract(void **state)
@@ -86,7 +116,7 @@ static void what_is_committed_is_there_after_reopening(void **state)
 {
 	struct fixture *f = *state;
 	put_batch(f, 1, 2);
-	assert_ok(ledger_commit(&f->ledger, &f->why));
+	commit(f);
 	reopen(f);
 	assert_rows(f, "SELECT fleet, device, stream, buf, seq, kind, hist, received_ms FROM batch",
 		    "main|drone-07|camera|k3|1|telec|1|1000");
@@ -109,17 +139,17 @@ static void a_rollback_takes_all_back(void **state)
 	ledger_rollback(&f->ledger);
 	assert_rows(f, "SELECT count(*) FROM batch", "0");
 	put_batch(f, 1, 1);
-	assert_ok(ledger_commit(&f->ledger, &f->why));
+	commit(f);
 	assert_rows(f, "SELECT count(*) FROM point", "1");
 }
 
 static void beginning_twice_and_committing_nothing_is_fine(void **state)
 {
 	struct fixture *f = *state;
-	assert_ok(ledger_commit(&f->ledger, &f->why));
+	commit(f);
 	assert_ok(ledger_begin(&f->ledger, &f->why));
 	assert_ok(ledger_begin(&f->ledger, &f->why));
-	assert_ok(ledger_commit(&f->ledger, &f->why));
+	commit(f);
 	ledger_rollback(&f->ledger);
 }
 
@@ -129,9 +159,9 @@ static void the_same_batch_is_there_once(void **state)
 	const struct ledger_batch again = batch(1);
 	put_batch(f, 1, 2);
 	assert_err(ERR_CONFLICT, ledger_batch_begin(&f->ledger, &again, &f->why));
-	assert_ok(ledger_commit(&f->ledger, &f->why));
-	assert_err(ERR_CONFLICT, ledger_batch_begin(&f->ledger, &again, &f->why));
-	assert_ok(ledger_commit(&f->ledger, &f->why));
+	commit(f);
+	put_batch(f, 1, 3);
+	commit(f);
 	assert_rows(f, "SELECT count(*) FROM batch", "1");
 	assert_rows(f, "SELECT count(*) FROM point", "2");
 }
@@ -147,7 +177,7 @@ static void every_part_of_the_name_counts(void **state)
 	others[3].buf = "x9";
 	for (size_t i = 0; i < 5; i++) {
 		assert_ok(ledger_batch_begin(&f->ledger, &others[i], &f->why));
-		assert_ok(ledger_batch_end(&f->ledger, true, &f->why));
+		ledger_batch_end(&f->ledger, true);
 	}
 	assert_rows(f, "SELECT count(*) FROM batch", "6");
 }
@@ -159,9 +189,9 @@ static void a_forgotten_batch_leaves_nothing_and_others_stay(void **state)
 	put_batch(f, 1, 1);
 	assert_ok(ledger_batch_begin(&f->ledger, &bad, &f->why));
 	add_points(f, 3);
-	assert_ok(ledger_batch_end(&f->ledger, false, &f->why));
+	ledger_batch_end(&f->ledger, false);
 	put_batch(f, 3, 1);
-	assert_ok(ledger_commit(&f->ledger, &f->why));
+	commit(f);
 	assert_rows(f, "SELECT seq FROM batch ORDER BY seq", "1\n3");
 	assert_rows(f, "SELECT count(*) FROM point", "2");
 }
@@ -171,7 +201,7 @@ static void a_forgotten_batch_may_come_again(void **state)
 	struct fixture *f = *state;
 	const struct ledger_batch b = batch(1);
 	assert_ok(ledger_batch_begin(&f->ledger, &b, &f->why));
-	assert_ok(ledger_batch_end(&f->ledger, false, &f->why));
+	ledger_batch_end(&f->ledger, false);
 	put_batch(f, 1, 1);
 	assert_rows(f, "SELECT count(*) FROM batch", "1");
 }
@@ -186,7 +216,7 @@ static void tags_and_fields_are_json(void **state)
 	point_add_field(&p, "on", value_boolean(true));
 	point_add_field(&p, "off", value_boolean(false));
 	point_add_field(&p, "s", value_string(bytes_of("say \"hi\"")));
-	assert_ok(ledger_add_point(&f->ledger, &SOURCE, &p, 1795514400123, &f->why));
+	assert_ok(add_point(f, &SOURCE, &p, 1795514400123));
 	assert_rows(f, "SELECT ts_ms, fleet, device, measurement FROM point",
 		    "1795514400123|main|drone-07|line");
 	assert_rows(f, "SELECT tags FROM point", "{\"a\\\"b\":\"\\\\\\n\",\"span\":\"4\"}");
@@ -198,7 +228,7 @@ static void tags_and_fields_are_json(void **state)
 static void a_point_without_tags_has_an_empty_object(void **state)
 {
 	struct fixture *f = *state;
-	add_points(f, 1);
+	put_batch(f, 1, 1);
 	assert_rows(f, "SELECT tags, fields FROM point", "{}|{\"f\":1.5}");
 }
 
@@ -206,12 +236,13 @@ static void a_point_without_tags_has_an_empty_object(void **state)
 static void assert_json_or_refused(struct fixture *f, struct value v)
 {
 	struct point p = point_of("m", "f", v);
-	enum err e = ledger_add_point(&f->ledger, &SOURCE, &p, 1, &f->why);
+	enum err e = add_point(f, &SOURCE, &p, 1);
 	if (e) {
 		assert_err(ERR_INVALID, e);
 		return;
 	}
 	struct json *j;
+	commit(f);
 	const char *fields = rows_of(f->ledger.sql, "SELECT fields FROM point ORDER BY rowid DESC "
 						    "LIMIT 1");
 	if (json_parse(bytes_of(fields), &j, &f->why))
@@ -237,7 +268,7 @@ static void a_string_with_a_nul_never_spoils_a_row(void **state)
 {
 	struct fixture *f = *state;
 	struct point p = point_of("m", "f", value_string(BYTES_LIT("a\0b")));
-	enum err e = ledger_add_point(&f->ledger, &SOURCE, &p, 1, &f->why);
+	enum err e = add_point(f, &SOURCE, &p, 1);
 	if (!e)
 		assert_rows(f, "SELECT json_valid(fields) FROM point", "1");
 }
@@ -253,7 +284,7 @@ static void a_point_that_is_too_large_is_refused(void **state)
 		p.fields[p.field_count++] =
 			(struct point_field){ { letters + i, 1 },
 					      value_string((struct bytes){ text, sizeof text }) };
-	assert_err(ERR_INVALID, ledger_add_point(&f->ledger, &SOURCE, &p, 1, &f->why));
+	assert_err(ERR_INVALID, add_point(f, &SOURCE, &p, 1));
 	assert_rows(f, "SELECT count(*) FROM point", "0");
 }
 
@@ -263,13 +294,131 @@ static void events_and_lines_are_kept(void **state)
 	const struct ledger_event event = { 5, "Warning", "Failed", "cam/main", "exits", NULL };
 	const struct ledger_event more = { 6, "Normal", "Started", "device", "", "{\"code\":3}" };
 	const struct ledger_line line = { 7, "cam", "main", "err", "it's broken" };
+	begin_any(f);
 	assert_ok(ledger_add_event(&f->ledger, &SOURCE, &event, &f->why));
-	assert_ok(ledger_add_event(&f->ledger, &SOURCE, &more, &f->why));
-	assert_ok(ledger_add_line(&f->ledger, &SOURCE, &line, &f->why));
+	assert_ok(end_any(f, ledger_add_event(&f->ledger, &SOURCE, &more, &f->why)));
+	begin_any(f);
+	assert_ok(end_any(f, ledger_add_line(&f->ledger, &SOURCE, &line, &f->why)));
 	assert_rows(f, "SELECT * FROM event ORDER BY ts_ms",
 		    "5|main|drone-07|Warning|Failed|cam/main|exits|-\n"
 		    "6|main|drone-07|Normal|Started|device||{\"code\":3}");
 	assert_rows(f, "SELECT * FROM log", "7|main|drone-07|cam|main|err|it's broken");
+}
+
+/* --- what becomes of them --- */
+
+struct fates {
+	char text[512];
+	struct text t;
+};
+
+static void on_settled(void *owner, const struct letter_fate *fate)
+{
+	struct fates *all = owner;
+	text_add(&all->t, "%lld:%s ", (long long)fate->letter->seq,
+		 fate->bad              ? "bad"
+		 : fate->letter->is_new ? "new"
+					: "there");
+}
+
+static void listen(struct fixture *f, struct fates *all)
+{
+	all->t = text_in(all->text, sizeof all->text);
+	f->ledger.letters.owner = all;
+	f->ledger.letters.on_settled = on_settled;
+}
+
+static void each_letter_is_told_once_and_after_the_commit(void **state)
+{
+	struct fixture *f = *state;
+	struct fates all;
+	listen(f, &all);
+	put_batch(f, 1, 1);
+	put_batch(f, 2, 1);
+	assert_string_equal(all.text, "");
+	commit(f);
+	assert_string_equal(all.text, "1:new 2:new ");
+	put_batch(f, 2, 1);
+	put_batch(f, 3, 1);
+	commit(f);
+	assert_string_equal(all.text, "1:new 2:new 2:there 3:new ");
+	put_batch(f, 4, 1);
+	ledger_rollback(&f->ledger);
+	commit(f);
+	assert_string_equal(all.text, "1:new 2:new 2:there 3:new ");
+}
+
+static void what_the_database_refuses_stops_no_other_letter(void **state)
+{
+	struct fixture *f = *state;
+	struct fates all;
+	assert_ok(sql_run(f->ledger.sql,
+			  "CREATE TRIGGER no BEFORE INSERT ON point WHEN new.ts_ms = 6 BEGIN"
+			  " SELECT RAISE(ABORT, 'not this one'); END",
+			  NULL));
+	listen(f, &all);
+	for (int64_t seq = 1; seq <= 9; seq++)
+		put_batch(f, seq, seq == 4 ? 7 : 2); /* times count from 0 */
+	commit(f);
+	assert_non_null(strstr(all.text, "4:bad "));
+	for (int64_t seq = 1; seq <= 9; seq++) {
+		char word[16];
+		snprintf(word, sizeof word, "%lld:new ", (long long)seq);
+		assert_true(seq == 4 || strstr(all.text, word));
+	}
+	assert_rows(f, "SELECT count(*), sum(seq) FROM batch", "8|41");
+	assert_rows(f, "SELECT count(*) FROM point", "16");
+}
+
+static void tables_that_are_wrong_blame_no_letter(void **state)
+{
+	struct fixture *f = *state;
+	struct fates all;
+	listen(f, &all);
+	assert_ok(sql_run(f->ledger.sql, "ALTER TABLE point RENAME TO other", NULL));
+	put_batch(f, 1, 1);
+	assert_err(ERR_SYSTEM, ledger_commit(&f->ledger, &f->why));
+	assert_string_equal(all.text, "");
+	assert_ok(sql_run(f->ledger.sql, "ALTER TABLE other RENAME TO point", NULL));
+	put_batch(f, 1, 1);
+	commit(f);
+	assert_string_equal(all.text, "1:new ");
+}
+
+/* --- several hubs --- */
+
+static bool take(struct fixture *f, const char *owner, int64_t ms)
+{
+	bool taken;
+	assert_ok(ledger_take_lease(&f->ledger, "control", owner, ms, &taken, &f->why));
+	return taken;
+}
+
+static void a_lease_is_of_one_until_it_ends(void **state)
+{
+	struct fixture *f = *state;
+	assert_true(take(f, "one", 3600 * 1000));
+	assert_false(take(f, "two", 3600 * 1000));
+	assert_true(take(f, "one", 3600 * 1000));
+	assert_ok(ledger_drop_lease(&f->ledger, "control", "two", &f->why));
+	assert_false(take(f, "two", 3600 * 1000));
+	assert_ok(ledger_drop_lease(&f->ledger, "control", "one", &f->why));
+	assert_true(take(f, "two", -1));
+	assert_true(take(f, "one", 3600 * 1000));
+}
+
+static void an_older_schema_becomes_the_newest(void **state)
+{
+	struct fixture *f = *state;
+	put_batch(f, 1, 2);
+	commit(f);
+	assert_ok(sql_run(f->ledger.sql,
+			  "DROP TABLE lease; UPDATE meta SET value = '1' WHERE key = 'schema'",
+			  NULL));
+	reopen(f);
+	assert_rows(f, "SELECT value FROM meta WHERE key = 'schema'", "2");
+	assert_rows(f, "SELECT count(*) FROM point", "2");
+	assert_true(take(f, "one", 1000));
 }
 
 /* --- devices --- */
@@ -393,11 +542,12 @@ static void those_whose_desired_state_the_broker_lost_are_told(void **state)
 static void a_newer_schema_is_refused(void **state)
 {
 	struct fixture *f = *state;
-	assert_ok(sql_run(f->ledger.sql, "UPDATE meta SET value = '2' WHERE key = 'schema'", NULL));
+	assert_ok(
+		sql_run(f->ledger.sql, "UPDATE meta SET value = '99' WHERE key = 'schema'", NULL));
 	ledger_close(&f->ledger);
 	assert_err(ERR_INVALID,
 		   ledger_open(&f->ledger, scratch_at(&f->scratch, "hub.db"), &f->why));
-	assert_non_null(strstr(f->why.text, "schema 2"));
+	assert_non_null(strstr(f->why.text, "schema 99"));
 }
 
 static void what_is_no_database_is_refused(void **state)
@@ -418,7 +568,7 @@ static void hostile_names_are_only_names(void **state)
 	struct fixture *f = *state;
 	const struct ledger_source s = { "main", "x'); DROP TABLE point; --" };
 	const struct point p = point_of("'", "f", value_float(1));
-	assert_ok(ledger_add_point(&f->ledger, &s, &p, 1, &f->why));
+	assert_ok(add_point(f, &s, &p, 1));
 	assert_rows(f, "SELECT device, measurement FROM point", "x'); DROP TABLE point; --|'");
 }
 
@@ -442,6 +592,11 @@ int main(void)
 		LEDGER_TEST(a_string_with_a_nul_never_spoils_a_row),
 		LEDGER_TEST(a_point_that_is_too_large_is_refused),
 		LEDGER_TEST(events_and_lines_are_kept),
+		LEDGER_TEST(each_letter_is_told_once_and_after_the_commit),
+		LEDGER_TEST(what_the_database_refuses_stops_no_other_letter),
+		LEDGER_TEST(tables_that_are_wrong_blame_no_letter),
+		LEDGER_TEST(a_lease_is_of_one_until_it_ends),
+		LEDGER_TEST(an_older_schema_becomes_the_newest),
 		LEDGER_TEST(presence_is_that_of_the_newest_session),
 		LEDGER_TEST(the_reported_state_is_kept_as_it_came),
 		LEDGER_TEST(only_a_newer_desired_state_is_kept),

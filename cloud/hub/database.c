@@ -1,0 +1,140 @@
+#include "cloud/hub/database.h"
+
+#include "base/log.h"
+#include "base/text.h"
+#include "ports/clock.h"
+
+#include <string.h>
+
+/* --- the leases --- */
+
+/* True: a part of the work is ours that was not before. */
+static bool renew(struct hub *h)
+{
+	struct why why;
+	bool gained = false;
+	enum err e = roles_renew(&h->roles, &h->ledger, h->client_id, &gained, &why);
+	if (!e)
+		e = ledger_count_online(&h->ledger, &h->meter.online, &why);
+	if (e)
+		hub_note_trouble(h, &why);
+	if (gained && sql_is_address(h->options.database))
+		log_info("of several hubs this one%s%s from now on",
+			 h->roles.control.is_ours ? " controls" : "",
+			 h->roles.serve.is_ours ? " serves" : "");
+	return gained;
+}
+
+/* Ends when the database is lost; on_reopen() begins anew. */
+static void on_renew(void *owner, int64_t now_ms)
+{
+	struct hub *h = owner;
+	if (!ledger_is_open(&h->ledger))
+		return;
+	loop_arm(h->loop, &h->renew, now_ms + LEASE_RENEW_MS);
+	if (renew(h))
+		hub_resume(h);
+}
+
+/* --- what a letter has become --- */
+
+static void on_settled(void *owner, const struct letter_fate *fate)
+{
+	struct hub *h = owner;
+	const struct letter *l = fate->letter;
+	struct receipt r = { .from = l->seq, .to = l->seq };
+	strcpy(r.fleet, l->fleet);
+	strcpy(r.device, l->device);
+	strcpy(r.buf, l->buf);
+	text_copy(r.bad, sizeof r.bad, bytes_of(fate->bad ? fate->bad : ""));
+	if (fate->bad)
+		log_warn(
+			"batch refused by the database device=%s/%s channel=%s seq=%lld why=\"%s\"",
+			l->fleet, l->device, l->kind, (long long)l->seq, fate->bad);
+	receipts_add(&h->receipts, &r); /* RECEIPTS_MAX is twice what one commit takes */
+	meter_settle(&h->meter, fate, clock_wall_ms());
+}
+
+/* --- opening --- */
+
+static enum err open_ledger(struct hub *h, struct why *why)
+{
+	enum err e = ledger_open(&h->ledger, h->options.database, why);
+	h->ledger.letters.owner = h;
+	h->ledger.letters.on_settled = on_settled;
+	return e;
+}
+
+/* Whoever had the leases before may have lost them meanwhile. */
+static void begin(struct hub *h)
+{
+	pause_note_up(&h->reopen_pause, clock_now_ms());
+	h->roles.control.is_ours = h->roles.serve.is_ours = false;
+	loop_arm(h->loop, &h->renew, clock_now_ms() + LEASE_RENEW_MS);
+	(void)renew(h);
+	if (h->troubles)
+		log_info("the database is there again failures=%u", h->troubles);
+	h->troubles = 0;
+	hub_resume(h);
+}
+
+static void on_reopen(void *owner, int64_t now_ms)
+{
+	struct hub *h = owner;
+	struct why why;
+	(void)now_ms;
+	if (open_ledger(h, &why))
+		hub_note_trouble(h, &why);
+	else
+		begin(h);
+}
+
+void hub_note_trouble(struct hub *h, const struct why *why)
+{
+	if (!h->troubles++ || strcmp(h->trouble.text, why->text) != 0)
+		log_err("the database fails, devices will send again why=\"%s\"", why->text);
+	h->trouble = *why;
+	h->meter.troubles++;
+	if (h->ledger.sql)
+		ledger_rollback(&h->ledger);
+	if (ledger_is_open(&h->ledger))
+		return;
+	ledger_close(&h->ledger);
+	loop_disarm(h->loop, &h->commit);
+	const int64_t now_ms = clock_now_ms();
+	loop_arm(h->loop, &h->reopen, now_ms + pause_next(&h->reopen_pause, now_ms));
+}
+
+void database_note_success(struct hub *h)
+{
+	if (!h->troubles)
+		return;
+	log_info("the database works again failures=%u", h->troubles);
+	h->troubles = 0;
+	hub_resume(h);
+}
+
+enum err database_open(struct hub *h, struct why *why)
+{
+	h->reopen = (struct timer){ .owner = h, .on_due = on_reopen };
+	h->renew = (struct timer){ .owner = h, .on_due = on_renew };
+	h->reopen_pause.limit_ms = HUB_DATABASE_PAUSE_MS;
+	enum err e = open_ledger(h, why);
+	/* What asking again does not make better ends the program. */
+	if (e && (!sql_is_address(h->options.database) || e == ERR_INVALID))
+		return e;
+	if (e)
+		hub_note_trouble(h, why);
+	else
+		begin(h);
+	return OK;
+}
+
+void database_close(struct hub *h)
+{
+	if (!h->ledger.sql)
+		return;
+	ledger_rollback(&h->ledger);
+	roles_give_up(&h->roles, &h->ledger, h->client_id);
+	ledger_close(&h->ledger);
+}

@@ -1,0 +1,178 @@
+"""The hub on PostgreSQL: the main job, many hubs, and a server that fails in every way."""
+import json
+import os
+import signal
+import subprocess
+import threading
+import unittest
+
+from postgresql import PostgreSQL, binaries
+from skerry_test import (ACTOR, BIN, SLOW, World, actor_pod, main, skip, wait_until)
+import test_main_job
+
+TABLES = ("device", "batch", "point", "event", "log", "file")
+
+
+class WithPostgreSQL(unittest.TestCase):
+    hubs = 1
+    settings = {}
+
+    def setUp(self):
+        self.world = World()
+        self.addCleanup(self.world.close)
+        self.world.start_broker()
+        self.world.use_postgresql()
+        self.start_hubs()
+        self.device = self.world.device(**self.settings)
+        self.device.start().wait_up()
+        self.generation = 0
+
+    def start_hubs(self):
+        self.world.start_hub()
+
+    def count(self, table):
+        rows = self.world.db(f"SELECT count(*) FROM {table}")
+        return rows[0][0] if rows else -1
+
+    def numbers(self):
+        return sorted(n for (n,) in self.world.db(
+            "SELECT CAST(fields ->> 'n' AS BIGINT) FROM point WHERE measurement = 'made'"))
+
+
+class MainJob(WithPostgreSQL):
+    push_actor = test_main_job.WorldTest.push_actor
+    deploy = test_main_job.WorldTest.deploy
+
+    def test_a_folder_becomes_a_running_workload_and_its_samples_become_rows(self):
+        path = self.world.write("pod.yaml", test_main_job.POD.format(image=ACTOR))
+        done = self.world.cli("apply", "-f", path, "--healthy-for", "500ms", check=0)
+        self.assertIn("available", done.stderr)
+        self.device.wait_line("sampler", "made 100")
+        wait_until("100 rows", 20, lambda: self.world.rows() == 100)
+        self.world.wait_drained(self.device)
+        self.assertEqual(self.numbers(), list(range(1, 101)))
+        wait_until("the log line is in the hub", 20, lambda: self.world.db(
+            "SELECT 1 FROM log WHERE line = 'made 100' AND container = 'main'"))
+        # A desk reads from the server, too.
+        found = json.loads(self.world.cli("telemetry", "made", "-n", "3", "-o", "json",
+                                          check=0).stdout)
+        self.assertEqual([row["FIELDS"]["n"] for row in found], [98, 99, 100])
+        self.assertIn("made 100", self.world.cli("logs", "sampler", "--db", self.world.db_path,
+                                                 check=0).stdout)
+        self.assertIn("Available", self.world.cli("events", check=0).stdout)
+        self.assertIn("100", self.world.cli(
+            "telemetry", "--sql", "SELECT count(*) FROM point WHERE measurement = 'made'",
+            check=0).stdout)
+        refused = self.world.cli("telemetry", "--sql", "DELETE FROM point RETURNING 1")
+        self.assertNotEqual(refused.returncode, 0)
+        self.assertIn("read-only", refused.stderr)
+        self.assertEqual(self.world.rows(), 100)
+
+    def test_a_newer_state_is_shown_to_a_device_and_to_a_broker_that_lost_it(self):
+        image = self.push_actor()
+        self.deploy(actor_pod("one", "wait", image=image))
+        wait_until("the hub knows it", 20, lambda: self.world.db(
+            "SELECT 1 FROM device WHERE desired_generation = 1"))
+        self.world.stop_broker() # it keeps nothing on disk
+        self.world.start_broker()
+        wait_until("the broker has it again", 40, lambda: b"DesiredState" in self.world.subscribe(
+            f"{self.device.name}/dn/desired", seconds=2, raw=True))
+
+
+class Trouble(WithPostgreSQL):
+    """What a device sends is a stream of numbers: none may be lost, none may be there twice."""
+    settings = {"telemetry_flush": "200ms"}
+    push_actor = test_main_job.WorldTest.push_actor
+    deploy = test_main_job.WorldTest.deploy
+
+    def begin(self, per_second=100, count=1500):
+        self.deploy(actor_pod("sampler", "sample", per_second, count, image=self.push_actor()))
+        wait_until("rows come", 30, lambda: self.world.rows() > 50)
+        return count
+
+    def expect_all(self, count, seconds=90):
+        wait_until(f"{count} rows", seconds, lambda: self.world.rows() >= count)
+        self.world.wait_drained(self.device)
+        self.assertEqual(self.numbers(), list(range(1, count + 1)))
+
+    def test_a_hub_that_is_killed_again_and_again_loses_nothing(self):
+        count = self.begin()
+        for _ in range(5):
+            self.world.hub.kill()
+            self.world.start_hub()
+            have = self.world.rows()
+            wait_until("rows come again", 30, lambda: self.world.rows() > have)
+        self.expect_all(count)
+
+    def test_a_server_that_restarts_is_waited_for(self):
+        count = self.begin()
+        for how in (signal.SIGINT, signal.SIGQUIT):
+            self.world.postgresql.stop(how)
+            wait_until("the hub says so", 30,
+                       lambda: "devices will send again" in self.world.hub.log())
+            self.assertTrue(self.world.hub.is_alive())
+            self.world.postgresql.start()
+            have = self.world.rows()
+            wait_until("rows come again", 40, lambda: self.world.rows() > have)
+        self.expect_all(count)
+        self.assertIn("the database is there again", self.world.hub.log())
+
+    def test_a_letter_that_a_table_refuses_stops_no_other(self):
+        self.world.postgresql.ask("ALTER TABLE point ADD CHECK (measurement <> 'poison')")
+        self.begin(count=100)
+        for seq, m in ((1, "good"), (2, "poison"), (3, "good")):
+            self.world.publish("other/up/tele/app", {"v": 1, "buf": "b", "seq": seq, "pts": [
+                {"t": 1795514400000 + seq, "m": m, "f": {"x": seq}}]})
+        wait_until("the good ones are there", 20,
+                   lambda: self.world.db("SELECT count(*) FROM point WHERE measurement = 'good'")
+                   == [(2,)])
+        self.assertEqual(self.world.db("SELECT seq FROM batch WHERE device = 'other' ORDER BY seq"),
+                         [(1,), (3,)])
+        self.assertIn("batch refused by the database device=main/other", self.world.hub.log())
+        self.expect_all(100)
+
+    def test_a_statement_that_fails_acknowledges_nothing(self):
+        count = self.begin()
+        self.world.postgresql.ask("ALTER TABLE point RENAME TO hidden")
+        wait_until("the hub says so", 20,
+                   lambda: "devices will send again" in self.world.hub.log())
+        self.world.postgresql.ask("ALTER TABLE hidden RENAME TO point")
+        self.expect_all(count)
+        self.assertNotIn("batch refused", self.world.hub.log())
+
+    def test_a_server_that_answers_nothing_is_given_up_and_dialled_again(self):
+        count = self.begin()
+        self.world.postgresql.signal_all(signal.SIGSTOP)
+        try:
+            wait_until("the hub gives up waiting", 40,
+                       lambda: "does not answer in time" in self.world.hub.log())
+        finally:
+            self.world.postgresql.signal_all(signal.SIGCONT)
+        self.expect_all(count)
+
+    def test_letters_that_come_again_change_no_count(self):
+        letters = [{"v": 1, "buf": "b", "seq": seq, "pts": [
+            {"t": 1795514400000 + seq, "m": "again", "f": {"x": seq}}]} for seq in range(1, 41)]
+        for _ in range(3):
+            for letter in letters:
+                self.world.publish("other/up/tele/app", letter)
+        wait_until("they are there", 20, lambda: self.world.db(
+            "SELECT count(*) FROM batch WHERE device = 'other'") == [(40,)])
+        self.assertEqual(self.world.db(
+            "SELECT count(*), count(DISTINCT ts_ms) FROM point WHERE device = 'other'"),
+            [(40, 40)])
+
+
+class TwoHubs(Trouble):
+    """Everything of Trouble holds with a second one beside it, which keeps its peace."""
+
+    def start_hubs(self):
+        self.world.start_hub(name="hub-2")
+        self.other = self.world.hub
+        self.world.start_hub()
+
+
+if __name__ == "__main__":
+    if not binaries():
+        skip("needs PostgreSQL (Debian: postgresql)")
+    main()
