@@ -252,6 +252,7 @@ struct json *report_make(struct agent *a)
 	json_set_integer(j, "epoch", d->newest.epoch);
 	json_set_integer(j, "observed", d->newest.generation);
 	json_set_integer(j, "applied", d->running.generation);
+	json_set_string(j, "document", d->newest.digest);
 	json_set_string(j, "phase", deploy_phase_name(d->phase));
 	add_trust(j, a);
 	json_set(j, "conditions", print_conditions(a));
