@@ -1,5 +1,6 @@
 #include "cloud/skerry/apply.h"
 #include "base/duration.h"
+#include "cloud/fleet/answer.h"
 #include "cloud/skerry/fleet_view.h"
 #include "cloud/skerry/intent.h"
 #include "cloud/skerry/pin.h"
@@ -11,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+enum { WAIT_DEFAULT_MS = 180 * 1000 };
 
 /* --- devices --- */
 
@@ -99,27 +102,18 @@ struct watching {
 	struct why why;
 };
 
-/* A message whose signatures do not hold is not looked into: it is known by its digest. */
-static bool is_about(const struct json *condition, const struct intent *i)
+static struct state_id id_of(const struct intent *i)
 {
-	int64_t about;
-	const char *document = json_string(json_member(condition, "document"));
-	if (document)
-		return strcmp(document, i->digest) == 0;
-	return !json_integer(json_member(condition, "generation"), &about) ||
-	       about == i->generation;
+	struct state_id id = { .epoch = i->epoch, .generation = i->generation };
+	strcpy(id.message, i->digest);
+	return id;
 }
 
 static const struct json *find_condition(const struct device_view *d, const char *type,
 					 const struct intent *i)
 {
-	const struct json *c = json_first(json_member(d->state, "conditions"));
-	for (; c; c = json_next(c)) {
-		const char *t = json_string(json_member(c, "type"));
-		if (t && strcmp(t, type) == 0 && is_about(c, i))
-			return c;
-	}
-	return NULL;
+	const struct state_id id = id_of(i);
+	return answer_condition(d->state, type, &id);
 }
 
 static void tell_phase(struct watching *w, const char *word, const char *detail)
@@ -198,7 +192,9 @@ static enum err follow(struct desk *d, struct fleet_view *v, const char *device,
 		.view = v, .device = device, .intent = i, .began_ms = clock_now_ms()
 	};
 	fleet_view_listen(v, d);
-	enum err e = desk_wait(d, is_over, &w, d->options->wait_ms, why);
+	enum err e =
+		desk_wait(d, is_over, &w,
+			  d->options->wait_ms < 0 ? WAIT_DEFAULT_MS : d->options->wait_ms, why);
 	if (e == ERR_AGAIN && !d->interrupted)
 		return why_set(why, e,
 			       "%s: generation %lld is still on its way; see: skerry get %s",
@@ -225,7 +221,7 @@ static enum err apply_to(struct desk *d, struct fleet_view *v, const char *devic
 		return OK;
 	}
 	printf("%s  generation %lld->%lld  %zu pods in the files\n", device, (long long)i.base,
-	       (long long)i.generation, wish->pods->count);
+	       (long long)i.generation, wish->source->pod_count);
 	fflush(stdout);
 	if (!d->options->dry_run)
 		e = publish(d, v, device, &i, why);
@@ -243,7 +239,11 @@ static enum err apply_to_all(struct desk *d, struct fleet_view *v, struct pins *
 {
 	const struct options *o = d->options;
 	struct warrant w;
-	const struct intent_wish wish = { m, o->prune, o->healthy_ms, &w };
+	struct intent_trees trees;
+	struct render_source source = intent_source(m, &trees);
+	const struct intent_wish wish = { .source = &source, .warrant = &w };
+	source.is_whole = o->prune;
+	source.healthy_ms = o->healthy_ms;
 	struct targets t = { 0 };
 	enum err e = warrant_open(&w, o, why);
 	if (!e)
@@ -271,6 +271,8 @@ enum err apply_files(struct desk *d, struct options *o, struct why *why)
 		e = why_set(why, ERR_INVALID, "what shall be applied? give -f FILE");
 	if (!e)
 		e = manifest_files_read(m, o->files, o->file_count, why);
+	if (!e)
+		e = manifest_files_refuse_objects(m, why);
 	if (!e)
 		e = pins_open(&p, m, why);
 	if (!e)

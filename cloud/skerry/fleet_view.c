@@ -67,6 +67,15 @@ static void note_desired(struct device_view *d, struct json *j, struct bytes pay
 	d->desired_text = strndup(payload.at, payload.len);
 }
 
+/* Somebody, or the broker itself, has taken it away. */
+static void forget_desired(struct device_view *d)
+{
+	replace(&d->desired, NULL);
+	replace(&d->envelope, NULL);
+	free(d->desired_text);
+	d->desired_text = NULL;
+}
+
 static void note(struct device_view *d, const char *channel, struct json *j, struct bytes payload)
 {
 	if (strcmp(channel, "online") == 0) {
@@ -85,6 +94,8 @@ static void on_letter(void *owner, const struct topic *t, struct bytes payload)
 	struct fleet_view *v = owner;
 	struct json *j;
 	struct device_view *d = find_or_add(v, t->device);
+	if (d && !payload.len && strcmp(t->channel, "desired") == 0)
+		forget_desired(d);
 	if (!d || !payload.len || json_parse(payload, &j, NULL))
 		return;
 	note(d, t->channel, j, payload);

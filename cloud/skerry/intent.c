@@ -10,58 +10,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What stands once in a list: the kind and the name. Pods are of one kind. */
-static bool is_of(const struct json *j, const struct pod_document *d, bool by_kind)
+struct render_source intent_source(const struct manifest_files *m, struct intent_trees *trees)
 {
-	const char *name = json_string(json_member(json_member(j, "metadata"), "name"));
-	const char *kind = json_string(json_member(j, "kind"));
-	const char *wished = json_string(json_member(d->yaml.tree, "kind"));
-	return name && strcmp(name, d->name) == 0 &&
-	       (!by_kind || (kind && wished && strcmp(kind, wished) == 0));
-}
-
-/* The documents of the files, for one list of the desired state. */
-struct wishes {
-	const struct pod_document *documents;
-	size_t count;
-	bool by_kind;
-};
-
-static size_t find_wish(const struct wishes *w, const struct json *j)
-{
-	size_t i = 0;
-	while (i < w->count && !is_of(j, &w->documents[i], w->by_kind))
-		i++;
-	return i;
-}
-
-/* What is there keeps its place; what is new comes behind. */
-static struct json *merge(const struct json *old, const struct wishes *w, bool prune)
-{
-	struct json *list = json_new_array();
-	bool placed[PODS_MAX + CONFIGS_MAX] = { false };
-	for (const struct json *j = json_first(old); j; j = json_next(j)) {
-		size_t i = find_wish(w, j);
-		if (i < w->count) {
-			json_push(list, json_copy(w->documents[i].yaml.tree));
-			placed[i] = true;
-		} else if (!prune) {
-			json_push(list, json_copy(j));
-		}
-	}
-	for (size_t i = 0; i < w->count; i++)
-		if (!placed[i])
-			json_push(list, json_copy(w->documents[i].yaml.tree));
-	return list;
-}
-
-static bool is_same(const struct json *a, const struct json *b)
-{
-	char *first = json_print(a), *second = json_print(b);
-	bool same = strcmp(first, second) == 0;
-	free(first);
-	free(second);
-	return same;
+	for (size_t i = 0; i < m->count; i++)
+		trees->pods[i] = m->pods[i].yaml.tree;
+	for (size_t i = 0; i < m->config_count; i++)
+		trees->configs[i] = m->configs[i].yaml.tree;
+	return (struct render_source){
+		.pods = trees->pods,
+		.configs = trees->configs,
+		.pod_count = m->count,
+		.config_count = m->config_count,
+		.healthy_ms = -1,
+	};
 }
 
 static int64_t number(const struct json *j, const char *key)
@@ -91,34 +52,21 @@ static void choose_order(const struct device_view *d, struct intent *out)
 		out->generation = out->epoch = 1;
 }
 
-static struct json *make_policy(const struct json *old, int64_t healthy_ms)
+static void set_signed(struct json *j, const struct intent *i, const struct warrant *w)
 {
-	char span[32];
-	struct json *policy = old ? json_copy(old) : json_new_object();
-	if (healthy_ms >= 0) {
-		json_remove(policy, "healthyFor");
-		snprintf(span, sizeof span, "%lldms", (long long)healthy_ms);
-		json_set_string(policy, "healthyFor", span);
-	}
-	return policy;
+	char expires[24];
+	if (!i->trust)
+		return;
+	clock_print(expires, clock_wall_ms() + warrant_span_ms(w));
+	json_set_integer(j, "trust", i->trust);
+	json_set_string(j, "expires", expires);
 }
 
-/* What a desired state says, beside who and when. */
-struct content {
-	struct json *policy, *workloads, *configs;
-};
-
-static void free_content(struct content *c)
-{
-	json_free(c->policy);
-	json_free(c->workloads);
-	json_free(c->configs);
-}
-
+/* Takes the content. */
 static char *print_document(const struct device_view *d, const char *fleet, const struct intent *i,
-			    const struct content *c, const struct warrant *w)
+			    const struct content *c, const struct intent_wish *wish)
 {
-	char issued[24], expires[24];
+	char issued[24];
 	const char *user = getenv("USER");
 	struct json *j = json_new_object();
 	clock_print(issued, clock_wall_ms());
@@ -131,11 +79,11 @@ static char *print_document(const struct device_view *d, const char *fleet, cons
 	json_set_string(j, "issued", issued);
 	json_set_string(j, "writer", user && *user ? user : "skerry");
 	json_set_integer(j, "base", i->base);
-	if (i->trust) {
-		clock_print(expires, clock_wall_ms() + warrant_span_ms(w));
-		json_set_integer(j, "trust", i->trust);
-		json_set_string(j, "expires", expires);
-	}
+	if (wish->reason)
+		json_set_string(j, "reason", wish->reason);
+	set_signed(j, i, wish->warrant);
+	if (json_count(wish->labels))
+		json_set(j, "labels", json_copy(wish->labels));
 	json_set(j, "policy", c->policy);
 	json_set(j, "workloads", c->workloads);
 	json_set(j, "configs", c->configs);
@@ -150,35 +98,13 @@ static enum err check_base(const struct device_view *d, const struct intent_wish
 			   struct why *why)
 {
 	int64_t seen = number(d->state, "observed");
-	if (d->desired || seen == 0 || wish->prune)
+	if (d->desired || seen == 0 || wish->source->is_whole)
 		return OK;
 	return why_set(
 		why, ERR_CONFLICT,
 		"%s has generation %lld, but the broker has lost its desired state; a hub on "
 		"this broker gives it back in a few seconds, --prune begins anew",
 		d->name, (long long)seen);
-}
-
-static struct content make_content(const struct json *old, const struct intent_wish *w)
-{
-	const struct manifest_files *m = w->pods;
-	const struct wishes pods = { m->pods, m->count, false };
-	const struct wishes configs = { m->configs, m->config_count, true };
-	return (struct content){
-		.policy = make_policy(json_member(old, "policy"), w->healthy_ms),
-		.workloads = merge(json_member(old, "workloads"), &pods, w->prune),
-		.configs = merge(json_member(old, "configs"), &configs, w->prune),
-	};
-}
-
-static bool is_unchanged(const struct json *old, const struct content *c, int64_t healthy_ms)
-{
-	const struct json *workloads = json_member(old, "workloads");
-	const struct json *configs = json_member(old, "configs");
-	const struct json *policy = json_member(old, "policy");
-	return workloads && is_same(c->workloads, workloads) &&
-	       (configs ? is_same(c->configs, configs) : json_count(c->configs) == 0) &&
-	       (policy ? is_same(c->policy, policy) : healthy_ms < 0);
 }
 
 /* As the board will: are all configs there that its pods name? */
@@ -227,9 +153,42 @@ static enum err finish(const struct device_view *device, const struct intent_wis
 	return e;
 }
 
+/* Print, check, seal. Takes the content. */
+static enum err make_message(const struct device_view *device, const char *fleet,
+			     const struct intent_wish *wish, struct content *content,
+			     struct intent *out, struct why *why)
+{
+	char *text = print_document(device, fleet, out, content, wish);
+	enum err e = check_document(device, fleet, text, why);
+	if (!e)
+		e = finish(device, wish, text, out, why);
+	free(text);
+	*content = (struct content){ 0 };
+	return e;
+}
+
+static bool are_same_labels(const struct json *a, const struct json *b)
+{
+	if (!json_count(a) || !json_count(b))
+		return json_count(a) == json_count(b);
+	char *before = json_print(a), *after = json_print(b);
+	const bool same = strcmp(before, after) == 0;
+	free(before);
+	free(after);
+	return same;
+}
+
+static bool is_unchanged(const struct device_view *d, const struct intent_wish *wish,
+			 const struct content *c)
+{
+	return are_same_labels(json_member(d->desired, "labels"), wish->labels) &&
+	       content_is_same(c, d->desired) && warrant_stands(wish->warrant, d);
+}
+
 enum err intent_make(const struct device_view *device, const char *fleet,
 		     const struct intent_wish *wish, struct intent *out, struct why *why)
 {
+	struct content content;
 	*out = (struct intent){ 0 };
 	enum err e = check_base(device, wish, why);
 	if (!e)
@@ -239,16 +198,41 @@ enum err intent_make(const struct device_view *device, const char *fleet,
 	if (warrant_signs(wish->warrant))
 		out->trust = warrant_trust(wish->warrant, device);
 	choose_order(device, out);
-	struct content content = make_content(device->desired, wish);
-	if (is_unchanged(device->desired, &content, wish->healthy_ms) &&
-	    warrant_stands(wish->warrant, device)) {
-		free_content(&content);
+	e = render_content(device->desired, wish->source, &content, why);
+	if (e)
+		return e;
+	if (is_unchanged(device, wish, &content)) {
+		content_free(&content);
 		return OK;
 	}
-	char *text = print_document(device, fleet, out, &content, wish->warrant);
-	e = check_document(device, fleet, text, why);
-	if (!e)
-		e = finish(device, wish, text, out, why);
-	free(text);
-	return e;
+	return make_message(device, fleet, wish, &content, out, why);
+}
+
+static struct json *copy_or(const struct json *j, struct json *(*make)(void))
+{
+	return j ? json_copy(j) : make();
+}
+
+enum err intent_make_back(const struct device_view *device, const char *fleet,
+			  const struct intent_wish *wish, const struct intent *forward,
+			  struct intent *out, struct why *why)
+{
+	const struct json *now = device->desired;
+	const struct intent_wish back = {
+		.labels = json_member(now, "labels"),
+		.reason = wish->reason,
+		.warrant = wish->warrant,
+	};
+	struct content content = {
+		.policy = copy_or(json_member(now, "policy"), json_new_object),
+		.workloads = copy_or(json_member(now, "workloads"), json_new_array),
+		.configs = copy_or(json_member(now, "configs"), json_new_array),
+	};
+	*out = (struct intent){
+		.epoch = forward->epoch,
+		.base = forward->generation,
+		.generation = forward->generation + 1,
+		.trust = forward->trust,
+	};
+	return make_message(device, fleet, &back, &content, out, why);
 }

@@ -3,6 +3,7 @@
  */
 #pragma once
 
+#include "cloud/fleet/render.h"
 #include "cloud/skerry/fleet_view.h"
 #include "cloud/skerry/manifest_file.h"
 #include "cloud/skerry/warrant.h"
@@ -15,12 +16,24 @@ struct intent {
 };
 
 struct intent_wish {
-	const struct manifest_files *pods;
-	bool prune;                    /* pods that are not in the files go */
-	int64_t healthy_ms;            /* -1: as before */
+	const struct render_source *source;
+	const struct json *labels;     /* that a desk gives the device, for its pods; NULL: none */
+	const char *reason;            /* for people; NULL: none */
 	const struct warrant *warrant; /* who signs it, if anybody */
 };
+
+/* The trees of files, for a render_source; they are borrowed. */
+struct intent_trees {
+	const struct json *pods[PODS_MAX], *configs[CONFIGS_MAX];
+};
+struct render_source intent_source(const struct manifest_files *m, struct intent_trees *trees);
 
 /* ERR_INVALID, ERR_FULL: the result would be no document. free() the text. */
 enum err intent_make(const struct device_view *device, const char *fleet,
 		     const struct intent_wish *wish, struct intent *out, struct why *why);
+
+/* The way back from an intent, one generation above it: what the device has now. A device
+ * that nobody has told anything yet goes back to nothing. free() the text. */
+enum err intent_make_back(const struct device_view *device, const char *fleet,
+			  const struct intent_wish *wish, const struct intent *forward,
+			  struct intent *out, struct why *why);

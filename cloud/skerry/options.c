@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { COUNT_MAX = 1000 * 1000, WAIT_DEFAULT_MS = 180 * 1000 };
+enum { COUNT_MAX = 1000 * 1000 };
 
 static enum err set_text(struct options *o, const char *value, void *into, struct why *why)
 {
@@ -106,15 +106,15 @@ static const struct option {
 	  "of the agent on this board; /etc/skerry/skerryd.conf", set_text,
 	  offsetof(struct options, config) },
 	{ "--output", "-o",
-	  "get logs events telemetry files status doctor validate explain pack push", "json",
-	  "for programs; the schema is in docs/schema", set_output, 0 },
+	  "get logs events telemetry files status doctor validate explain pack push rollout",
+	  "json", "for programs; the schema is in docs/schema", set_output, 0 },
 	{ "--output", "-o", "pack key", "PATH", "what to write", set_output, 0 },
-	{ "--file", "-f", "apply validate dev", "FILE", "manifests, or - for standard input",
-	  add_file, 0 },
+	{ "--file", "-f", "apply validate dev rollout", "FILE",
+	  "manifests, or - for standard input", add_file, 0 },
 	{ "--file", "-f", "key", "FILE", "key trust: the document before", add_file, 0 },
 	{ "--device", "-d", "apply logs events telemetry files", "NAME", "once for each device",
 	  add_device, 0 },
-	{ "--arch", NULL, "apply pack push", "NAME",
+	{ "--arch", NULL, "apply pack push rollout", "NAME",
 	  "which image of several: amd64, arm64, arm, 386, riscv64", set_text,
 	  offsetof(struct options, architecture) },
 	{ "--sql", NULL, "telemetry", "QUERY", "one query that reads", set_text,
@@ -128,18 +128,18 @@ static const struct option {
 	  set_span, offsetof(struct options, healthy_ms) },
 	{ "--since", NULL, "events telemetry files", "TIME", "not older than that, such as 1h",
 	  set_span, offsetof(struct options, since_ms) },
-	{ "--timeout", NULL, "apply push", "TIME", "how long to wait", set_span,
+	{ "--timeout", NULL, "apply push rollout", "TIME", "how long to wait", set_span,
 	  offsetof(struct options, wait_ms) },
-	{ "--sign", NULL, "apply export", "FILE", "a PEM file that signs", add_item,
+	{ "--sign", NULL, "apply export rollout", "FILE", "a PEM file that signs", add_item,
 	  offsetof(struct options, keys) },
 	{ "--public", NULL, "import", "FILE", "whose signature an export must have", add_item,
 	  offsetof(struct options, public_keys) },
-	{ "--sign-images", NULL, "apply", "FILE", "a PEM file of who has built the images",
+	{ "--sign-images", NULL, "apply rollout", "FILE", "a PEM file of who has built the images",
 	  add_item, offsetof(struct options, build_keys) },
-	{ "--trust", NULL, "apply", "FILE", "a trust document that boards may not have yet",
+	{ "--trust", NULL, "apply rollout", "FILE", "a trust document that boards may not have yet",
 	  add_item, offsetof(struct options, trust) },
-	{ "--signature", NULL, "apply", "FILE", "of an image, as key sign has written it", add_item,
-	  offsetof(struct options, signatures) },
+	{ "--signature", NULL, "apply rollout", "FILE", "of an image, as key sign has written it",
+	  add_item, offsetof(struct options, signatures) },
 	{ "--root", NULL, "key", "FILE", "key trust: who signs the next trust document", add_item,
 	  offsetof(struct options, root_keys) },
 	{ "--state", NULL, "key", "FILE", "key trust: who signs what runs", add_item,
@@ -148,25 +148,30 @@ static const struct option {
 	  offsetof(struct options, artifact_keys) },
 	{ "--threshold", NULL, "key", "N", "key trust: how many roots it takes", set_count,
 	  offsetof(struct options, threshold) },
-	{ "--valid-for", NULL, "apply key", "TIME", "until when a signature counts, such as 720h",
-	  set_span, offsetof(struct options, valid_ms) },
+	{ "--valid-for", NULL, "apply key rollout", "TIME",
+	  "until when a signature counts, such as 720h", set_span,
+	  offsetof(struct options, valid_ms) },
 	{ "--follow", NULL, "logs events files", NULL, "go on with what comes; -f here", NULL,
 	  offsetof(struct options, follow) },
 	{ "--all", NULL, "apply", NULL, "to every device of the fleet", NULL,
 	  offsetof(struct options, all) },
 	{ "--prune", NULL, "apply", NULL, "pods and configs that are not in the files go", NULL,
 	  offsetof(struct options, prune) },
-	{ "--no-wait", NULL, "apply", NULL, "do not wait for the devices", NULL,
+	{ "--wait", NULL, "rollout", NULL, "rollout start: run it until it is over", NULL,
+	  offsetof(struct options, wait) },
+	{ "--batch", NULL, "rollout", "N", "rollout approve: which one", set_count,
+	  offsetof(struct options, count) },
+	{ "--no-wait", NULL, "apply rollout", NULL, "do not wait for the devices", NULL,
 	  offsetof(struct options, no_wait) },
 	{ "--timestamps", NULL, "logs", NULL, "say when", NULL,
 	  offsetof(struct options, timestamps) },
-	{ "--dry-run", NULL, "apply", NULL, "say what would change", NULL,
+	{ "--dry-run", NULL, "apply rollout", NULL, "say what would change", NULL,
 	  offsetof(struct options, dry_run) },
 };
 
 enum { OPTIONS = sizeof all_options / sizeof *all_options };
 
-static const char SPEAKING[] = "apply get logs push"; /* with the broker */
+static const char SPEAKING[] = "apply get logs push rollout"; /* with the broker */
 
 static bool is_of(const struct option *opt, const char *verb)
 {
@@ -261,7 +266,7 @@ enum err options_read(struct options *o, const struct options_of *of, int argc, 
 		.run_dir = "/run/skerry",
 		.healthy_ms = -1,
 		.since_ms = -1,
-		.wait_ms = WAIT_DEFAULT_MS,
+		.wait_ms = -1,
 	};
 	enum err e = OK;
 	for (int at = 0; at < argc && !e;)

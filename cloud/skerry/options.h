@@ -35,7 +35,7 @@ struct options {
 
 	bool json;          /* -o json */
 	const char *output; /* -o anything else: pack's folder */
-	bool follow, all, prune, no_wait, timestamps, dry_run;
+	bool follow, all, prune, wait, no_wait, timestamps, dry_run;
 	const char *files[OPTIONS_FILES_MAX];
 	size_t file_count;
 	const char *devices[OPTIONS_DEVICES_MAX];
@@ -46,7 +46,7 @@ struct options {
 	int64_t count;            /* -n */
 	int64_t healthy_ms;       /* --healthy-for; -1: not given */
 	int64_t since_ms;         /* --since; -1: not given */
-	int64_t wait_ms;          /* --timeout */
+	int64_t wait_ms;          /* --timeout; -1: not given */
 	int64_t patience_ms;      /* no wait for the broker is longer; 0: as each is */
 
 	struct option_list keys;        /* --sign: PEM files that sign a state */

@@ -13,17 +13,6 @@ static bool lies_here(const char *image)
 	return image && (image[0] == '.' || image[0] == '/');
 }
 
-/* "./folder" of a manifest lies beside the manifest. */
-static void path_of(const struct pin *pin, char out[PATH_LIMIT])
-{
-	const char *slash = pin->image[0] == '/' ? NULL : strrchr(pin->file, '/');
-	if (slash)
-		snprintf(out, PATH_LIMIT, "%.*s/%s", (int)(slash - pin->file), pin->file,
-			 pin->image);
-	else
-		snprintf(out, PATH_LIMIT, "%s", pin->image);
-}
-
 static void name_of(const char *path, char out[LABEL_SIZE])
 {
 	size_t end = strlen(path), n = 0;
@@ -108,7 +97,7 @@ static enum err make(struct pins *p, struct pin *pin, const char *architecture, 
 		return OK;
 	if (pin->count == PIN_ARCHITECTURES_MAX)
 		return why_set(why, ERR_FULL, "more than %d architectures", PIN_ARCHITECTURES_MAX);
-	path_of(pin, path);
+	manifest_path_beside(pin->file, pin->image, path); /* ./folder lies beside it */
 	enum err e = pack_and_push(p, path, architecture, &packed, why);
 	if (e)
 		return e;

@@ -5,6 +5,9 @@
 static const struct verb verbs[] = {
 	{ "apply", verb_apply, false, WORDS_NONE, "", "-f FILE [-d DEVICE ...|--all]",
 	  "bring pods and their configs to devices and see what becomes of them" },
+	{ "rollout", verb_rollout, false, WORDS_NONE, "start status pause resume undo approve",
+	  "start -f FILE [--wait] | status [NAME] | pause|resume|undo|approve NAME",
+	  "bring a Fleet or pods to many devices, batch by batch, as long as they report well" },
 	{ "get", verb_get, false, WORDS_DEVICES, "devices workloads", "devices|workloads|DEVICE",
 	  "what the fleet reports" },
 	{ "logs", verb_logs, true, WORDS_WORKLOADS, "", "POD[/CONTAINER] [-f] [-n N] [-d DEVICE]",

@@ -34,6 +34,7 @@ enum exit_code verb_key(struct options *o);
 enum exit_code verb_logs(struct options *o);
 enum exit_code verb_pack(struct options *o);
 enum exit_code verb_push(struct options *o);
+enum exit_code verb_rollout(struct options *o);
 enum exit_code verb_schema(struct options *o);
 enum exit_code verb_status(struct options *o);
 enum exit_code verb_telemetry(struct options *o);

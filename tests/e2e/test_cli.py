@@ -28,7 +28,8 @@ VERBS = {"apply": "-f", "get": "devices", "logs": "POD", "events": "--since", "t
          "status": "--run-dir", "validate": "-f", "explain": "FIELD", "pack": "FOLDER",
          "push": "FOLDER", "dev": "-f", "wake": "POD", "files": "POD",
          "export": "FOLDER", "import": "FOLDER", "key": "new NAME",
-         "completion": "bash", "schema": "KIND", "convert": "COMPOSE"}
+         "completion": "bash", "schema": "KIND", "convert": "COMPOSE",
+         "rollout": "start"}
 GOOD_YAML = """apiVersion: v1
 kind: Pod
 metadata:
@@ -89,7 +90,7 @@ class Usage(Alone):
             self.assertEqual(done.stderr, "")
             for verb in VERBS:
                 self.assertRegex(done.stdout, rf"(?m)^  {verb} ")
-            for code in (0, 1, 2, 3, 4, 5, 6, 7, 130):
+            for code in (0, 1, 2, 3, 4, 5, 6, 7, 8, 130):
                 self.assertRegex(done.stdout, rf"\b{code} [a-z]")
 
     def test_every_verb_has_a_help_of_its_own(self):

@@ -1,0 +1,332 @@
+#include "cloud/fleet/rollout.h"
+
+#include "cloud/skerry/conduct.h"
+#include "cloud/skerry/prepare.h"
+#include "cloud/skerry/rollout_view.h"
+#include "cloud/skerry/table.h"
+#include "cloud/skerry/verbs.h"
+#include "ports/clock.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* --- what it ends with --- */
+
+static enum exit_code code_of(const struct rollout *r)
+{
+	struct rollout_count n;
+	rollout_count(r, &n);
+	switch (r->phase) {
+	case ROLLOUT_HALTED:
+		return EXIT_CODE_HALTED;
+	case ROLLOUT_COMPLETE:
+		return n.by_state[MEMBER_SUCCEEDED] == n.total ? EXIT_CODE_OK : EXIT_CODE_PARTLY;
+	case ROLLOUT_RETURNED:
+		return n.by_state[MEMBER_STUCK] || n.late ? EXIT_CODE_PARTLY : EXIT_CODE_HALTED;
+	default:
+		return EXIT_CODE_OK;
+	}
+}
+
+static void hint(const struct campaign *c)
+{
+	const enum rollout_phase p = c->rollout.phase;
+	if (p == ROLLOUT_HALTED)
+		fprintf(stderr,
+			"see:   skerry rollout status %s\nthen:  skerry rollout resume %s, or undo "
+			"%s\n",
+			c->name, c->name, c->name);
+	else if (!rollout_is_over(&c->rollout))
+		fprintf(stderr, "it goes on with: skerry rollout start %s --wait\n", c->name);
+}
+
+/* --- running --- */
+
+static enum exit_code end(const struct desk *d, const struct campaign *c, enum err e,
+			  const struct why *why)
+{
+	if (d->interrupted) {
+		hint(c);
+		return EXIT_CODE_INTERRUPTED;
+	}
+	if (!e || e == ERR_AGAIN)
+		hint(c);
+	if (e)
+		return exit_code_tell(e, why);
+	return code_of(&c->rollout);
+}
+
+static enum exit_code conduct(struct desk *d, struct fleet_view *v, struct campaign *c,
+			      struct campaign_file *f, bool waits)
+{
+	struct rollout_view view = { 0 };
+	struct why why;
+	struct conduct conduct = { d, v, c, f, &view, rollout_view_on_change };
+	enum err e = rollout_view_open(&view, c, stdout, &why);
+	if (!e)
+		e = waits ? conduct_all(&conduct, d->options->wait_ms, &why)
+			  : conduct_once(&conduct, &why);
+	rollout_view_close(&view);
+	return end(d, c, e, &why);
+}
+
+static void tell_left(const struct campaign *c)
+{
+	for (size_t i = 0; i < c->left_count; i++)
+		fprintf(stderr, "left       %s  %s\n", c->left[i].device, c->left[i].why);
+}
+
+/* With files a new one, else one that is here. */
+static enum err open_campaign(struct desk *d, struct fleet_view *v, struct campaign *c,
+			      struct campaign_file *f, struct why *why)
+{
+	const struct options *o = d->options;
+	enum err e = OK;
+	if (!o->file_count) {
+		e = campaign_file_find(f, o->fleet, o->words[1], why);
+		if (!e)
+			e = campaign_file_load(f, c, why);
+		if (!e)
+			e = campaign_file_lock(f, why);
+		return e ? e : fleet_view_read(v, d, NULL, why);
+	}
+	e = prepare_campaign(d, v, c, why);
+	if (e)
+		return e;
+	tell_left(c);
+	e = campaign_file_find(f, o->fleet, c->name, why);
+	if (!e && !o->dry_run)
+		e = campaign_file_create(f, c, why);
+	return e || o->dry_run ? e : campaign_file_lock(f, why);
+}
+
+static void print_plan(const struct campaign *c)
+{
+	static const char *const titles[] = { "BATCH", "DEVICE", "GEN", "GROUP", NULL };
+	struct table t;
+	table_begin(&t, titles);
+	for (size_t b = 0; b < c->spec.batch_count; b++)
+		for (size_t i = 0; i < c->rollout.count; i++) {
+			const struct state_id *id = &c->states[i].forward_id;
+			if (c->rollout.members[i].batch != b)
+				continue;
+			table_add(&t, "%zu", b + 1);
+			table_add(&t, "%s", c->rollout.members[i].name);
+			table_add(&t, "%lld", (long long)id->generation);
+			table_add(&t, "%s", *c->states[i].group ? c->states[i].group : "-");
+		}
+	table_print(&t);
+}
+
+/* All that one call holds. */
+struct session {
+	struct desk desk;
+	struct fleet_view view;
+	struct campaign campaign;
+	struct campaign_file file;
+};
+
+static void close_session(struct session *s)
+{
+	campaign_file_unlock(&s->file);
+	campaign_free(&s->campaign);
+	fleet_view_free(&s->view);
+	desk_close(&s->desk);
+	free(s);
+}
+
+static enum exit_code run(struct options *o, bool waits)
+{
+	struct session *s = calloc(1, sizeof *s);
+	struct why why;
+	enum exit_code code = EXIT_CODE_OK;
+	if (!s)
+		return exit_code_tell(why_set(&why, ERR_SYSTEM, "no memory"), &why);
+	s->file.lock_fd = -1;
+	enum err e = desk_open(&s->desk, o, &why);
+	if (!e)
+		e = open_campaign(&s->desk, &s->view, &s->campaign, &s->file, &why);
+	if (e)
+		code = s->desk.interrupted ? EXIT_CODE_INTERRUPTED : exit_code_tell(e, &why);
+	else if (o->dry_run)
+		print_plan(&s->campaign);
+	else
+		code = conduct(&s->desk, &s->view, &s->campaign, &s->file, waits);
+	close_session(s);
+	return code;
+}
+
+static enum exit_code start(struct options *o)
+{
+	struct why why;
+	if (o->file_count ? o->word_count > 1 : o->word_count != 2)
+		return exit_code_tell(why_set(&why, ERR_INVALID,
+					      "give -f FILE with a Rollout, or the name of one "
+					      "that goes on"),
+				      &why);
+	return run(o, o->wait);
+}
+
+/* --- looking --- */
+
+struct listing {
+	const struct options *options;
+	struct table table;
+	struct json *json;
+};
+
+static void list_one(void *owner, const char *name)
+{
+	struct listing *l = owner;
+	struct campaign_file f;
+	struct campaign c;
+	struct rollout_count n;
+	char when[24];
+	if (campaign_file_find(&f, l->options->fleet, name, NULL) ||
+	    campaign_file_load(&f, &c, NULL))
+		return;
+	rollout_count(&c.rollout, &n);
+	clock_print(when, c.made_ms);
+	struct json *j = json_new_object();
+	json_set_string(j, "rollout", c.name);
+	json_set_string(j, "phase", rollout_phase_name(c.rollout.phase));
+	json_set_integer(j, "succeeded", n.by_state[MEMBER_SUCCEEDED]);
+	json_set_integer(j, "failed", n.by_state[MEMBER_FAILED]);
+	json_set_integer(j, "total", n.total);
+	json_set_integer(j, "made", c.made_ms);
+	json_push(l->json, j);
+	table_add(&l->table, "%s", c.name);
+	table_add(&l->table, "%s", rollout_phase_name(c.rollout.phase));
+	table_add(&l->table, "%zu/%zu", c.rollout.batch + 1, c.spec.batch_count);
+	table_add(&l->table, "%lld/%lld", (long long)n.by_state[MEMBER_SUCCEEDED],
+		  (long long)n.total);
+	table_add(&l->table, "%lld", (long long)n.by_state[MEMBER_FAILED]);
+	table_add(&l->table, "%lld", (long long)n.late);
+	table_add(&l->table, "%s", when);
+	campaign_free(&c);
+}
+
+static enum exit_code list_all(const struct options *o)
+{
+	static const char *const titles[] = { "ROLLOUT", "PHASE", "BATCH", "SUCCEEDED",
+					      "FAILED",  "LATE",  "MADE",  NULL };
+	struct listing l = { .options = o, .json = json_new_array() };
+	struct why why;
+	table_begin(&l.table, titles);
+	enum err e = campaign_file_each(o->fleet, list_one, &l, &why);
+	char *text = json_print_pretty(l.json);
+	if (!e && !o->json)
+		table_print(&l.table);
+	else if (!e)
+		puts(text);
+	free(text);
+	json_free(l.json);
+	return exit_code_tell(e, &why);
+}
+
+static enum err load(const struct options *o, struct campaign_file *f, struct campaign *c,
+		     struct why *why)
+{
+	*c = (struct campaign){ 0 };
+	if (o->word_count < 2)
+		return why_set(why, ERR_INVALID, "which rollout? skerry rollout status lists them");
+	enum err e = campaign_file_find(f, o->fleet, o->words[1], why);
+	return e ? e : campaign_file_load(f, c, why);
+}
+
+static enum exit_code status(struct options *o)
+{
+	struct campaign_file f;
+	struct campaign c;
+	struct why why;
+	char *wishes = NULL;
+	if (o->word_count < 2)
+		return list_all(o);
+	enum err e = load(o, &f, &c, &why);
+	if (!e)
+		e = campaign_file_wishes(&f, &wishes, &why);
+	if (!e && o->json)
+		rollout_view_print_json(&c, wishes);
+	else if (!e)
+		rollout_view_print(&c);
+	free(wishes);
+	campaign_free(&c);
+	return exit_code_tell(e, &why);
+}
+
+/* --- wishing --- */
+
+/* Would it be obeyed? It is tried before it is written down. */
+static enum err try_wish(struct campaign *c, const char *line, struct why *why)
+{
+	struct why refused = { "" };
+	c->obeyed = 0;
+	(void)campaign_obey(c, bytes_of(line), &refused);
+	return refused.text[0] ? why_set(why, ERR_CONFLICT, "%s: %.200s", c->name, refused.text)
+			       : OK;
+}
+
+static enum err wish(struct options *o, const char *what, struct why *why)
+{
+	const char *user = getenv("USER");
+	struct campaign_file f;
+	struct campaign c;
+	enum err e = load(o, &f, &c, why);
+	char *line = campaign_print_wish(what, o->count, user && *user ? user : "skerry",
+					 clock_wall_ms());
+	if (!e)
+		e = try_wish(&c, line, why);
+	if (!e)
+		e = campaign_file_wish(&f, line, why);
+	free(line);
+	campaign_free(&c);
+	return e;
+}
+
+/* Is nobody running it? Then, somebody must. */
+static bool is_idle(const struct options *o)
+{
+	struct campaign_file f;
+	if (campaign_file_find(&f, o->fleet, o->words[1], NULL) || campaign_file_lock(&f, NULL))
+		return false;
+	campaign_file_unlock(&f);
+	return true;
+}
+
+static enum exit_code wish_and_run(struct options *o, const char *what)
+{
+	struct why why;
+	enum err e = wish(o, what, &why);
+	if (e)
+		return exit_code_tell(e, &why);
+	if (!is_idle(o)) {
+		fprintf(stderr, "%s: the skerry that runs it is told\n", o->words[1]);
+		return EXIT_CODE_OK;
+	}
+	if (strcmp(what, "undo") != 0) {
+		fprintf(stderr, "nobody runs it; it goes on with: skerry rollout start %s --wait\n",
+			o->words[1]);
+		return EXIT_CODE_OK;
+	}
+	o->file_count = 0;
+	const enum exit_code code = run(o, !o->no_wait);
+	/* A person wanted it back, and it is. */
+	return code == EXIT_CODE_HALTED ? EXIT_CODE_OK : code;
+}
+
+enum exit_code verb_rollout(struct options *o)
+{
+	static const char *const wishes[] = { "pause", "resume", "undo", "approve", NULL };
+	const char *what = o->word_count ? o->words[0] : "";
+	struct why why;
+	if (strcmp(what, "start") == 0)
+		return start(o);
+	if (strcmp(what, "status") == 0)
+		return status(o);
+	for (const char *const *w = wishes; *w; w++)
+		if (strcmp(what, *w) == 0)
+			return wish_and_run(o, what);
+	return exit_code_tell(
+		why_set(&why, ERR_INVALID, "start, status, pause, resume, undo or approve?"), &why);
+}

@@ -1,0 +1,353 @@
+"""Rollouts: a desk brings a state to a fleet of 50, and devices answer as they like."""
+import json
+import os
+import signal
+import re
+import subprocess
+import unittest
+
+import jsonschema
+import yaml
+
+from crowd import Crowd
+from skerry_test import BIN, World, main, wait_until
+
+DOCS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../docs")
+APP = """apiVersion: v1
+kind: Pod
+metadata: {name: app}
+spec:
+  containers:
+    - name: main
+      image: host
+      command: ["/bin/sleep", "1000"]
+      env: [{name: VERSION, value: "VERSION"}]
+      resources: {limits: {memory: 16Mi, cpu: 100m}}
+"""
+
+
+def version_of(document):
+    for w in document["workloads"]:
+        return w["spec"]["containers"][0]["env"][0]["value"]
+    return None
+
+
+class FleetTest(unittest.TestCase):
+    size = 10
+    delay = 0.05
+
+    def setUp(self):
+        self.world = World()
+        self.addCleanup(self.world.close)
+        self.world.start_broker()
+        self.crowd = Crowd(self.world.port, self.delay)
+        self.addCleanup(self.crowd.close)
+        for i in range(self.size):
+            self.add(i)
+        os.environ["XDG_STATE_HOME"] = os.path.join(self.world.folder, "home")
+        self.running = []
+        self.addCleanup(self.end_all)
+
+    def add(self, i, **more):
+        labels = {"app": "inspect", "site": f"s{i % 5}", "stage": "canary" if i < 2 else "prod"}
+        return self.crowd.add(f"d{i:02d}", labels={**labels, **more.pop("labels", {})}, **more)
+
+    def end_all(self):
+        for p in self.running:
+            if p.poll() is None:
+                p.kill()
+            p.communicate()
+
+    # --- the desk ---
+    def rollout(self, version="1", name=None, **spec):
+        self.world.write("app.yaml", APP.replace("VERSION\"}", f"{version}\"}}"))
+        spec = {"selector": {"matchLabels": {"app": "inspect"}}, "to": {"files": ["app.yaml"]},
+                "healthyFor": "1s", **spec}
+        self.name = name or f"v{version}"
+        return self.world.write("rollout.yaml", json.dumps({
+            "apiVersion": "skerry.dev/v1", "kind": "Rollout", "metadata": {"name": self.name},
+            "spec": spec}))
+
+    def start(self, version="1", code=0, wait=True, name=None, args=(), **spec):
+        return self.world.cli("rollout", "start", "-f", self.rollout(version, name, **spec),
+                              *(["--wait"] if wait else []), "--timeout", "60s", *args, check=code)
+
+    def begin(self, *args):
+        """Start one that goes on while the test does something."""
+        p = subprocess.Popen([os.path.join(BIN, "skerry"), "rollout", "start", *args, "--wait"],
+                             env={**os.environ, **self.world.desk()}, cwd=self.world.folder,
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.running.append(p)
+        return p
+
+    def status(self):
+        return json.loads(self.world.cli("rollout", "status", self.name, "-o", "json",
+                                         check=0).stdout)
+
+    def wait_status(self, what, condition, seconds=20):
+        def look():
+            done = self.world.cli("rollout", "status", self.name, "-o", "json")
+            return done.returncode == 0 and condition(json.loads(done.stdout))
+        return wait_until(what, seconds, look)
+
+    def versions(self):
+        return [version_of(m.document) if m.document else None for m in self.crowd.members]
+
+
+class Batches(FleetTest):
+    size = 50
+
+    def test_fifty_devices_batch_by_batch(self):
+        done = self.start(batches=[{"selector": {"matchLabels": {"stage": "canary"}}, "limit": 1},
+                                   {"limit": "20%"}])
+        self.assertEqual(self.versions(), ["1"] * 50)
+        first = {}
+        for when, name, phase, _ in self.crowd.trace:
+            first.setdefault((name, phase), when)
+        canary = first["d00", "Available"]
+        second = sorted(first[f"d{i:02d}", "Progressing"] for i in range(1, 11))
+        third = sorted(first[f"d{i:02d}", "Progressing"] for i in range(11, 50))
+        self.assertLess(canary, second[0])
+        self.assertLess(max(first[f"d{i:02d}", "Available"] for i in range(1, 11)), third[0])
+        self.assertIn("succeeded  d49", done.stdout)
+        self.assertIn("batch 3 of 3", done.stdout)
+        s = self.status()
+        self.assertEqual((s["phase"], s["counts"]["succeeded"]), ("complete", 50))
+        # What it carried is in the state: how long, and why.
+        d = self.crowd["d00"].document
+        self.assertEqual(d["policy"]["healthyFor"], "1000ms")
+        self.assertEqual(d["reason"], "rollout v1")
+
+    def test_a_bad_build_stops_at_the_canaries(self):
+        self.start("1")
+        for m in self.crowd.members:
+            m.fate = lambda d: "bad" if version_of(d) == "2" else "good"
+        done = self.start("2", code=8, batches=[{"limit": 2}])
+        self.assertIn("exit code 7", done.stdout)
+        self.assertIn("skerry rollout resume v2", done.stderr)
+        self.assertEqual(self.versions(), ["1"] * 50)
+        touched = [m.name for m in self.crowd.members if 2 in m.got]
+        self.assertEqual(touched, ["d00", "d01"])
+
+    def test_the_bound_of_each_site_holds(self):
+        self.start(maxUnavailable={"limit": 2, "groupBy": "site"})
+        self.assertEqual(self.versions(), ["1"] * 50)
+        for site in range(5):
+            names = {f"d{i:02d}" for i in range(50) if i % 5 == site}
+            self.assertEqual(self.crowd.most_changing(names), 2)
+
+    def test_a_rollback_takes_all_back_within_the_bound(self):
+        self.start("1")
+        self.crowd.trace.clear()
+        for m in self.crowd.members[30:]:
+            m.fate = lambda d: "bad" if version_of(d) == "2" else "good"
+        self.start("2", code=8, maxUnavailable=5,
+                   halt={"failures": 3, "then": "rollback"})
+        self.assertEqual(self.versions(), ["1"] * 50)
+        self.assertLessEqual(self.crowd.most_changing({m.name for m in self.crowd.members}), 5)
+        self.assertEqual(self.status()["phase"], "returned")
+        # Never told, never touched.
+        self.assertEqual(self.crowd["d49"].got, [1])
+
+
+class Away(FleetTest):
+    def test_who_is_offline_is_late_and_follows(self):
+        self.crowd["d03"].leave()
+        done = self.start(code=7, batches=[{"limit": 5}])
+        self.assertEqual(self.status()["counts"]["late"], 1)
+        self.assertEqual(self.versions().count("1"), 9)
+        self.assertIn("complete", done.stdout)
+        self.crowd["d03"].come()
+        wait_until("it follows", 10, lambda: self.versions() == ["1"] * 10)
+
+    def test_silence_is_neither_and_the_next_batch_waits_for_an_answer(self):
+        self.crowd["d00"].fate = lambda d: "deaf"
+        done = self.start(code=7, batches=[{"limit": 1}], deadline="1s", args=("--timeout", "4s"))
+        self.assertIn("waits for an answer: all of batch 1 are late", done.stdout)
+        s = self.status()
+        self.assertEqual((s["counts"]["failed"], s["counts"]["waiting"], s["counts"]["late"]),
+                         (0, 9, 1))
+
+    def test_seen_and_not_healthy_by_the_deadline_fails(self):
+        self.crowd["d00"].fate = lambda d: "mute"
+        done = self.start(code=8, batches=[{"limit": 1}], deadline="1s")
+        self.assertIn("failed     d00  seen, and not healthy by the deadline", done.stdout)
+
+
+class People(FleetTest):
+    def test_approval(self):
+        p = self.begin("-f", self.rollout(batches=[{"limit": 2}], approve=[2]))
+        self.wait_status("it asks", lambda s: s["waits"] == "batch 2 waits for approval")
+        self.assertEqual(self.versions().count("1"), 2)
+        self.world.cli("rollout", "approve", self.name, "--batch", "1", check=4)
+        self.world.cli("rollout", "approve", self.name, check=0)
+        self.assertEqual(p.wait(20), 0)
+        self.assertEqual(self.versions(), ["1"] * 10)
+        wishes = self.status()["wishes"]
+        self.assertEqual([w["do"] for w in wishes], ["approve"])
+
+    def test_pause_and_resume_from_another_terminal(self):
+        self.crowd["d00"].fate = lambda d: "mute"
+        p = self.begin("-f", self.rollout(batches=[{"limit": 1}]))
+        self.wait_status("the first is told", lambda s: s["counts"]["updating"] == 1)
+        self.world.cli("rollout", "pause", self.name, check=0)
+        self.wait_status("it pauses", lambda s: s["phase"] == "paused")
+        m = self.crowd["d00"]
+        m.applied, m.document = m.observed, {"workloads": []}
+        self.crowd.loop.call_soon_threadsafe(m.move, "Available", "")
+        self.wait_status("it listens on", lambda s: s["counts"]["succeeded"] == 1)
+        self.assertEqual(self.versions().count("1"), 0)
+        self.world.cli("rollout", "pause", self.name, check=4)
+        self.world.cli("rollout", "resume", self.name, check=0)
+        self.assertEqual(p.wait(20), 0)
+        self.assertEqual(self.versions().count("1"), 9)
+
+    def test_a_halted_one_is_resumed_or_taken_back(self):
+        self.start("1")
+        self.crowd["d00"].fate = lambda d: "bad" if version_of(d) == "2" else "good"
+        self.start("2", code=8, batches=[{"limit": 1}])
+        self.world.cli("rollout", "resume", "v2", check=0)
+        done = self.world.cli("rollout", "start", "v2", "--wait", check=7)
+        self.assertIn("complete", done.stdout)
+        self.assertEqual(self.versions(), ["1"] + ["2"] * 9)
+        self.world.cli("rollout", "undo", "v2", check=0)
+        self.assertEqual(self.versions(), ["1"] * 10)
+        self.world.cli("rollout", "undo", "v2", check=4)
+
+    def test_interrupted_and_resumed_elsewhere_nobody_is_told_twice(self):
+        self.crowd["d00"].fate = lambda d: "mute"
+        p = self.begin("-f", self.rollout(batches=[{"limit": 1}, {"limit": 3}]))
+        self.wait_status("the first is told", lambda s: s["counts"]["updating"] == 1)
+        self.world.cli("rollout", "start", self.name, "--wait", check=4)  # one runs it already
+        p.send_signal(signal.SIGINT)
+        self.assertEqual(p.wait(20), 130)
+        self.assertIn(f"skerry rollout start {self.name} --wait", p.stderr.read())
+        m = self.crowd["d00"]
+        m.applied, m.document = m.observed, {"workloads": []}
+        self.crowd.loop.call_soon_threadsafe(m.move, "Available", "")
+        self.world.cli("rollout", "start", self.name, "--wait", check=0)
+        self.assertEqual([m.got for m in self.crowd.members], [[1]] * 10)
+
+    def test_a_killed_one_goes_on_from_any_moment(self):
+        self.crowd.delay = 0.3
+        self.begin("-f", self.rollout(maxUnavailable=1))
+        for n in (1, 3, 6):
+            self.wait_status("it gets on", lambda s, n=n: s["counts"]["succeeded"] >= n)
+            self.running[-1].kill()
+            self.running[-1].wait()
+            self.begin(self.name)
+        self.assertEqual(self.running[-1].wait(30), 0)
+        self.assertEqual([m.got for m in self.crowd.members], [[1]] * 10)
+        self.assertEqual(self.crowd.most_changing({m.name for m in self.crowd.members}), 1)
+
+    def test_the_window(self):
+        # It opens for a minute at New Year; nothing is told before.
+        done = self.start(code=7, window={"cron": "0 0 1 1 *", "duration": "1m"},
+                          args=("--timeout", "2s"))
+        self.assertIn("waits: the window is closed until ", done.stdout)
+        self.assertEqual([m.got for m in self.crowd.members], [[]] * 10)
+        # Always open.
+        self.start("2", window={"cron": "* * * * *", "duration": "2m"})
+        self.assertEqual(self.versions(), ["2"] * 10)
+
+
+class Others(FleetTest):
+    def test_what_somebody_else_applies_meanwhile_stands(self):
+        self.crowd["d00"].fate = lambda d: "mute" if version_of(d) == "1" else "good"
+        p = self.begin("-f", self.rollout(batches=[{"limit": 1}]))
+        self.wait_status("the first is told", lambda s: s["counts"]["updating"] == 1)
+        self.world.write("other.yaml", APP.replace("VERSION\"}", "other\"}"))
+        self.world.cli("apply", "-f", "other.yaml", "-d", "d00", "-d", "d05", check=0)
+        self.assertEqual(p.wait(20), 7)
+        s = self.status()
+        self.assertEqual((s["counts"]["other"], s["counts"]["succeeded"]), (2, 8))
+        self.world.cli("rollout", "undo", self.name, check=0)
+        self.assertEqual(version_of(self.crowd["d00"].document), "other")
+        self.assertEqual(self.crowd["d01"].document["workloads"], [])
+
+    def test_a_broker_that_forgets_is_told_again(self):
+        self.crowd["d00"].fate = lambda d: "deaf"
+        p = self.begin("-f", self.rollout())
+        self.wait_status("nine answer", lambda s: s["counts"]["succeeded"] == 9)
+        self.crowd["d00"].fate = lambda d: "good"
+        self.world.publish("d00/dn/desired", b"", retain=True)
+        self.assertEqual(p.wait(20), 0)
+
+
+def schema(name):
+    with open(os.path.join(DOCS, "schema", name + ".json")) as f:
+        return json.load(f)
+
+
+class Documents(FleetTest):
+    """docs/fleet.md as it stands."""
+
+    def setUp(self):
+        super().setUp()
+        with open(os.path.join(DOCS, "fleet.md")) as f:
+            self.examples = dict(re.findall(r"```yaml ([a-z-]+)\n(.*?)```", f.read(), re.S))
+        for name, text in self.examples.items():
+            self.world.write(f"{name}.yaml", text)
+        self.world.write("inspect.yaml", APP.replace("name: app}", "name: inspect}"))
+
+    def test_examples_follow_their_schemas(self):
+        for text in self.examples.values():
+            for document in yaml.safe_load_all(text):
+                jsonschema.validate(document, schema(document["kind"].lower()))
+        done = self.world.cli("validate", "-f", "fleet.yaml", "-f", "rollout.yaml", "-o", "json",
+                              check=0)
+        answer = json.loads(done.stdout)
+        jsonschema.validate(answer, schema("validate"))
+        self.assertEqual(len(answer["objects"]), 5)
+
+    def test_defects_have_their_line(self):
+        self.world.write("bad.yaml", self.examples["rollout"].replace("95%", "95"))
+        done = self.world.cli("rollout", "start", "-f", "bad.yaml", check=2)
+        self.assertIn("error: bad.yaml:10: spec.success: ", done.stderr)
+        self.world.write("bad.yaml", self.examples["fleet"].replace("name: tuning", "name: T"))
+        done = self.world.cli("rollout", "start", "-f", "bad.yaml", check=2)
+        self.assertRegex(done.stderr, r"error: bad.yaml:\d+: spec.template.configs\[0\]: metadata")
+        done = self.world.cli("apply", "-f", "fleet.yaml", "-d", "d00", check=2)
+        self.assertIn("skerry rollout start", done.stderr)
+        done = self.world.cli("rollout", "start", check=2)
+        done = self.world.cli("rollout", "dance", check=2)
+        self.world.cli("rollout", "status", "nobody", check=3)
+
+    def test_the_rollout(self):
+        plan = self.world.cli("rollout", "start", "-f", "rollout.yaml", "--dry-run", check=0)
+        batches = dict(reversed(line.split()[:2]) for line in plan.stdout.splitlines()[1:])
+        self.assertEqual([batches[f"d{i:02d}"] for i in range(10)], list("1123333333"))
+        self.name = "inspect-1-4"
+        p = self.begin("-f", "rollout.yaml")
+        self.wait_status("it asks", lambda s: s["waits"] == "batch 3 waits for approval")
+        jsonschema.validate(self.status(), schema("rollout-status"))
+        listed = json.loads(self.world.cli("rollout", "status", "-o", "json", check=0).stdout)
+        jsonschema.validate(listed, schema("rollout-list"))
+        self.assertIn("inspect-1-4  running",
+                      self.world.cli("rollout", "status", check=0).stdout)
+        self.world.cli("rollout", "approve", "inspect-1-4", check=0)
+        self.assertEqual(p.wait(30), 0)
+
+    def test_the_fleet(self):
+        self.crowd.add("drone-07")
+        self.crowd.add("drone-08", labels={"app": "inspect"})
+        self.world.write("own.yaml", APP.replace("name: app}", "name: own}"))
+        self.world.cli("apply", "-f", "own.yaml", "-d", "d00", check=0)
+        done = self.world.cli("rollout", "start", "-f", "fleet.yaml", "--wait", check=0)
+        self.assertIn("left       drone-08  pinned: repair", done.stderr)
+        plain, special = self.crowd["d00"].document, self.crowd["drone-07"].document
+        self.assertEqual([w["metadata"]["name"] for w in plain["workloads"]], ["inspect"])
+        limits = [d["workloads"][0]["spec"]["containers"][0]["resources"]["limits"]
+                  for d in (plain, special)]
+        self.assertEqual(limits, [{"memory": "16Mi", "cpu": "100m"},
+                                  {"memory": "24Mi", "cpu": "100m"}])
+        self.assertEqual([d["configs"][0]["data"] for d in (plain, special)],
+                         [{"rate": "5"}, {"rate": "20"}])
+        self.assertIsNone(self.crowd["drone-08"].document)
+        # Once more: nothing would change.
+        done = self.world.cli("rollout", "start", "-f", "fleet.yaml", "--wait", check=0)
+        self.assertIn("left       d00  unchanged", done.stderr)
+
+
+if __name__ == "__main__":
+    main()
