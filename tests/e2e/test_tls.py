@@ -395,6 +395,9 @@ class Twins(TlsTest):
                    two.part.log().count("link up") > 1)
         self.assertTrue(one.part.is_alive() and two.part.is_alive())
         self.assertIn("the broker closed the connection", one.part.log())
+        # Ever more rarely, and then by name.
+        wait_until("one asks for the other", 90, lambda: f"is there another device {name}?" in
+                   one.part.log() + two.part.log())
 
 
 class Desks(TlsTest):
