@@ -11,32 +11,37 @@ enum { ENV_MAX = 3072 }; /* a variable and its value */
 
 /* --- what runs --- */
 
-/* Words as a shell splits them: blanks between, quotes around. */
+/* One word as a shell reads it, with its quotes taken away; behind it, or NULL. */
+static const char *read_word(const char *s, char *word, size_t cap)
+{
+	char quote = 0;
+	size_t len = 0;
+	for (; *s && (quote || !strchr(" \t\n", *s)); s++) {
+		if (*s == quote) {
+			quote = 0;
+			continue;
+		}
+		if (!quote && strchr("\"'", *s)) {
+			quote = *s;
+			continue;
+		}
+		s += *s == '\\' && quote != '\'' && s[1];
+		if (len == cap - 1)
+			return NULL;
+		word[len++] = *s;
+	}
+	word[len] = '\0';
+	return quote ? NULL : s;
+}
+
 static enum err split(struct conversion *c, const char *field, const char *s, struct json *out)
 {
 	char word[1024];
-	size_t len = 0;
-	char quote = '\0';
-	bool open = false;
-	for (; *s || open; s += *s != '\0') {
-		if (!quote && (!*s || *s == ' ' || *s == '\t' || *s == '\n')) {
-			word[len] = '\0';
-			if (open)
-				json_push(out, json_new_string(word));
-			len = 0;
-			open = false;
-		} else if (!*s) {
-			return compose_wrong(c, field, "a quote is not closed");
-		} else if (*s == quote || (!quote && (*s == '"' || *s == '\''))) {
-			quote = quote ? '\0' : *s;
-			open = true;
-		} else {
-			s += *s == '\\' && quote != '\'' && s[1];
-			if (len == sizeof word - 1)
-				return compose_wrong(c, field, "a word is too long");
-			word[len++] = *s;
-			open = true;
-		}
+	for (s += strspn(s, " \t\n"); *s; s += strspn(s, " \t\n")) {
+		s = read_word(s, word, sizeof word);
+		if (!s)
+			return compose_wrong(c, field, "a quote is not closed, or a word too long");
+		json_push(out, json_new_string(word));
 	}
 	return OK;
 }
@@ -193,39 +198,57 @@ enum err compose_take_grace(struct conversion *c, const char *field, const struc
 	return seconds_of(c, field, j, c->spec, "terminationGracePeriodSeconds");
 }
 
-/* A compose healthcheck restarts nothing: it says whether a service is ready. */
-enum err compose_take_healthcheck(struct conversion *c, const char *field, const struct json *j)
+/* "CMD", "CMD-SHELL" or "NONE"; NULL: nothing that is known. */
+static const char *kind_of_test(const struct json *check)
 {
-	static const struct {
-		const char *compose, *ours;
-	} spans[] = { { "interval", "periodSeconds" },
-		      { "timeout", "timeoutSeconds" },
-		      { "start_period", "initialDelaySeconds" } };
-	const struct json *test = json_member(j, "test");
+	const struct json *test = json_member(check, "test");
 	const char *kind = json_string(test) ? "CMD-SHELL" : json_string(json_first(test));
 	bool disabled = false;
-	json_bool(json_member(j, "disable"), &disabled);
-	if (disabled || (kind && strcmp(kind, "NONE") == 0))
-		return OK;
-	if (!kind || !text_list_has("CMD CMD-SHELL", kind))
-		return compose_wrong(c, field,
-				     "test: a text, or a list with CMD or CMD-SHELL first");
-	struct json *probe = compose_object_in(c->container, "readinessProbe"),
-		    *command = json_new_array();
+	json_bool(json_member(check, "disable"), &disabled);
+	if (disabled)
+		return "NONE";
+	return kind && text_list_has("CMD CMD-SHELL NONE", kind) ? kind : NULL;
+}
+
+static void add_command(struct json *probe, const struct json *test, bool in_shell)
+{
+	struct json *command = json_new_array();
 	json_set(compose_object_in(probe, "exec"), "command", command);
-	const struct json *word = json_string(test) ? test : json_next(json_first(test));
-	if (strcmp(kind, "CMD-SHELL") == 0) {
+	if (in_shell) {
 		json_push(command, json_new_string("/bin/sh"));
 		json_push(command, json_new_string("-c"));
 	}
-	for (; word; word = json_string(test) ? NULL : json_next(word))
-		json_push(command, json_copy(word));
-	enum err e = OK;
-	for (size_t i = 0; i < sizeof spans / sizeof *spans && !e; i++)
-		if (json_member(j, spans[i].compose))
-			e = seconds_of(c, field, json_member(j, spans[i].compose), probe,
-				       spans[i].ours);
+	if (json_string(test)) {
+		json_push(command, json_copy(test));
+		return;
+	}
+	for (const struct json *x = json_next(json_first(test)); x; x = json_next(x))
+		json_push(command, json_copy(x));
+}
+
+static const struct {
+	const char *compose, *ours;
+} check_spans[] = { { "interval", "periodSeconds" },
+		    { "timeout", "timeoutSeconds" },
+		    { "start_period", "initialDelaySeconds" } };
+
+/* A compose healthcheck restarts nothing: it says whether a service is ready. */
+enum err compose_take_healthcheck(struct conversion *c, const char *field, const struct json *j)
+{
+	const char *kind = kind_of_test(j);
 	int64_t retries;
+	if (!kind)
+		return compose_wrong(c, field,
+				     "test: a text, or a list with CMD or CMD-SHELL first");
+	if (strcmp(kind, "NONE") == 0)
+		return OK;
+	struct json *probe = compose_object_in(c->container, "readinessProbe");
+	add_command(probe, json_member(j, "test"), strcmp(kind, "CMD-SHELL") == 0);
+	enum err e = OK;
+	for (size_t i = 0; i < sizeof check_spans / sizeof *check_spans && !e; i++)
+		if (json_member(j, check_spans[i].compose))
+			e = seconds_of(c, field, json_member(j, check_spans[i].compose), probe,
+				       check_spans[i].ours);
 	if (json_integer(json_member(j, "retries"), &retries))
 		json_set_integer(probe, "failureThreshold", retries);
 	return e;

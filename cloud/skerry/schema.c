@@ -178,7 +178,7 @@ static struct json *field_of(const struct guide_entry *e, const char *path, cons
 		return list_of(item);
 	if (has_parts(path))
 		return object_of(path);
-	if (is_needed(e) && text_list_has("apiVersion kind", name))
+	if (e && is_needed(e) && text_list_has("apiVersion kind", name))
 		return constant_of(e);
 	struct json *j = leaf_of(name);
 	if (strcmp(path, "pod.metadata.annotations") == 0 ||
