@@ -94,6 +94,7 @@ static void on_letter(void *owner, const struct topic *t, struct bytes payload)
 	struct fleet_view *v = owner;
 	struct json *j;
 	struct device_view *d = find_or_add(v, t->device);
+	v->changes++;
 	if (d && !payload.len && strcmp(t->channel, "desired") == 0)
 		forget_desired(d);
 	if (!d || !payload.len || json_parse(payload, &j, NULL))

@@ -20,6 +20,7 @@ struct device_view {
 struct fleet_view {
 	struct device_view *devices;
 	size_t count, cap;
+	size_t changes; /* letters that have come; rises */
 };
 
 /* Connect desk letters to a view: desk->owner and desk->on_letter. */

@@ -2,12 +2,18 @@
 #include "base/quantity.h"
 #include "cloud/skerry/fleet_view.h"
 #include "cloud/skerry/table.h"
+#include "cloud/skerry/terminal.h"
 #include "cloud/skerry/verbs.h"
 #include "ports/clock.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum {
+	LONG_MS = 60 * 60 * 1000,
+	TOGETHER_MS = 300, /* a fleet that comes back is one picture, not a thousand */
+};
 
 static int64_t number(const struct json *j, const char *key)
 {
@@ -214,19 +220,78 @@ static enum err get_one(const struct options *o, struct fleet_view *v, const cha
 	return OK;
 }
 
+static enum err show(const struct options *o, struct fleet_view *v, struct why *why)
+{
+	const char *what = o->word_count ? o->words[0] : "devices";
+	if (v->count)
+		qsort(v->devices, v->count, sizeof *v->devices, by_name);
+	if (strcmp(what, "devices") == 0)
+		get_devices(o, v);
+	else if (strcmp(what, "workloads") == 0)
+		get_workloads(o, v);
+	else
+		return get_one(o, v, what, why);
+	return OK;
+}
+
+/* --- again and again --- */
+
+struct watching {
+	const struct fleet_view *view;
+	size_t seen; /* of its changes */
+};
+
+static bool has_changed(void *owner)
+{
+	const struct watching *w = owner;
+	return w->view->changes != w->seen;
+}
+
+static bool never(void *owner)
+{
+	(void)owner;
+	return false;
+}
+
+/* Until something has changed, and what comes with it has come too. */
+static enum err wait_for_change(struct desk *d, struct watching *w, struct why *why)
+{
+	enum err e = ERR_AGAIN;
+	w->seen = w->view->changes;
+	while (e == ERR_AGAIN && !d->interrupted)
+		e = desk_wait(d, has_changed, w, LONG_MS, why);
+	if (e)
+		return e;
+	e = desk_wait(d, never, NULL, TOGETHER_MS, why);
+	return e == ERR_AGAIN && !d->interrupted ? OK : e;
+}
+
+static enum err watch(const struct options *o, struct desk *d, struct fleet_view *v,
+		      struct why *why)
+{
+	const bool is_watched = terminal_is_watched(stdout);
+	struct watching w = { .view = v };
+	for (;;) {
+		if (is_watched)
+			terminal_clear(stdout);
+		enum err e = show(o, v, why);
+		if (!is_watched)
+			puts("");
+		if (!e && (fflush(stdout) || ferror(stdout)))
+			return OK; /* nobody reads any more */
+		if (!e)
+			e = wait_for_change(d, &w, why);
+		if (e)
+			return e;
+	}
+}
+
 static enum err get(struct options *o, struct desk *d, struct why *why)
 {
 	struct fleet_view v = { 0 };
 	enum err e = fleet_view_read(&v, d, NULL, why);
-	const char *what = o->word_count ? o->words[0] : "devices";
-	if (v.count)
-		qsort(v.devices, v.count, sizeof *v.devices, by_name);
-	if (!e && strcmp(what, "devices") == 0)
-		get_devices(o, &v);
-	else if (!e && strcmp(what, "workloads") == 0)
-		get_workloads(o, &v);
-	else if (!e)
-		e = get_one(o, &v, what, why);
+	if (!e)
+		e = o->watch ? watch(o, d, &v, why) : show(o, &v, why);
 	fleet_view_free(&v);
 	return e;
 }

@@ -153,6 +153,8 @@ static const struct option {
 	  offsetof(struct options, valid_ms) },
 	{ "--follow", NULL, "logs events files", NULL, "go on with what comes; -f here", NULL,
 	  offsetof(struct options, follow) },
+	{ "--watch", "-w", "get", NULL, "again whenever something has changed", NULL,
+	  offsetof(struct options, watch) },
 	{ "--all", NULL, "apply", NULL, "to every device of the fleet", NULL,
 	  offsetof(struct options, all) },
 	{ "--prune", NULL, "apply", NULL, "pods and configs that are not in the files go", NULL,

@@ -35,7 +35,7 @@ struct options {
 
 	bool json;          /* -o json */
 	const char *output; /* -o anything else: pack's folder */
-	bool follow, all, prune, wait, no_wait, timestamps, dry_run;
+	bool follow, watch, all, prune, wait, no_wait, timestamps, dry_run;
 	const char *files[OPTIONS_FILES_MAX];
 	size_t file_count;
 	const char *devices[OPTIONS_DEVICES_MAX];

@@ -1,5 +1,7 @@
 #include "cloud/skerry/table.h"
 
+#include "cloud/skerry/terminal.h"
+
 #include <assert.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -45,8 +47,15 @@ static int width_of(const char *s)
 	return n;
 }
 
+static void print_cell(const char *cell, bool coloured)
+{
+	const char *colour = coloured ? terminal_colour_of(cell) : "";
+	printf("%s%s%s", colour, cell, *colour ? TERMINAL_PLAIN : "");
+}
+
 void table_print(struct table *t)
 {
+	const bool coloured = terminal_has_colour(stdout);
 	int widths[TABLE_COLUMNS_MAX] = { 0 };
 	for (size_t i = 0; i < t->cell_count; i++) {
 		int w = width_of(t->cells[i]);
@@ -57,7 +66,8 @@ void table_print(struct table *t)
 		size_t column = i % t->columns;
 		bool last = column + 1 == t->columns;
 		int pad = last ? 0 : widths[column] - width_of(t->cells[i]) + 2;
-		printf("%s%*s%s", t->cells[i], pad, "", last ? "\n" : "");
+		print_cell(t->cells[i], coloured);
+		printf("%*s%s", pad, "", last ? "\n" : "");
 		free(t->cells[i]);
 	}
 	free(t->cells);

@@ -2,7 +2,9 @@
 import glob
 import json
 import os
+import pty
 import re
+import select
 import shutil
 import signal
 import socket
@@ -833,6 +835,48 @@ class Fleet(WorldTest):
         one = self.cli(0, "get", self.device.name).stdout
         self.assertRegex(one, r"(?m)^Available +yes")
         self.assertIn("steady/main", self.cli(0, "--run-dir", self.device.run_dir, "status").stdout)
+
+    def on_a_terminal(self, *args, until, **env):
+        """What a person sees: everything up to `until`."""
+        master, slave = pty.openpty()
+        p = start(*args, "-b", f"mqtt://127.0.0.1:{self.world.port}", stdout=slave,
+                  env={"TERM": "xterm", **env})
+        os.close(slave)
+        seen = b""
+
+        def has_come():
+            nonlocal seen
+            if select.select([master], [], [], 0.1)[0]:
+                seen += os.read(master, 65536)
+            return until in seen.decode()
+
+        try:
+            wait_until(f"{until!r} is on the terminal", 15, has_come)
+        finally:
+            p.send_signal(signal.SIGINT)
+            p.communicate(timeout=20)
+            os.close(master)
+        return seen.decode(), p.returncode
+
+    def test_words_have_a_colour_on_a_terminal_alone(self):
+        self.running()
+        green = "\033[32mready\033[0m"
+        self.assertIn(green, self.on_a_terminal("get", until="ready")[0])
+        for env in ({"NO_COLOR": "1"}, {"TERM": "dumb"}):
+            seen = self.on_a_terminal("get", until="ready", **env)[0]
+            self.assertNotIn("\033", seen)
+        self.assertNotIn("\033", self.cli(0, "get").stdout)
+
+    def test_watch_draws_what_has_changed(self):
+        self.running()
+        # The offline device is drawn over the online one, on a cleared screen.
+        stop = threading.Timer(2, self.device.stop)
+        stop.start()
+        self.addCleanup(stop.join)
+        seen, code = self.on_a_terminal("get", "devices", "-w", until="offline")
+        self.assertLess(seen.index("ready"), seen.index("offline"))
+        self.assertGreaterEqual(seen.count("\033[H\033[2J"), 2)
+        self.assertEqual(code, 130)
 
     def test_a_shell_is_told_names_that_live(self):
         self.running()
