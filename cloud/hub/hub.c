@@ -372,6 +372,13 @@ static void on_pulse(void *owner, int64_t now_ms)
 
 /* --- opening and running --- */
 
+static void on_ask(void *owner, struct text *out)
+{
+	const struct hub *h = owner;
+	meter_print(&h->meter, roles_have(&h->roles, ROLE_CONTROL, &h->ledger),
+		    roles_have(&h->roles, ROLE_SERVE, &h->ledger), ledger_is_open(&h->ledger), out);
+}
+
 enum err hub_open(struct hub *h, const struct hub_options *options, struct why *why)
 {
 	*h = (struct hub){ .options = *options, .pause.limit_ms = HUB_PAUSE_LIMIT_MS };
@@ -402,6 +409,8 @@ enum err hub_open(struct hub *h, const struct hub_options *options, struct why *
 		e = depot_open(&h->depot, options->files, why);
 	if (!e)
 		e = mqtt_open(h->loop, &hooks, &h->mqtt, why);
+	if (!e && options->metrics)
+		e = exposition_open(h->loop, options->metrics, on_ask, h, &h->exposition, why);
 	if (!e)
 		e = database_open(h, why);
 	push_init(h);
@@ -435,6 +444,7 @@ enum err hub_run(struct hub *h, struct why *why)
 
 void hub_close(struct hub *h)
 {
+	exposition_close(h->exposition);
 	fetch_stop(&h->fetch);
 	files_close(h);
 	mqtt_close(h->mqtt);

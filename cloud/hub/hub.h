@@ -12,6 +12,7 @@
 
 #include "base/url.h"
 #include "cloud/hub/depot.h"
+#include "cloud/hub/exposition.h"
 #include "cloud/hub/intake.h"
 #include "cloud/hub/ledger.h"
 #include "cloud/hub/meter.h"
@@ -40,6 +41,7 @@ struct hub_options {
 	const char *database, *blobs, *files, *run_dir;
 	unsigned roles;       /* ROLE_... */
 	const char *shard;    /* "i/N"; NULL: all devices */
+	const char *metrics;  /* 127.0.0.1:PORT; NULL: none */
 	struct tls_files tls; /* for mqtts:// */
 };
 
@@ -82,6 +84,7 @@ struct hub {
 	struct timer commit;
 	size_t batches; /* since the last one */
 	struct meter meter;
+	struct exposition *exposition;
 	struct timer pulse; /* for the service manager's watchdog */
 
 	struct depot depot;

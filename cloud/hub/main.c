@@ -5,6 +5,7 @@
  */
 #include "base/log.h"
 #include "cloud/hub/hub.h"
+#include "cloud/hub/migrate.h"
 #include "ports/file.h"
 #include "ports/net.h"
 
@@ -33,10 +34,15 @@ static const char usage[] =
 	"  --collect, --control, --serve   of several hubs at one server, what this one\n"
 	"                   does: letters; states; artifacts and files. All if none is named\n"
 	"  --shard I/N      collect from each N-th device; for brokers that cannot share out\n"
-	"  --version, --help\n";
+	"  --metrics 127.0.0.1:PORT   numbers for Prometheus: GET /metrics\n"
+	"  --version, --help\n"
+	"\n"
+	"       skerry-hub migrate --from FILE --to postgresql://...\n"
+	"\n"
+	"Copies what a hub has kept in a file; goes on where it was interrupted, counts.\n";
 
 struct arguments {
-	const char *broker, *database, *blobs, *files, *shard;
+	const char *broker, *database, *blobs, *files, *shard, *metrics;
 	struct tls_files tls;
 	unsigned roles;
 };
@@ -50,6 +56,7 @@ static const struct {
 	{ "--blobs", offsetof(struct arguments, blobs) },
 	{ "--files", offsetof(struct arguments, files) },
 	{ "--shard", offsetof(struct arguments, shard) },
+	{ "--metrics", offsetof(struct arguments, metrics) },
 	{ "--ca", offsetof(struct arguments, tls.ca) },
 	{ "--cert", offsetof(struct arguments, tls.cert) },
 	{ "--key", offsetof(struct arguments, tls.key) },
@@ -123,6 +130,7 @@ static enum err run(const struct arguments *a, const char *run_dir, struct why *
 		.run_dir = run_dir,
 		.roles = a->roles,
 		.shard = a->shard,
+		.metrics = a->metrics,
 		.tls = a->tls,
 	};
 	enum err e = url_parse(bytes_of(a->broker), &o.broker, why);
@@ -140,6 +148,19 @@ static enum err run(const struct arguments *a, const char *run_dir, struct why *
 	return e;
 }
 
+static int run_migrate(int argc, char **argv)
+{
+	struct why why;
+	if (argc != 6 || strcmp(argv[2], "--from") != 0 || strcmp(argv[4], "--to") != 0) {
+		fputs(usage, stderr);
+		return 2;
+	}
+	const enum err e = migrate(argv[3], argv[5], &why);
+	if (e)
+		fprintf(stderr, "error: %s\n", why.text);
+	return e == ERR_INVALID ? 2 : e ? 1 : 0;
+}
+
 int main(int argc, char **argv)
 {
 	struct arguments arguments;
@@ -155,6 +176,8 @@ int main(int argc, char **argv)
 		puts("skerry-hub " SKERRY_VERSION);
 		return 0;
 	}
+	if (argc > 1 && strcmp(argv[1], "migrate") == 0)
+		return run_migrate(argc, argv);
 	if (!read_arguments(argc, argv, &arguments)) {
 		fputs(usage, stderr);
 		return 2;

@@ -24,5 +24,7 @@ struct meter {
 void meter_settle(struct meter *m, const struct letter_fate *fate, int64_t wall_ms);
 void meter_commit(struct meter *m, int64_t took_us);
 
-/* The upper bounds of the first METER_STEPS. */
-int64_t meter_step_ms(int step);
+struct text;
+
+/* Prometheus' text. `controls`, `serves`, `works`: this hub has the lease; its database answers. */
+void meter_print(const struct meter *m, bool controls, bool serves, bool works, struct text *out);

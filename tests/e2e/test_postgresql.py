@@ -1,13 +1,14 @@
 """The hub on PostgreSQL: the main job, many hubs, and a server that fails in every way."""
 import json
 import os
+import re
 import signal
+import socket
 import subprocess
-import threading
 import unittest
 
-from postgresql import PostgreSQL, binaries
-from skerry_test import (ACTOR, BIN, SLOW, World, actor_pod, main, skip, wait_until)
+from postgresql import binaries
+from skerry_test import ACTOR, BIN, World, actor_pod, free_port, main, skip, wait_until
 import test_main_job
 
 TABLES = ("device", "batch", "point", "event", "log", "file")
@@ -77,6 +78,116 @@ class MainJob(WithPostgreSQL):
         self.world.start_broker()
         wait_until("the broker has it again", 40, lambda: b"DesiredState" in self.world.subscribe(
             f"{self.device.name}/dn/desired", seconds=2, raw=True))
+
+
+class Migration(unittest.TestCase):
+    def setUp(self):
+        self.world = World()
+        self.addCleanup(self.world.close)
+        self.world.start_broker()
+        self.world.start_hub()
+        for seq in range(1, 31):
+            self.world.publish("other/up/tele/app", {"v": 1, "buf": "b", "seq": seq, "pts": [
+                {"t": 1795514400000 + n, "m": "m", "f": {"x": n, "s": "a\\b\t\"'"}}
+                for n in range(300)]})
+            self.world.publish("other/up/log/pod", {"v": 1, "buf": "b", "seq": seq, "lines": [
+                {"t": 1795514400000, "l": ""}, {"t": 1795514400000, "l": "\\N"}]})
+        self.world.publish("other/up/online", {"v": 1, "online": True, "session": 1})
+        wait_until("all are in the file", 30, lambda: self.world.db(
+            "SELECT count(*) FROM batch") == [(60,)] and self.world.db("SELECT 1 FROM device"))
+        self.world.hub.end()
+        self.file = self.world.db_path
+        self.world.use_postgresql()
+
+    def migrate(self):
+        return subprocess.run([os.path.join(BIN, "skerry-hub"), "migrate", "--from", self.file,
+                               "--to", self.world.db_path], capture_output=True, text=True,
+                              timeout=120)
+
+    def test_counts_are_equal_and_a_second_run_copies_nothing(self):
+        for _ in range(2):
+            done = self.migrate()
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertRegex(done.stdout, r"point +9000 +9000\n")
+            self.assertRegex(done.stdout, r"log +60 +60\n")
+            self.assertRegex(done.stdout, r"device +1 +1\n")
+        self.assertEqual(self.world.db("SELECT DISTINCT fields ->> 's' FROM point"),
+                         [("a\\b\t\"'",)])
+        self.assertEqual(self.world.db("SELECT line FROM log ORDER BY rowid LIMIT 2"),
+                         [("",), ("\\N",)])
+
+    def test_what_was_interrupted_goes_on(self):
+        # As if it had been killed behind the first transaction of a table.
+        self.assertEqual(self.migrate().returncode, 0)
+        self.world.postgresql.ask("DELETE FROM point WHERE rowid > 5000;"
+                                  "UPDATE meta SET value = '5000' WHERE key = 'migrate.point'")
+        self.assertEqual(self.migrate().returncode, 0)
+        self.assertEqual(self.world.db("SELECT count(*) FROM point"), [(9000,)])
+
+    def test_unequal_counts_are_a_failure(self):
+        self.assertEqual(self.migrate().returncode, 0)
+        self.world.postgresql.ask("DELETE FROM log")
+        done = self.migrate()
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("differs", done.stdout)
+
+    def test_rows_of_others_are_not_mixed_in(self):
+        self.world.start_hub(name="hub-2")
+        self.world.publish("third/up/tele/app", {"v": 1, "buf": "b", "seq": 1, "pts": [
+            {"t": 1795514400000, "m": "m", "f": {"x": 1}}]})
+        wait_until("it is there", 20, lambda: self.world.db("SELECT 1 FROM batch"))
+        self.world.hub.end()
+        done = self.migrate()
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("has rows already", done.stderr)
+
+
+class Metrics(unittest.TestCase):
+    def setUp(self):
+        self.world = World()
+        self.addCleanup(self.world.close)
+        self.world.start_broker()
+        self.port = free_port()
+        self.world.start_hub("--metrics", f"127.0.0.1:{self.port}")
+
+    def get(self, request=b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"):
+        with socket.create_connection(("127.0.0.1", self.port), 5) as s:
+            s.settimeout(20)
+            s.sendall(request)
+            text = b""
+            try:
+                while part := s.recv(65536):
+                    text += part
+            except ConnectionResetError:
+                pass # what we sent was not read to its end
+        return text.decode()
+
+    def test_numbers_are_those_of_what_was_done(self):
+        for seq in (1, 2, 2):
+            self.world.publish("other/up/tele/app", {"v": 1, "buf": "b", "seq": seq, "pts": [
+                {"t": 1795514400000, "m": "m", "f": {"x": 1}}] * 3})
+        self.world.publish("other/up/tele/app", {"v": 1, "buf": "b", "seq": 3, "pts": []})
+        wait_until("they count", 20, lambda: "skerry_hub_bad_total 1\n" in self.get() and
+                   re.search("skerry_hub_points_total 6\n", self.get()))
+        text = self.get()
+        self.assertTrue(text.startswith("HTTP/1.0 200 OK\r\n"))
+        self.assertIn('skerry_hub_lease{name="control"} 1\n', text)
+        self.assertIn("skerry_hub_database_up 1\n", text)
+        self.assertRegex(text, r"skerry_hub_commit_seconds_count [1-9]")
+
+    def test_others_get_404_and_silence_ends(self):
+        self.assertIn("404", self.get(b"GET / HTTP/1.0\r\n\r\n"))
+        quiet = [socket.create_connection(("127.0.0.1", self.port), 5) for _ in range(20)]
+        wait_until("there is a place again", 30, lambda: "200 OK" in self.get())
+        for s in quiet:
+            s.close()
+        self.assertEqual(self.get(b"x" * 5000).count("HTTP"), 0)
+
+    def test_only_loopback_hears_them(self):
+        done = subprocess.run(self.world.hub_argv("--metrics", "0.0.0.0:1"), capture_output=True,
+                              text=True, env={**os.environ, **self.world.desk()}, timeout=20)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("127.0.0.1:PORT", done.stderr)
 
 
 class Trouble(WithPostgreSQL):
