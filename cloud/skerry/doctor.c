@@ -1,4 +1,4 @@
-#include "agent/doctor.h"
+#include "cloud/skerry/doctor_fleet.h"
 #include "cloud/skerry/table.h"
 #include "cloud/skerry/verbs.h"
 #include "ports/file.h"
@@ -74,13 +74,15 @@ enum exit_code verb_doctor(struct options *o)
 	static struct facts facts;
 	static struct doctor d;
 	struct why why = { "" };
-	enum err e = read_config(o, &config, &why);
-	if (!e)
+	const bool of_fleet = o->word_count && strcmp(o->words[0], "fleet") == 0;
+	enum err e = of_fleet ? doctor_examine_fleet(&d, o, &why) : read_config(o, &config, &why);
+	if (!e && !of_fleet)
 		e = read_facts(o, &facts, &d, &why);
 	if (e)
 		return exit_code_tell(e, &why);
 	d.config = &config;
-	doctor_examine(&d);
+	if (!of_fleet)
+		doctor_examine(&d);
 	if (o->json)
 		print_json(&d);
 	else

@@ -173,7 +173,7 @@ static const struct option {
 
 enum { OPTIONS = sizeof all_options / sizeof *all_options };
 
-static const char SPEAKING[] = "apply get logs push rollout"; /* with the broker */
+static const char SPEAKING[] = "apply get logs push doctor rollout"; /* with the broker */
 
 static bool is_of(const struct option *opt, const char *verb)
 {

@@ -836,6 +836,29 @@ class Fleet(WorldTest):
         self.assertRegex(one, r"(?m)^Available +yes")
         self.assertIn("steady/main", self.cli(0, "--run-dir", self.device.run_dir, "status").stdout)
 
+    def test_the_doctor_of_a_fleet(self):
+        def found():
+            done = self.cli(0, "doctor", "fleet", "-o", "json")
+            answer = json.loads(done.stdout)
+            jsonschema.validate(answer, schema("doctor"))
+            return {c["check"]: c for c in answer["checks"]}
+
+        self.running()
+        checks = found()
+        self.assertEqual({c for c in checks if checks[c]["result"] != "ok"}, {"broker", "trust"})
+        self.assertIn("without TLS", checks["broker"]["found"])
+        self.assertEqual(checks["trust"]["found"], f"1: {self.device.name}")
+        self.device.stop()
+        self.assertEqual(found()["offline"]["found"], f"1: {self.device.name}")
+        empty = self.cli(0, "doctor", "fleet", "-F", "nobody").stdout
+        self.assertRegex(empty, r"(?m)^devices +warn +0 have reported")
+        done = start("doctor", "fleet", "-b", "mqtt://127.0.0.1:1")
+        self.assertIn("no broker at", done.communicate(timeout=30)[1])
+        self.assertEqual(done.returncode, 6)
+        done = self.cli(0, "doctor", "fleet")
+        self.assertRegex(done.stdout, r"(?m)^offline +warn +1: ")
+        self.assertRegex(done.stdout, r"(?m)^offline: on the board")
+
     def on_a_terminal(self, *args, until, **env):
         """What a person sees: everything up to `until`."""
         master, slave = pty.openpty()
