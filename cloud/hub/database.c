@@ -36,6 +36,33 @@ static void on_renew(void *owner, int64_t now_ms)
 		hub_resume(h);
 }
 
+/* --- what is too old --- */
+
+/* One hub does it, between letters: nothing of theirs is open while it does. */
+static void on_keep_step(void *owner, int64_t now_ms)
+{
+	struct hub *h = owner;
+	struct why why;
+	bool done = true;
+	int64_t pause_ms = KEEP_PAUSE_MS;
+	if (ledger_is_open(&h->ledger) && clock_is_set(clock_wall_ms()) &&
+	    roles_have(&h->roles, ROLE_CONTROL, &h->ledger)) {
+		enum err e = hub_commit(h, &why);
+		if (!e)
+			e = keep_step(&h->keep, &h->ledger, clock_wall_ms(), &done, &why);
+		if (e)
+			hub_note_trouble(h, &why);
+	}
+	if (done && h->keep.removed)
+		log_info("what is older than --keep is gone rows=%llu",
+			 (unsigned long long)h->keep.removed);
+	if (done) {
+		h->keep.removed = 0;
+		pause_ms = KEEP_AGAIN_MS;
+	}
+	loop_arm(h->loop, &h->keep_step, now_ms + pause_ms);
+}
+
 /* --- what a letter has become --- */
 
 static void on_settled(void *owner, const struct letter_fate *fate)
@@ -118,7 +145,11 @@ enum err database_open(struct hub *h, struct why *why)
 {
 	h->reopen = (struct timer){ .owner = h, .on_due = on_reopen };
 	h->renew = (struct timer){ .owner = h, .on_due = on_renew };
+	h->keep_step = (struct timer){ .owner = h, .on_due = on_keep_step };
+	h->keep.keep_ms = h->options.keep_ms;
 	h->reopen_pause.limit_ms = HUB_DATABASE_PAUSE_MS;
+	if (h->keep.keep_ms)
+		loop_arm(h->loop, &h->keep_step, clock_now_ms() + KEEP_FIRST_MS);
 	enum err e = open_ledger(h, why);
 	/* What asking again does not make better ends the program. */
 	if (e && (!sql_is_address(h->options.database) || e == ERR_INVALID))

@@ -14,6 +14,7 @@
 #include "cloud/hub/depot.h"
 #include "cloud/hub/exposition.h"
 #include "cloud/hub/intake.h"
+#include "cloud/hub/keep.h"
 #include "cloud/hub/ledger.h"
 #include "cloud/hub/meter.h"
 #include "cloud/hub/receipts.h"
@@ -42,6 +43,7 @@ struct hub_options {
 	unsigned roles;       /* ROLE_... */
 	const char *shard;    /* "i/N"; NULL: all devices */
 	const char *metrics;  /* 127.0.0.1:PORT; NULL: none */
+	int64_t keep_ms;      /* rows older than this go; 0: they stay */
 	struct tls_files tls; /* for mqtts:// */
 };
 
@@ -84,6 +86,8 @@ struct hub {
 	struct timer commit;
 	size_t batches; /* since the last one */
 	struct meter meter;
+	struct keep keep;
+	struct timer keep_step;
 	struct exposition *exposition;
 	struct timer pulse; /* for the service manager's watchdog */
 

@@ -3,7 +3,9 @@
  *
  * Exit codes: 0 ended by a signal, 1 failed, 2 usage.
  */
+#include "base/duration.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "cloud/hub/hub.h"
 #include "cloud/hub/migrate.h"
 #include "ports/file.h"
@@ -34,6 +36,7 @@ static const char usage[] =
 	"  --collect, --control, --serve   of several hubs at one server, what this one\n"
 	"                   does: letters; states; artifacts and files. All if none is named\n"
 	"  --shard I/N      collect from each N-th device; for brokers that cannot share out\n"
+	"  --keep TIME      30d, 12h: points, events and log lines that are older are removed\n"
 	"  --metrics 127.0.0.1:PORT   numbers for Prometheus: GET /metrics\n"
 	"  --version, --help\n"
 	"\n"
@@ -42,7 +45,7 @@ static const char usage[] =
 	"Copies what a hub has kept in a file; goes on where it was interrupted, counts.\n";
 
 struct arguments {
-	const char *broker, *database, *blobs, *files, *shard, *metrics;
+	const char *broker, *database, *blobs, *files, *shard, *metrics, *keep;
 	struct tls_files tls;
 	unsigned roles;
 };
@@ -57,6 +60,7 @@ static const struct {
 	{ "--files", offsetof(struct arguments, files) },
 	{ "--shard", offsetof(struct arguments, shard) },
 	{ "--metrics", offsetof(struct arguments, metrics) },
+	{ "--keep", offsetof(struct arguments, keep) },
 	{ "--ca", offsetof(struct arguments, tls.ca) },
 	{ "--cert", offsetof(struct arguments, tls.cert) },
 	{ "--key", offsetof(struct arguments, tls.key) },
@@ -122,6 +126,22 @@ static enum err set_folders(const struct arguments *a, struct hub_options *o, st
 	return OK;
 }
 
+/* A duration, or whole days. */
+static enum err read_keep(const char *text, int64_t *out_ms, struct why *why)
+{
+	const size_t len = strlen(text);
+	long long days;
+	if (len && text[len - 1] == 'd' &&
+	    !text_number((struct bytes){ text, len - 1 }, 1, 36500, &days)) {
+		*out_ms = days * 24 * 3600 * 1000;
+		return OK;
+	}
+	enum err e = duration_ms(bytes_of(text), out_ms, why);
+	if (e)
+		return why_in(why, e, "--keep");
+	return *out_ms > 0 ? OK : why_set(why, ERR_INVALID, "--keep: more than nothing");
+}
+
 static enum err run(const struct arguments *a, const char *run_dir, struct why *why)
 {
 	static struct hub hub;
@@ -138,6 +158,8 @@ static enum err run(const struct arguments *a, const char *run_dir, struct why *
 		e = tls_files_check(&a->tls, o.broker.tls, why);
 	if (!e)
 		e = set_folders(a, &o, why);
+	if (!e && a->keep)
+		e = read_keep(a->keep, &o.keep_ms, why);
 	if (!e && o.broker.tls)
 		warn_of_library();
 	if (!e)

@@ -5,6 +5,7 @@ import re
 import signal
 import socket
 import subprocess
+import time
 import unittest
 
 from postgresql import binaries
@@ -272,6 +273,25 @@ class Trouble(WithPostgreSQL):
         self.assertEqual(self.world.db(
             "SELECT count(*), count(DISTINCT ts_ms) FROM point WHERE device = 'other'"),
             [(40, 40)])
+
+
+class Keeping(unittest.TestCase):
+    def test_what_is_older_goes_from_a_server_too(self):
+        world = World()
+        self.addCleanup(world.close)
+        world.start_broker()
+        world.use_postgresql()
+        world.start_hub("--keep", "30d")
+        for seq, t in ((1, 1), (2, int(time.time() * 1000))):
+            world.publish("other/up/tele/app", {"v": 1, "buf": "b", "seq": seq, "pts": [
+                {"t": t, "m": "m", "f": {"x": seq}}]})
+            world.publish("other/up/log/pod", {"v": 1, "buf": "b", "seq": seq, "lines": [
+                {"t": t, "l": "x"}]})
+        wait_until("they are there", 20,
+                   lambda: world.db("SELECT count(*) FROM batch") == [(4,)])
+        wait_until("the old ones are gone", 40, lambda: world.db(
+            "SELECT (SELECT count(*) FROM point), (SELECT count(*) FROM log)") == [(1, 1)])
+        self.assertEqual(world.db("SELECT count(*) FROM batch"), [(4,)])
 
 
 class TwoHubs(Trouble):
