@@ -7,6 +7,7 @@ import socket
 import subprocess
 import time
 import unittest
+import urllib.request
 
 from postgresql import binaries
 from skerry_test import ACTOR, BIN, World, actor_pod, free_port, main, skip, wait_until
@@ -292,6 +293,57 @@ class Keeping(unittest.TestCase):
         wait_until("the old ones are gone", 40, lambda: world.db(
             "SELECT (SELECT count(*) FROM point), (SELECT count(*) FROM log)") == [(1, 1)])
         self.assertEqual(world.db("SELECT count(*) FROM batch"), [(4,)])
+
+
+class Copies(unittest.TestCase):
+    """Two hubs without a device: who does what."""
+
+    def setUp(self):
+        self.world = World()
+        self.addCleanup(self.world.close)
+        self.world.start_broker()
+        self.world.use_postgresql()
+
+    def send(self, devices):
+        for i in range(devices):
+            self.world.publish(f"d{i}/up/tele/app", {"v": 1, "buf": "b", "seq": 1, "pts": [
+                {"t": 1795514400000, "m": "m", "f": {"x": i}}]})
+        wait_until("each counts once", 20, lambda: self.world.db(
+            "SELECT count(*), count(DISTINCT device) FROM point") == [(devices, devices)])
+
+    def collected(self, port):
+        text = urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10).read().decode()
+        return [int(re.search(rf"skerry_hub_{name} (\d+)", text)[1])
+                for name in ("batches_total", "doubles_total")]
+
+    def start_two(self, *options):
+        ports = free_port(), free_port()
+        for i, port in enumerate(ports):
+            self.world.start_hub("--metrics", f"127.0.0.1:{port}", *(o[i] for o in options),
+                                 name=f"hub-{i}")
+        return ports
+
+    def test_shards_take_each_device_once(self):
+        ports = self.start_two(("--shard", "--shard"), ("0/2", "1/2"))
+        self.send(20)
+        counts = [self.collected(port) for port in ports]
+        self.assertEqual(sum(batches for batches, _ in counts), 20)
+        self.assertEqual([doubles for _, doubles in counts], [0, 0])
+        self.assertTrue(all(batches for batches, _ in counts))
+
+    def test_a_shared_subscription_gives_each_letter_to_one(self):
+        ports = self.start_two()
+        self.assertIn("shared with other hubs", self.world.hub.log())
+        self.send(20)
+        self.assertEqual(sum(self.collected(port)[0] for port in ports), 20)
+
+    def test_another_hub_controls_when_the_first_is_killed(self):
+        self.start_two()
+        first, second = self.world.parts
+        self.assertIn("controls serves from now on", first.log())
+        self.assertNotIn("controls", second.log())
+        first.kill()
+        wait_until("the second controls", 30, lambda: "controls serves" in second.log())
 
 
 class TwoHubs(Trouble):
