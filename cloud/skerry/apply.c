@@ -73,22 +73,42 @@ static enum err pin_images(struct pins *p, const struct targets *t, struct fleet
 
 /* --- publishing and waiting --- */
 
+/* Ours lies on top of what came first: put that back, so that a device that was away gets what
+ * those have that were there. */
+static enum err give_way(struct desk *d, const struct device_view *now, const char *device,
+			 const struct intent *i, struct why *why)
+{
+	struct why reason;
+	enum err e = why_set(&reason, ERR_CONFLICT,
+			     "%s: somebody else has written generation %lld at the same moment, "
+			     "and was first; look at it, then apply again",
+			     device, (long long)i->generation);
+	if (now->held && *now->held && strcmp(now->desired_text, now->held) != 0)
+		e = desk_publish(d, device, "dn/desired", bytes_of(now->held), true, why);
+	if (e != OK && e != ERR_CONFLICT)
+		return e;
+	*why = reason;
+	return ERR_CONFLICT;
+}
+
 static enum err publish(struct desk *d, struct fleet_view *v, const char *device,
 			const struct intent *i, struct why *why)
 {
-	enum err e = desk_publish(d, device, "dn/desired", bytes_of(i->text), true, why);
+	enum err e = fleet_view_await(v, device, i->text, why);
+	if (!e)
+		e = desk_publish(d, device, "dn/desired", bytes_of(i->text), true, why);
 	if (!e)
 		e = desk_settle(d, why);
-	if (e)
-		return e;
-	/* A broker has no compare-and-set: read back who was last. */
-	const struct device_view *now = fleet_view_find(v, device);
-	if (now && now->desired_text && strcmp(now->desired_text, i->text) == 0)
-		return OK;
-	return why_set(why, ERR_CONFLICT,
-		       "%s: somebody else has written generation %lld at the same moment; look at "
-		       "it, then apply again",
-		       device, (long long)i->generation);
+	struct device_view *now = fleet_view_find(v, device);
+	if (!e && !now->has_come)
+		e = why_set(why, ERR_DENIED,
+			    "%s: the broker has not taken generation %lld; may this user write it?",
+			    device, (long long)i->generation);
+	else if (!e && !now->has_won)
+		e = give_way(d, now, device, i, why);
+	if (now)
+		device_view_stop_awaiting(now);
+	return e;
 }
 
 /* What has become of a generation on a device. */

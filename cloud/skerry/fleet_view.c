@@ -52,6 +52,44 @@ static void note_presence(struct device_view *d, struct json *j)
 	replace(&d->online, j);
 }
 
+static int64_t number(const struct json *j, const char *key)
+{
+	int64_t n = 0;
+	json_integer(json_member(j, key), &n);
+	return n;
+}
+
+/* Would a device that has `b` adopt `a`? */
+static bool is_newer(const struct json *a, const struct json *b)
+{
+	static const char *const keys[] = { "trust", "epoch", "generation" };
+	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+		if (number(a, keys[i]) != number(b, keys[i]))
+			return number(a, keys[i]) > number(b, keys[i]);
+	return false;
+}
+
+/* `before` is what it kept until now. */
+static void hear_for_device(struct device_view *d, const struct json *state, struct bytes payload)
+{
+	struct json *before = NULL;
+	const bool is_ours = d->awaited && bytes_are(payload, d->awaited);
+	if (!d->awaited)
+		return;
+	if (d->held && *d->held)
+		(void)!seal_open_any(bytes_of(d->held), &before, NULL);
+	const bool is_kept = !before || is_newer(state, before);
+	json_free(before);
+	if (is_kept) {
+		free(d->held);
+		d->held = strndup(payload.at, payload.len);
+	}
+	if (is_ours && !d->has_come) {
+		d->has_come = true;
+		d->has_won = is_kept;
+	}
+}
+
 /* Of a signed state what it says; who may sign is for the device to judge. */
 static void note_desired(struct device_view *d, struct json *j, struct bytes payload)
 {
@@ -61,6 +99,7 @@ static void note_desired(struct device_view *d, struct json *j, struct bytes pay
 		json_free(j);
 		return;
 	}
+	hear_for_device(d, is_signed ? inside : j, payload);
 	replace(&d->desired, is_signed ? inside : j);
 	replace(&d->envelope, is_signed ? j : NULL);
 	free(d->desired_text);
@@ -102,6 +141,26 @@ static void on_letter(void *owner, const struct topic *t, struct bytes payload)
 	note(d, t->channel, j, payload);
 }
 
+enum err fleet_view_await(struct fleet_view *v, const char *device, const char *text,
+			  struct why *why)
+{
+	struct device_view *d = find_or_add(v, device);
+	if (!d)
+		return why_set(why, ERR_FULL, "more than %d devices", FLEET_VIEW_MAX);
+	device_view_stop_awaiting(d);
+	d->awaited = text;
+	d->held = strdup(d->desired_text ? d->desired_text : "");
+	return d->held ? OK : why_set(why, ERR_SYSTEM, "no memory");
+}
+
+void device_view_stop_awaiting(struct device_view *d)
+{
+	free(d->held);
+	d->held = NULL;
+	d->awaited = NULL;
+	d->has_come = d->has_won = false;
+}
+
 void fleet_view_listen(struct fleet_view *v, struct desk *d)
 {
 	d->owner = v;
@@ -131,6 +190,7 @@ void fleet_view_free(struct fleet_view *v)
 		json_free(v->devices[i].desired);
 		json_free(v->devices[i].envelope);
 		free(v->devices[i].desired_text);
+		free(v->devices[i].held);
 	}
 	free(v->devices);
 	*v = (struct fleet_view){ 0 };

@@ -15,6 +15,9 @@ struct device_view {
 	struct json *envelope;                 /* around desired; NULL: nobody has signed it */
 	char *desired_text;                    /* the desired state byte by byte */
 	int64_t session;                       /* of the newest presence */
+	char *held;             /* what a device keeps that hears what we hear; while awaiting */
+	const char *awaited;    /* a message of ours that is under way */
+	bool has_come, has_won; /* it has come back; and was the first of its generation */
 };
 
 struct fleet_view {
@@ -32,6 +35,13 @@ void fleet_view_free(struct fleet_view *v);
 
 /* NULL: nobody has heard of it. */
 struct device_view *fleet_view_find(struct fleet_view *v, const char *device);
+
+/* From now on look whether this message, once it comes back, is what the device keeps: a
+ * broker has no compare-and-set, but one order of what is published on a topic, and a device
+ * keeps the first of a generation. `text` stays the caller's. */
+enum err fleet_view_await(struct fleet_view *v, const char *device, const char *text,
+			  struct why *why);
+void device_view_stop_awaiting(struct device_view *d);
 
 bool device_view_is_online(const struct device_view *d);
 /* A number of the report, 0 when it is not there. */

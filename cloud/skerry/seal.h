@@ -31,3 +31,6 @@ bool seal_is_signed_by(const struct json *envelope, const char *key_file);
 
 /* What an envelope says. ERR_INVALID: it is none, or what is in it is no JSON. */
 enum err seal_open(const struct json *envelope, struct json **out_payload, struct why *why);
+
+/* What a message says, signed or not. */
+enum err seal_open_any(struct bytes message, struct json **out, struct why *why);

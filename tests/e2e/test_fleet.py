@@ -251,6 +251,50 @@ class People(FleetTest):
         self.assertEqual(self.versions(), ["2"] * 10)
 
 
+class Races(FleetTest):
+    """Two desks write the same generation: a broker has no compare-and-set, but one order."""
+    size = 1
+    races = int(os.environ.get("SKERRY_RACES", "100"))
+
+    def test_exactly_one_of_two_wins_each_time(self):
+        outcomes = {}
+        for path, word in (("a.yaml", "a"), ("b.yaml", "b")):
+            self.world.write(path, APP.replace("VERSION\"}", f"{word}\"}}"))
+        m = self.crowd["d00"]
+        # A slow link makes both read before either writes.
+        relay = self.world.use_relay()
+        relay.bytes_per_s = 60000
+        env = {**os.environ, "SKERRY_BROKER": f"mqtt://127.0.0.1:{relay.port}"}
+        for n in range(self.races):
+            # What both build on differs from either.
+            base = self.world.desired(m, 2 * n + 1, [])
+            self.world.publish("d00/dn/desired", base, retain=True)
+            both = [subprocess.Popen([os.path.join(BIN, "skerry"), "apply", "-f", f, "-d", "d00",
+                                      "--no-wait"], env=env, cwd=self.world.folder,
+                                     stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+                    for f in ("a.yaml", "b.yaml")]
+            self.running = both
+            codes = tuple(p.wait(30) for p in both)
+            said = [p.communicate() for p in both]
+            generations = [int(re.search(r"->(\d+)", s[0]).group(1)) for s in said]
+            raced = generations[0] == generations[1]
+            outcomes[codes, raced] = outcomes.get((codes, raced), 0) + 1
+            # One after the other is no race: the second builds on the first.
+            self.assertEqual(sorted(codes), [0, 4] if raced else [0, 0], said)
+            if raced:
+                winner = "ab"[codes.index(0)]
+                self.assertEqual(version_of(json.loads(self.world.subscribe(
+                    "d00/dn/desired", raw=True))), winner)
+                wait_until("the device has the winner's", 10, lambda: m.document and
+                           m.observed == 2 * n + 2 and version_of(m.document) == winner)
+            else:
+                self.world.publish("d00/dn/desired", b"", retain=True)
+                m.epoch, m.observed = 1, 2 * n + 2
+        print(outcomes)
+        raced = sum(k for (_, r), k in outcomes.items() if r)
+        self.assertGreater(raced, self.races // 4)
+
+
 class Others(FleetTest):
     def test_what_somebody_else_applies_meanwhile_stands(self):
         self.crowd["d00"].fate = lambda d: "mute" if version_of(d) == "1" else "good"
