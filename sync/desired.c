@@ -74,13 +74,31 @@ static void collect_warnings(struct desired *d)
 	static const char *const known[] = {
 		"apiVersion", "kind",   "fleet",   "device", "epoch",  "generation",
 		"issued",     "writer", "base",    "reason", "policy", "workloads",
-		"configs",    "trust",  "expires", NULL,
+		"configs",    "trust",  "expires", "agent",  NULL,
 	};
 	static const char *const policies[] = { "rollback", "healthyFor", "progressDeadline",
 						NULL };
 	struct text t = text_in(d->warning, sizeof d->warning);
 	warn_unknown(d->document, "", known, &t);
 	warn_unknown(json_member(d->document, "policy"), "policy.", policies, &t);
+}
+
+/* "NAME@sha256:...": the name is for people. */
+static enum err read_agent(const struct json *agent, struct desired_agent *out, struct why *why)
+{
+	const struct json *attempt = json_member(agent, "attempt");
+	const char *image = json_string(json_member(agent, "image"));
+	const size_t len = image ? strlen(image) : 0;
+	const char *digest = len > DIGEST_LEN ? image + len - DIGEST_LEN : image;
+	if (!agent)
+		return OK;
+	if (!image || (strcmp(image, "package") != 0 && !label_is_digest(bytes_of(digest))))
+		return why_set(why, ERR_INVALID,
+			       "agent.image: NAME@sha256:... or \"package\" is expected");
+	if (attempt && (!json_integer(attempt, &out->attempt) || out->attempt < 0))
+		return why_set(why, ERR_INVALID, "agent.attempt: a whole number is expected");
+	strcpy(out->image, digest);
+	return OK;
 }
 
 static enum err read_members(struct desired *d, const char *fleet, const char *device,
@@ -107,6 +125,8 @@ static enum err read_members(struct desired *d, const char *fleet, const char *d
 		e = read_count(doc, "generation", &d->id.generation, why);
 	if (!e)
 		e = read_policy(json_member(doc, "policy"), d, why);
+	if (!e)
+		e = read_agent(json_member(doc, "agent"), &d->agent, why);
 	if (e)
 		return e;
 

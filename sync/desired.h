@@ -21,6 +21,12 @@ struct desired_id {
 	char digest[DIGEST_SIZE]; /* of the document's bytes; "" for none */
 };
 
+/* The agent that the board shall run. */
+struct desired_agent {
+	char image[DIGEST_SIZE]; /* its digest, or "package"; "": as it is */
+	int64_t attempt;         /* another number tries again what was given up */
+};
+
 struct desired {
 	struct json *document; /* owned */
 	struct desired_id id;
@@ -29,7 +35,8 @@ struct desired {
 	int64_t progress_deadline_ms; /* not healthy by then: it has failed */
 	const struct json *workloads; /* an array, inside document */
 	const struct json *configs;   /* likewise; NULL: none */
-	char warning[160];            /* what was ignored; "" when nothing */
+	struct desired_agent agent;
+	char warning[160]; /* what was ignored; "" when nothing */
 };
 
 /* ERR_INVALID or ERR_FULL with the reason. desired_free() gives *out back. The id's
