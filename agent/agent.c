@@ -116,6 +116,7 @@ static void on_link_up(void *owner)
 	parcel_on_up(&a->files.parcel);
 	report_on_up(&a->report);
 	deploy_on_up(&a->deploy);
+	update_on_up(&a->update);
 }
 
 static void on_link_down(void *owner)
@@ -124,6 +125,7 @@ static void on_link_down(void *owner)
 	uplink_on_down(&a->uplink);
 	compact_on_down(&a->compact);
 	parcel_on_down(&a->files.parcel);
+	report_on_down(&a->report);
 	if (a->stopping)
 		loop_stop(a->loop);
 }
@@ -137,9 +139,10 @@ static void on_letter(void *owner, const struct topic *t, struct bytes payload)
 		uplink_on_ack(&a->uplink, payload);
 	else if (strcmp(t->channel, "file") == 0)
 		parcel_on_answer(&a->files.parcel, t->a, payload);
-	else if (strcmp(t->channel, "blob") == 0)
+	else if (strcmp(t->channel, "blob") == 0) {
 		deploy_on_block(&a->deploy, t->a, t->b, payload);
-	else if (strcmp(t->channel, "cmd") == 0)
+		update_on_block(&a->update, t->a, t->b, payload);
+	} else if (strcmp(t->channel, "cmd") == 0)
 		command_on_letter(&a->command, t->a, payload);
 }
 
@@ -149,27 +152,29 @@ static void on_delivered(void *owner, int ticket)
 	struct agent *a = owner;
 	uplink_on_delivered(&a->uplink, ticket);
 	parcel_on_delivered(&a->files.parcel, ticket);
+	report_on_delivered(&a->report, ticket);
 }
 
 /* --- safe mode --- */
 
-static void start_again(struct agent *a, const char *why)
+static void start_again(void *owner, const char *why)
 {
-	log_info("safe mode ends, starting again why=\"%s\"", why);
+	struct agent *a = owner;
+	log_info("starting again why=\"%s\"", why);
 	a->stopping = a->starting_again = true;
 	loop_stop(a->loop);
 }
 
 static void on_try_again(void *owner)
 {
-	start_again(owner, "an hour has passed");
+	start_again(owner, "safe mode has lasted an hour");
 }
 
 static void on_deploy_accepted(void *owner)
 {
 	struct agent *a = owner;
 	crashes_forgive(&a->crashes);
-	start_again(a, "a new state has come");
+	start_again(a, "a new state ends safe mode");
 }
 
 /* --- deploying --- */
@@ -179,6 +184,7 @@ static void on_deploy_change(void *owner)
 	struct agent *a = owner;
 	link_set_generation(&a->link, a->deploy.running.generation);
 	report_changed(&a->report);
+	update_want(&a->update, &a->deploy.agent);
 }
 
 static enum err ask_blob(void *owner, struct bytes request)
@@ -186,6 +192,38 @@ static enum err ask_blob(void *owner, struct bytes request)
 	struct agent *a = owner;
 	return a->link.is_up ? link_publish(&a->link, "up/blob/get", request, 1, false, NULL)
 			     : ERR_OFFLINE;
+}
+
+/* --- another agent --- */
+
+static void on_update_change(void *owner)
+{
+	struct agent *a = owner;
+	report_changed(&a->report);
+}
+
+static bool is_at_rest(void *owner)
+{
+	const struct agent *a = owner;
+	return deploy_is_at_rest(&a->deploy);
+}
+
+static bool is_reported(void *owner)
+{
+	const struct agent *a = owner;
+	return a->link.is_up && a->report.is_delivered;
+}
+
+static bool needs_image(void *owner, const char *digest)
+{
+	const struct agent *a = owner;
+	return update_needs_image(&a->update, digest);
+}
+
+static bool needs_blobs(void *owner)
+{
+	const struct agent *a = owner;
+	return update_needs_blobs(&a->update);
 }
 
 /* --- opening --- */
@@ -457,6 +495,25 @@ static enum err open_link(struct agent *a, struct why *why)
 	return e;
 }
 
+static void open_update(struct agent *a)
+{
+	const struct update_options options = {
+		.loop = a->loop,
+		.supervisor = &a->supervisor,
+		.images = &a->images,
+		.blobs = &a->blobs,
+		.events = &a->events,
+		.state_dir = a->config.state_dir,
+		.owner = a,
+		.ask_blob = ask_blob,
+		.is_at_rest = is_at_rest,
+		.is_reported = is_reported,
+		.on_change = on_update_change,
+		.on_restart = start_again,
+	};
+	update_open(&a->update, &options);
+}
+
 static enum err open_deploy(struct agent *a, struct why *why)
 {
 	const struct deploy_options options = {
@@ -477,6 +534,8 @@ static enum err open_deploy(struct agent *a, struct why *why)
 		.on_change = on_deploy_change,
 		.on_safe_accepted = on_deploy_accepted,
 		.ask_blob = ask_blob,
+		.needs_image = needs_image,
+		.needs_blobs = needs_blobs,
 	};
 	return deploy_open(&a->deploy, &options, why);
 }
@@ -514,6 +573,8 @@ enum err agent_open(struct agent *a, const struct config *config, struct why *wh
 		e = open_link(a, why);
 	if (!e)
 		e = control_open(&a->control, a, why);
+	if (!e)
+		open_update(a);
 	/* It starts workloads, and their news finds everything in place. */
 	if (!e)
 		e = open_deploy(a, why);
@@ -559,7 +620,7 @@ enum err agent_run(struct agent *a, struct why *why)
 	notify_send("READY=1");
 	link_start(&a->link);
 	e = loop_run(a->loop, why);
-	return !e && a->starting_again ? why_set(why, ERR_AGAIN, "safe mode is over") : e;
+	return !e && a->starting_again ? why_set(why, ERR_AGAIN, "it is to be started again") : e;
 }
 
 static void close_sources(struct agent *a)
@@ -581,6 +642,7 @@ void agent_close(struct agent *a)
 	crashes_close(&a->crashes);
 	pulse_close(&a->pulse);
 	control_close(&a->control);
+	update_close(&a->update);
 	deploy_close(&a->deploy);
 	free(a->anchor);
 	inspection_deinit(&a->inspection);

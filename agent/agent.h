@@ -26,6 +26,7 @@
 #include "agent/sources/scrape.h"
 #include "agent/sources/statsd_server.h"
 #include "agent/stream.h"
+#include "agent/update.h"
 #include "sync/link.h"
 #include "sync/uplink.h"
 #include "workloads/supervisor.h"
@@ -56,6 +57,7 @@ struct agent {
 	struct link link;
 	struct uplink uplink;
 	struct deploy deploy;
+	struct update update;
 	struct report report;
 	struct command command;
 	struct control control;
@@ -65,7 +67,8 @@ struct agent {
 	int64_t started_ms;
 	struct timer goodbye; /* leave without the broker's answer */
 	bool stopping;
-	bool starting_again; /* safe mode is over: it ends as after a failure */
+	bool starting_again; /* safe mode is over, or another agent's turn: ends as after a failure
+			      */
 };
 
 /* Bring everything up; workloads run when it returns. agent_close() also after

@@ -96,8 +96,10 @@ static bool run_good(struct deploy *d)
 		wanted_free(&wanted);
 		e = why_set(&why, ERR_AGAIN, "too many pods are still ending");
 	}
-	if (!d->newest.digest[0])
+	if (!d->newest.digest[0]) {
 		d->newest = good.id;
+		d->agent = good.agent;
+	}
 	desired_free(&good);
 	if (e)
 		log_err("the last good state cannot run why=\"%s\"", why.text);
@@ -109,6 +111,8 @@ static bool run_good(struct deploy *d)
 static bool keep_running_images(void *owner, const char *digest)
 {
 	const struct deploy *d = owner;
+	if (d->o.needs_image(d->o.owner, digest))
+		return true;
 	for (size_t i = 0; i < PLAN_HAVE_MAX; i++) {
 		const struct running_pod *r = d->o.supervisor->pods[i];
 		for (size_t k = 0; r && r->pod && k < r->pod->container_count; k++) {
@@ -120,11 +124,11 @@ static bool keep_running_images(void *owner, const char *digest)
 	return false;
 }
 
-static bool keep_no_blob(void *owner, const char *digest)
+static bool keep_blobs(void *owner, const char *digest)
 {
-	(void)owner;
+	const struct deploy *d = owner;
 	(void)digest;
-	return false;
+	return d->o.needs_blobs(d->o.owner);
 }
 
 /* Flash is given back when nothing needs it: what runs is unpacked. */
@@ -132,7 +136,7 @@ static void sweep(struct deploy *d)
 {
 	struct why why;
 	if (images_sweep(d->o.images, keep_running_images, d, &why) ||
-	    blobs_sweep(d->o.blobs, keep_no_blob, NULL, &why))
+	    blobs_sweep(d->o.blobs, keep_blobs, d, &why))
 		log_warn("old images stay on flash why=\"%s\"", why.text);
 }
 
@@ -266,6 +270,7 @@ static void switch_over(struct deploy *d)
 		loop_arm(d->o.loop, &d->timer, clock_now_ms() + RETRY_MS / 60);
 		return;
 	}
+	d->agent = d->next.agent;
 	tell(d, false, "Switched", d->next.id.generation, "");
 	begin_trial(d);
 }
@@ -344,7 +349,7 @@ static void on_unpacked(void *owner, enum err e, const struct why *why)
 	}
 	if (e == ERR_CORRUPT) {
 		/* The blobs were right once; they are fetched anew. */
-		(void)!blobs_sweep(d->o.blobs, keep_no_blob, NULL, NULL);
+		(void)!blobs_sweep(d->o.blobs, keep_blobs, d, NULL);
 		tell_fetch_failed(d, why);
 	}
 	if (e) {
@@ -563,11 +568,16 @@ static enum err check_image(const struct deploy *d, const struct wanted *w, size
 }
 
 static enum err check_images(const struct deploy *d, const struct wanted *w,
-			     const struct json *artifacts, struct why *why)
+			     const struct desired_agent *agent, const struct json *artifacts,
+			     struct why *why)
 {
 	enum err e = OK;
-	for (size_t i = 0; d->o.anchor && i < w->count && !e; i++)
+	if (!d->o.anchor)
+		return OK;
+	for (size_t i = 0; i < w->count && !e; i++)
 		e = check_image(d, w, i, artifacts, why);
+	if (!e && label_is_digest(bytes_of(agent->image)))
+		e = anchor_check_artifact(d->o.anchor, artifacts, agent->image, why);
 	return e;
 }
 
@@ -579,7 +589,7 @@ static void consider(struct deploy *d, struct desired *document, const struct js
 	const struct desired_id id = document->id;
 	enum err e = read_wanted(d, document, &wanted, &why);
 	if (!e) {
-		e = check_images(d, &wanted, artifacts, &why);
+		e = check_images(d, &wanted, &document->agent, artifacts, &why);
 		if (!e) {
 			accept(d, document, text, &wanted);
 			return;
@@ -663,6 +673,7 @@ static void resume_next(struct deploy *d)
 	}
 	d->newest = d->next.id;
 	if (d->shelf.step == SHELF_FAILED) {
+		d->agent = d->next.agent;
 		d->failure = d->shelf.reason;
 		drop_next(d);
 		set_phase(d, DEPLOY_ROLLED_BACK);
@@ -696,6 +707,7 @@ static void rest_in_safe_mode(struct deploy *d)
 	const enum shelf_slot slot = d->shelf.step == SHELF_NONE ? SHELF_GOOD : SHELF_NEXT;
 	if (read_slot(d, slot, &newest, &why) == OK) {
 		d->newest = newest.id;
+		d->agent = newest.agent;
 		desired_free(&newest);
 	}
 	d->failure = d->shelf.reason;
@@ -739,6 +751,11 @@ enum err deploy_open(struct deploy *d, const struct deploy_options *options, str
 		resume_next(d);
 	restore_order(d);
 	return OK;
+}
+
+bool deploy_is_at_rest(const struct deploy *d)
+{
+	return d->phase != DEPLOY_DOWNLOADING && d->phase != DEPLOY_PROGRESSING && !d->is_mending;
 }
 
 void deploy_close(struct deploy *d)

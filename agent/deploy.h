@@ -53,17 +53,20 @@ struct deploy_options {
 	void (*on_change)(void *owner);
 	void (*on_safe_accepted)(void *owner); /* in safe mode: a newer state is on flash */
 	enum err (*ask_blob)(void *owner, struct bytes request);
+	bool (*needs_image)(void *owner, const char *digest); /* besides what runs */
+	bool (*needs_blobs)(void *owner);                     /* somebody else fetches some */
 };
 
 struct deploy {
 	struct deploy_options o;
 	struct shelf shelf;
 	enum deploy_phase phase;
-	struct desired_id newest;  /* the highest that was accepted */
-	struct desired_id running; /* what the supervisor was told */
-	bool unmanaged_asked;      /* an empty document came: keep what runs */
-	struct desired next;       /* document inside while it is fetched or proved */
-	struct wanted wanted;      /* of next, until the supervisor takes it */
+	struct desired_id newest;   /* the highest that was accepted */
+	struct desired_id running;  /* what the supervisor was told */
+	struct desired_agent agent; /* what the newest that was accepted wants to be run by */
+	bool unmanaged_asked;       /* an empty document came: keep what runs */
+	struct desired next;        /* document inside while it is fetched or proved */
+	struct wanted wanted;       /* of next, until the supervisor takes it */
 	struct fetch fetch;
 	char image[DIGEST_SIZE]; /* that is being obtained; "" for none */
 	struct unpacking unpacking;
@@ -95,5 +98,8 @@ void deploy_on_inspected(struct deploy *d, const char *digest, enum err e, const
 
 /* Some workload has changed its state. */
 void deploy_on_workloads(struct deploy *d);
+
+/* Neither a state nor an image is on its way. */
+bool deploy_is_at_rest(const struct deploy *d);
 
 const char *deploy_phase_name(enum deploy_phase p);

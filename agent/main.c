@@ -93,7 +93,7 @@ int main(int argc, char **argv)
 	enum err e = agent_open(&agent, &config, &why);
 	if (!e)
 		e = agent_run(&agent, &why);
-	if (e)
+	if (e && e != ERR_AGAIN)
 		log_err("%s; `skerry doctor` says what is wrong with a board", why.text);
 	agent_close(&agent);
 	return e ? EXIT_FAILED : 0;

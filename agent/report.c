@@ -134,6 +134,11 @@ static struct json *print_conditions(const struct agent *a)
 					  "the agent kept crashing: workloads are left as they "
 					  "are, a newer state or an hour ends this",
 					  a->deploy.phase_since_ms));
+	if (update_failure(&a->update))
+		json_push(list,
+			  print_condition("AgentUpdateFailed", true,
+					  a->update.slot[0] ? "GivenUp" : "NoLauncher",
+					  update_failure(&a->update), a->deploy.phase_since_ms));
 	if (a->link.refused.text[0])
 		json_push(list, print_condition("LinkRefused", true, "Subscribe",
 						a->link.refused.text, clock_wall_ms()));
@@ -261,6 +266,9 @@ struct json *report_make(struct agent *a)
 	add_features(j, a);
 	add_buffer(j, a);
 	json_set(j, "labels", print_labels(&a->config));
+	struct json *update = update_report(&a->update);
+	if (update)
+		json_set(j, "update", update);
 	return j;
 }
 
@@ -294,7 +302,7 @@ static void publish(struct report *r)
 	struct json *j = report_make(r->agent);
 	char *text = json_print(j);
 	json_free(j);
-	enum err e = link_publish(&r->agent->link, "up/state", bytes_of(text), 1, true, NULL);
+	enum err e = link_publish(&r->agent->link, "up/state", bytes_of(text), 1, true, &r->ticket);
 	if (e == ERR_FULL)
 		log_err("the report is larger than a message and was not published");
 	free(text);
@@ -332,4 +340,16 @@ void report_changed(struct report *r)
 void report_on_up(struct report *r)
 {
 	publish(r);
+}
+
+void report_on_down(struct report *r)
+{
+	r->is_delivered = false;
+	r->ticket = 0;
+}
+
+void report_on_delivered(struct report *r, int ticket)
+{
+	if (r->ticket && ticket == r->ticket)
+		r->is_delivered = true;
 }

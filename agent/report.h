@@ -16,6 +16,8 @@ struct report {
 	struct agent *agent;
 	struct timer timer;
 	int64_t published_ms; /* 0: never on this connection */
+	int ticket;           /* of that one; 0: none is under way */
+	bool is_delivered;    /* the broker has one of this connection */
 };
 
 void report_init(struct report *r, struct agent *agent);
@@ -25,6 +27,9 @@ void report_changed(struct report *r);
 
 /* The link is up: the cloud shall have it. */
 void report_on_up(struct report *r);
+
+void report_on_down(struct report *r);
+void report_on_delivered(struct report *r, int ticket);
 
 /* The document. */
 struct json *report_make(struct agent *a);
