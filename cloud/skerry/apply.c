@@ -174,6 +174,31 @@ static void tell_last_words(const struct device_view *d, const struct intent *i)
 	}
 }
 
+/* The state is there; the agent that it wants comes afterwards. */
+static bool is_agent_over(struct watching *w, const struct device_view *d)
+{
+	const struct json *update = json_member(d->state, "update");
+	const char *slot = json_string(json_member(update, "slot"));
+	const char *phase = json_string(json_member(update, "phase"));
+	const char *wanted = json_string(json_member(update, "wanted"));
+	int64_t attempt = 0;
+	if (!w->intent->agent[0])
+		return end(w, OK, "available", "");
+	json_integer(json_member(update, "attempt"), &attempt);
+	if (!phase || !slot || !wanted || strcmp(wanted, w->intent->agent) != 0 ||
+	    attempt != w->intent->attempt)
+		return false;
+	if (strcmp(phase, "Running") == 0 && strcmp(slot, wanted) == 0)
+		return end(w, OK, "available", "");
+	if (strcmp(phase, "Failed") == 0)
+		return end(w, ERR_SYSTEM, "agent-failed",
+			   message_of(find_condition(d, "AgentUpdateFailed", w->intent)));
+	const char *trouble = json_string(json_member(update, "trouble"));
+	tell_phase(w, strcmp(phase, "Trial") == 0 ? "agent-trial" : "agent",
+		   trouble ? trouble : "");
+	return false;
+}
+
 static bool is_over(void *owner)
 {
 	struct watching *w = owner;
@@ -195,7 +220,7 @@ static bool is_over(void *owner)
 	if (!phase)
 		return false;
 	if (strcmp(phase, "Available") == 0)
-		return end(w, OK, "available", "");
+		return is_agent_over(w, d);
 	if (strcmp(phase, "RolledBack") == 0 || strcmp(phase, "Degraded") == 0) {
 		end(w, ERR_SYSTEM, word, message_of(available));
 		tell_last_words(d, w->intent);
@@ -261,7 +286,7 @@ static enum err apply_to_all(struct desk *d, struct fleet_view *v, struct pins *
 	struct warrant w;
 	struct intent_trees trees;
 	struct render_source source = intent_source(m, &trees);
-	const struct intent_wish wish = { .source = &source, .warrant = &w };
+	struct intent_wish wish = { .source = &source, .retry = o->retry, .warrant = &w };
 	source.is_whole = o->prune;
 	source.healthy_ms = o->healthy_ms;
 	struct targets t = { 0 };
@@ -274,6 +299,7 @@ static enum err apply_to_all(struct desk *d, struct fleet_view *v, struct pins *
 		e = pin_images(p, &t, v, why);
 	for (size_t i = 0; i < t.count && !e; i++) {
 		pins_set(p, t.list[i].architecture);
+		wish.agent = p->agent_image;
 		e = apply_to(d, v, t.list[i].name, &wish, why);
 	}
 	free(t.list);
@@ -287,8 +313,9 @@ enum err apply_files(struct desk *d, struct options *o, struct why *why)
 	struct pins p = { .options = o, .desk = d };
 	struct manifest_files *m = calloc(1, sizeof *m);
 	enum err e = m ? OK : why_set(why, ERR_SYSTEM, "no memory");
-	if (!e && !o->file_count && !o->prune)
-		e = why_set(why, ERR_INVALID, "what shall be applied? give -f FILE");
+	if (!e && !o->file_count && !o->prune && !o->agent && !o->retry)
+		e = why_set(why, ERR_INVALID,
+			    "what shall be applied? give -f FILE, or --agent FILE");
 	if (!e)
 		e = manifest_files_read(m, o->files, o->file_count, why);
 	if (!e)

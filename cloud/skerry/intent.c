@@ -62,6 +62,32 @@ static void set_signed(struct json *j, const struct intent *i, const struct warr
 	json_set_string(j, "expires", expires);
 }
 
+/* The same image keeps its attempt: a board does not try again what it has given up. NULL: the
+ * state does not say. */
+static struct json *make_agent(const struct json *old, const struct intent_wish *w)
+{
+	const char *before = json_string(json_member(old, "image"));
+	int64_t attempt = number(old, "attempt");
+	const char *image = w->agent ? w->agent : before;
+	if (!image)
+		return NULL;
+	if (!before || strcmp(before, image) != 0)
+		attempt = 0;
+	else if (w->retry)
+		attempt++;
+	struct json *j = json_new_object();
+	json_set_string(j, "image", image);
+	if (attempt)
+		json_set_integer(j, "attempt", attempt);
+	return j;
+}
+
+static bool is_same_agent(const struct json *old, const struct intent_wish *w)
+{
+	const char *before = json_string(json_member(old, "image"));
+	return !(before && w->retry) && (!w->agent || (before && strcmp(before, w->agent) == 0));
+}
+
 /* Takes the content. */
 static char *print_document(const struct device_view *d, const char *fleet, const struct intent *i,
 			    const struct content *c, const struct intent_wish *wish)
@@ -87,6 +113,9 @@ static char *print_document(const struct device_view *d, const char *fleet, cons
 	json_set(j, "policy", c->policy);
 	json_set(j, "workloads", c->workloads);
 	json_set(j, "configs", c->configs);
+	struct json *agent = make_agent(json_member(d->desired, "agent"), wish);
+	if (agent)
+		json_set(j, "agent", agent);
 	char *text = json_print(j);
 	json_free(j);
 	return text;
@@ -129,12 +158,14 @@ static enum err check_references(const struct desired *d, struct why *why)
 }
 
 static enum err check_document(const struct device_view *device, const char *fleet,
-			       const char *text, struct why *why)
+			       const char *text, struct intent *out, struct why *why)
 {
 	struct desired check;
 	enum err e = desired_read(bytes_of(text), fleet, device->name, &check, why);
 	if (!e)
 		e = check_references(&check, why);
+	strcpy(out->agent, check.agent.image);
+	out->attempt = check.agent.attempt;
 	desired_free(&check);
 	return e;
 }
@@ -159,7 +190,7 @@ static enum err make_message(const struct device_view *device, const char *fleet
 			     struct intent *out, struct why *why)
 {
 	char *text = print_document(device, fleet, out, content, wish);
-	enum err e = check_document(device, fleet, text, why);
+	enum err e = check_document(device, fleet, text, out, why);
 	if (!e)
 		e = finish(device, wish, text, out, why);
 	free(text);
@@ -182,6 +213,7 @@ static bool is_unchanged(const struct device_view *d, const struct intent_wish *
 			 const struct content *c)
 {
 	return are_same_labels(json_member(d->desired, "labels"), wish->labels) &&
+	       is_same_agent(json_member(d->desired, "agent"), wish) &&
 	       content_is_same(c, d->desired) && warrant_stands(wish->warrant, d);
 }
 

@@ -12,13 +12,17 @@ struct intent {
 	char *text;               /* the message; NULL: nothing would change */
 	char digest[DIGEST_SIZE]; /* of the message */
 	int64_t epoch, base, generation;
-	int64_t trust; /* the version that a signed state names; 0: nobody signs it */
+	char agent[DIGEST_SIZE]; /* that it wants, its digest or "package"; "": whichever */
+	int64_t attempt;         /* of that */
+	int64_t trust;           /* the version that a signed state names; 0: nobody signs it */
 };
 
 struct intent_wish {
 	const struct render_source *source;
-	const struct json *labels;     /* that a desk gives the device, for its pods; NULL: none */
-	const char *reason;            /* for people; NULL: none */
+	const struct json *labels; /* that a desk gives the device, for its pods; NULL: none */
+	const char *reason;        /* for people; NULL: none */
+	const char *agent;         /* the image that the board shall be run by; NULL: as before */
+	bool retry;                /* even if it was given up */
 	const struct warrant *warrant; /* who signs it, if anybody */
 };
 

@@ -43,6 +43,8 @@ struct options {
 	const char *sql;
 	const char *depot; /* --depot: the hub's folder of files; NULL: beside its database */
 	const char *architecture; /* --arch; NULL: not given */
+	const char *agent;        /* --agent: a folder, a tar, NAME@sha256:... or "package"; NULL */
+	bool retry;               /* --retry: the agent once more */
 	int64_t count;            /* -n */
 	int64_t healthy_ms;       /* --healthy-for; -1: not given */
 	int64_t since_ms;         /* --since; -1: not given */

@@ -50,13 +50,31 @@ static enum err add_pins(struct pins *p, const struct pod_document *d, struct wh
 	return e ? e : add_list(p, d, json_member(spec, "containers"), why);
 }
 
+/* What lies here is packed; a digest, or the board's package, is known there. */
+static enum err add_agent(struct pins *p, struct why *why)
+{
+	const char *agent = p->options->agent;
+	const size_t len = agent ? strlen(agent) : 0;
+	p->agent_image = agent;
+	if (!agent || strcmp(agent, "package") == 0 ||
+	    (len >= DIGEST_LEN && label_is_digest(bytes_of(agent + len - DIGEST_LEN))))
+		return OK;
+	struct pin *pin = &p->list[p->count];
+	*pin = (struct pin){ .file = "", .image = strdup(agent) };
+	if (!pin->image)
+		return why_set(why, ERR_SYSTEM, "no memory");
+	p->count++;
+	p->agent = pin;
+	return OK;
+}
+
 enum err pins_open(struct pins *p, const struct manifest_files *m, struct why *why)
 {
-	p->list = calloc((size_t)PODS_MAX * CONTAINERS_MAX, sizeof *p->list);
+	p->list = calloc((size_t)PODS_MAX * CONTAINERS_MAX + 1, sizeof *p->list);
 	enum err e = p->list ? OK : why_set(why, ERR_SYSTEM, "no memory");
 	for (size_t i = 0; i < m->count && !e; i++)
 		e = add_pins(p, &m->pods[i], why);
-	return e;
+	return e ? e : add_agent(p, why);
 }
 
 static enum err pack_and_push(struct pins *p, const char *path, const char *architecture,
@@ -121,6 +139,10 @@ void pins_set(struct pins *p, const char *architecture)
 	for (size_t i = 0; i < p->count; i++) {
 		struct pin *pin = &p->list[i];
 		const struct pinned *made = find(pin, architecture);
+		if (pin == p->agent)
+			p->agent_image = made ? made->image : pin->image;
+		if (!pin->container)
+			continue;
 		json_remove(pin->container, "image");
 		json_set_string(pin->container, "image", made ? made->image : pin->image);
 	}

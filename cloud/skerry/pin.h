@@ -20,9 +20,9 @@ struct pinned {
 };
 
 struct pin {
-	const char *file; /* of the manifest */
-	struct json *container;
-	char *image; /* as the manifest has it */
+	const char *file;       /* of the manifest */
+	struct json *container; /* NULL: the agent, which stands in no manifest */
+	char *image;            /* as the manifest has it */
 	struct pinned made[PIN_ARCHITECTURES_MAX];
 	size_t count;
 };
@@ -34,6 +34,8 @@ struct pins {
 	bool opened;
 	struct pin *list;
 	size_t count;
+	const struct pin *agent; /* of --agent; NULL: it is not given, or needs no packing */
+	const char *agent_image; /* for the architecture set last; NULL: none is given */
 };
 
 /* Find what is to be pinned; nothing is packed yet. */

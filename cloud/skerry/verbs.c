@@ -3,8 +3,9 @@
 #include <string.h>
 
 static const struct verb verbs[] = {
-	{ "apply", verb_apply, false, WORDS_NONE, "", "-f FILE [-d DEVICE ...|--all]",
-	  "bring pods and their configs to devices and see what becomes of them" },
+	{ "apply", verb_apply, false, WORDS_NONE, "", "-f FILE|--agent FILE [-d DEVICE ...|--all]",
+	  "bring pods and their configs, or another agent, to devices and see what becomes of "
+	  "them" },
 	{ "rollout", verb_rollout, false, WORDS_NONE, "start status pause resume undo approve",
 	  "start -f FILE [--wait] | status [NAME] | pause|resume|undo|approve NAME",
 	  "bring a Fleet or pods to many devices, batch by batch, as long as they report well" },

@@ -159,7 +159,9 @@ static bool each_image(const struct json *desired, image_seen *on_image, void *o
 		more = each_of(json_member(spec, "initContainers"), on_image, owner) &&
 		       each_of(json_member(spec, "containers"), on_image, owner);
 	}
-	return more;
+	const struct json *agent = json_member(desired, "agent");
+	const char *digest = digest_in(agent);
+	return more && (!digest || on_image(owner, digest));
 }
 
 static bool is_listed(void *owner, const char *digest)
