@@ -267,6 +267,12 @@ class Device(WorldTest):
         self.check_condition("condition-rejected")
         self.assertEqual(self.device.status()["observed"], 42)
 
+    def test_an_agent_that_is_wanted_takes_a_launcher(self):
+        self.device.wait_phase("Available", self.desire("desired-agent"))
+        self.check_condition("condition-nolauncher")
+        self.assertEqual(self.device.status()["update"]["wanted"],
+                         example("desired-agent")["agent"]["image"].split("@")[1])
+
     def test_a_refusal_names_the_generation_that_it_refuses(self):
         for member, value in (("workloads", {}), ("kind", "Other"), ("device", "another")):
             with self.subTest(member):

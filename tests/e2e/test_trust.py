@@ -1,5 +1,6 @@
 """A board with a trust anchor runs what its signers say, whoever holds the broker."""
 import base64
+import hashlib
 import json
 import os
 import random
@@ -114,6 +115,19 @@ class Trust(TrustTest):
         self.device.start().wait_up()
         wait_until("it is stale", 10, lambda: self.device.condition("Stale"))
         self.assertEqual(list(self.device.status()["workloads"]), ["camera/main"])
+
+    def test_another_agent_needs_its_builders_signature(self):
+        manifest = b'{"what":"an agent"}'
+        digest = "sha256:" + hashlib.sha256(manifest).hexdigest()
+        wish = lambda n: self.state(n, agent={"image": f"skerry@{digest}"})
+        entry = lambda key: [{"digest": digest, "sigs": self.signer.sigs(manifest, key)}]
+        self.refuses(self.signer.envelope(wish(1), "s1"), digest, "nobody has signed this image")
+        for n, key in enumerate(("a2", "s1")):
+            self.refuses(self.signer.envelope(wish(2 + n), "s1", artifacts=entry(key)), digest, "0 of 1")
+        self.assertNotIn("update", self.device.status())
+        self.send(self.signer.envelope(wish(9), "s1", artifacts=entry("a1")))
+        self.device.wait_phase("Available", 9, 30)
+        self.assertEqual(self.device.status()["update"]["wanted"], digest)
 
     def test_an_image_needs_its_builders_signature(self):
         digest = self.world.cli("push", ACTOR, check=0).stdout.strip()
