@@ -72,6 +72,7 @@ class BoardTest(unittest.TestCase):
     card = None  # or what a power cut does: tests/board/card.py
     old = None  # a folder of earlier programs
     runs = "/skerry/bin"  # or /skerry/old
+    device_class = BoardDevice
 
     def setUp(self):
         self.world = World()
@@ -86,7 +87,11 @@ class BoardTest(unittest.TestCase):
         self.power_on()
 
     def power_on(self, **more):
-        """Boot with what is on the flash, and start the agent."""
+        """Boot with what is on the flash, and start the agent; it answers."""
+        self.boot(**more)
+        self.device.wait_ready()
+
+    def boot(self, **more):
         if self.board:
             self.board.close()
         flash = self.flash
@@ -99,10 +104,10 @@ class BoardTest(unittest.TestCase):
         self.addCleanup(self.board.close)
         self.board.power_on()
         self.board.check("mount -o ro /dev/vda /skerry && mount /dev/vdb /data")
-        self.device = BoardDevice(self.world, self.board, self.settings)
+        self.device = self.device_class(self.world, self.board, self.settings)
         self.device.programs = self.runs
         self.world.devices = [self.device]
-        self.device.start().wait_ready()
+        self.device.start()
 
     def use_tls(self, **settings):
         """The agent begins anew, on a broker with TLS that wants its certificate."""

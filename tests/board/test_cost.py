@@ -45,6 +45,7 @@ class Cost(BoardTest):
 
     def test_sizes(self):
         for program, limit in (("skerryd", self.size), ("skerry-keeper", 140), ("skerry-unpack", 260),
+                               ("skerry-launcher", 75),
                                ("skerry", self.cli)):
             self.bound(f"size of {program}",
                        int(self.board.check(f"stat -c %s /skerry/bin/{program}")) // 1024, limit)
