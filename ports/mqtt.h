@@ -99,3 +99,7 @@ enum err mqtt_publish(struct mqtt *m, const struct mqtt_letter *letter, int *out
 
 /* One SUBSCRIBE, QoS 1, of at most MQTT_FILTERS_MAX filters. */
 enum err mqtt_subscribe(struct mqtt *m, const char *const *filters, size_t n, struct why *why);
+
+/* Hear what the broker keeps at these topics, once, as messages that are `retained`: not every
+ * engine gives retained ones through wildcards. At most MQTT_FILTERS_MAX; no hook tells of it. */
+enum err mqtt_recall(struct mqtt *m, const char *const *topics, size_t n, struct why *why);

@@ -47,6 +47,7 @@ struct mqtt {
 	int64_t heard_ms; /* when something came from the broker last */
 	bool inside;      /* a call of the library: it must not be destroyed now */
 	bool ended;       /* it reported the end from in there */
+	int subscription; /* ticket of the last mqtt_subscribe() */
 	bool refused;     /* by the CONNACK of the last attempt */
 	bool dropped;     /* we were told to drop it from in there */
 	struct why why;
@@ -227,7 +228,8 @@ static void on_suback(struct mosquitto *mosq, void *owner, int ticket, int count
 	struct mqtt *m = owner;
 	bool granted[MQTT_FILTERS_MAX] = { false };
 	(void)mosq;
-	(void)ticket;
+	if (ticket != m->subscription)
+		return; /* a recall */
 	size_t n = count > MQTT_FILTERS_MAX ? MQTT_FILTERS_MAX : (size_t)count;
 	for (size_t i = 0; i < n; i++)
 		granted[i] = codes[i] >= 0 && codes[i] <= REASON_GRANTED_MAX;
@@ -507,16 +509,33 @@ enum err mqtt_publish(struct mqtt *m, const struct mqtt_letter *letter, int *out
 	return OK;
 }
 
-enum err mqtt_subscribe(struct mqtt *m, const char *const *filters, size_t n, struct why *why)
+static enum err after_subscribing(struct mqtt *m, int rc, struct why *why)
 {
-	assert(n <= MQTT_FILTERS_MAX);
-	if (m->phase != UP)
-		return why_set(why, ERR_OFFLINE, "not connected to the broker");
-	int rc = mosquitto_subscribe_multiple(m->mosq, NULL, (int)n,
-					      (char *const *)(uintptr_t)filters, 1, 0, NULL);
 	if (rc)
 		return why_set(why, ERR_OFFLINE, "subscribe: %s", mosquitto_strerror(rc));
 	if (m->watch.fd >= 0 && mosquitto_want_write(m->mosq))
 		loop_change(m->loop, &m->watch, LOOP_READ | LOOP_WRITE);
 	return OK;
+}
+
+enum err mqtt_subscribe(struct mqtt *m, const char *const *filters, size_t n, struct why *why)
+{
+	assert(n <= MQTT_FILTERS_MAX);
+	if (m->phase != UP)
+		return why_set(why, ERR_OFFLINE, "not connected to the broker");
+	int rc = mosquitto_subscribe_multiple(m->mosq, &m->subscription, (int)n,
+					      (char *const *)(uintptr_t)filters, 1, 0, NULL);
+	return after_subscribing(m, rc, why);
+}
+
+enum err mqtt_recall(struct mqtt *m, const char *const *topics, size_t n, struct why *why)
+{
+	assert(n <= MQTT_FILTERS_MAX);
+	if (m->phase != UP)
+		return why_set(why, ERR_OFFLINE, "not connected to the broker");
+	char *const *filters = (char *const *)(uintptr_t)topics;
+	int rc = mosquitto_subscribe_multiple(m->mosq, NULL, (int)n, filters, 1, 0, NULL);
+	if (!rc) /* what is kept is on its way by then: a broker answers in order */
+		rc = mosquitto_unsubscribe_multiple(m->mosq, NULL, (int)n, filters, NULL);
+	return after_subscribing(m, rc, why);
 }

@@ -307,6 +307,27 @@ static void a_retained_message_waits_for_who_comes_later(void **state)
 	assert_true(f->b.retained);
 }
 
+static void what_is_kept_can_be_recalled_once(void **state)
+{
+	static const char *const topics[] = { "kept", "nothing" };
+	struct fixture *f = *state;
+	connect_as(&f->a, "a");
+	f->a.wanted = 1;
+	assert_ok(publish(&f->a, "kept", BYTES_LIT("state"), 1, true, NULL));
+	turn_until(f->loop, &f->a.has_all);
+	connect_as(&f->b, "b");
+	assert_ok(mqtt_recall(f->b.mqtt, topics, 2, NULL));
+	await_message(&f->b, "kept", BYTES_LIT("state"));
+	assert_true(f->b.retained);
+	assert_false(f->b.is_subscribed);
+	/* What is said there later is not heard; what follows it is. */
+	assert_ok(publish(&f->a, "kept", BYTES_LIT("newer"), 1, true, NULL));
+	subscribe(&f->b, "other");
+	assert_ok(publish(&f->a, "other", BYTES_LIT("x"), 1, false, NULL));
+	await_message(&f->b, "other", BYTES_LIT("x"));
+	assert_int_equal(f->b.messages, 2);
+}
+
 static void many_filters_fit_into_one_subscription(void **state)
 {
 	static const char *const filters[MQTT_FILTERS_MAX] = { "a", "b/+", "c/#", "d",
@@ -490,6 +511,7 @@ int main(int argc, char **argv)
 		MQTT_TEST(the_largest_message_arrives_and_a_larger_one_is_refused),
 		MQTT_TEST(delivery_is_told_by_its_ticket),
 		MQTT_TEST(a_retained_message_waits_for_who_comes_later),
+		MQTT_TEST(what_is_kept_can_be_recalled_once),
 		MQTT_TEST(many_filters_fit_into_one_subscription),
 		MQTT_TEST(without_a_connection_nothing_can_be_said),
 		MQTT_TEST(a_topic_that_is_none_is_refused),

@@ -24,6 +24,8 @@ static const struct vector from_broker[] = {
 	{ FRAME(OPEN "\x90\x0a\0\1\0\1\2\x80\0\0\0\0"), NULL },
 	{ FRAME(OPEN "\x30\x86\x80\0\0\1xhii"), NULL }, /* a long-winded length */
 
+	{ FRAME(OPEN "\xb0\2\0\1"), NULL }, /* UNSUBACK */
+
 	{ FRAME("\x30\6\0\1xhii"), "PUBLISH before the greeting" },
 	{ FRAME("\xd0\0"), "PINGRESP before the greeting" },
 	{ FRAME(OPEN OPEN), "CONNACK twice" },
@@ -56,7 +58,8 @@ static const struct vector from_broker[] = {
 	{ FRAME(OPEN "\x62\2\0\1"), "type 6" },
 	{ FRAME(OPEN "\x70\2\0\1"), "type 7" },
 	{ FRAME(OPEN "\x82\2\0\1"), "type 8" },
-	{ FRAME(OPEN "\xb0\2\0\1"), "type 11" },
+	{ FRAME(OPEN "\xa2\2\0\1"), "type 10" },
+	{ FRAME(OPEN "\xb0\3\0\1\0"), "UNSUBACK of 3 bytes" }, /* MQTT 5 */
 	{ FRAME(OPEN "\xc0\0"), "type 12" },
 	{ FRAME(OPEN "\xe0\0"), "type 14" },
 	{ FRAME(OPEN "\xf0\0"), "type 15" },
@@ -69,6 +72,7 @@ static const struct vector from_broker[] = {
 static const struct vector from_us[] = {
 	{ FRAME(HELLO), NULL },
 	{ FRAME(HELLO "\x82\6\0\1\0\1a\1\x32\7\0\1x\0\2hi\x40\2\0\1\xc0\0\xe0\0"), NULL },
+	{ FRAME(HELLO "\xa2\5\0\1\0\1a"), NULL }, /* UNSUBSCRIBE */
 
 	{ FRAME("\xc0\0"), "PINGREQ before the greeting" },
 	{ FRAME(HELLO HELLO), "CONNECT twice" },
