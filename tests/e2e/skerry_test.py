@@ -100,6 +100,7 @@ class Relay:
                 if self.blocked:
                     raise OSError
                 far = socket.create_connection(("127.0.0.1", self.to_port), 5)
+                far.settimeout(None)  # five seconds are for connecting, not for silence
             except OSError:
                 near.close()
                 continue
