@@ -57,7 +57,7 @@ static bool read_standing(const struct json *state, struct standing *out)
 	return json_integer(json_member(state, "observed"), &out->observed);
 }
 
-/* Where the device stood before; all zeroes: it is new. */
+/* Where the device stood when it reported last; all zeroes: it is new. */
 static struct standing standing_before(struct hub *h, const struct ledger_source *from)
 {
 	struct standing before = { 0 };
@@ -142,6 +142,7 @@ void control_on_document(struct hub *h, const struct topic *t, struct bytes payl
 void control_begin_look(struct hub *h)
 {
 	struct why why;
+	h->has_recalled = false;
 	if (ledger_mark_all_unseen(&h->ledger, &why))
 		hub_note_trouble(h, &why);
 }
@@ -155,6 +156,13 @@ static void give_back(void *owner, const struct ledger_source *to)
 	int64_t epoch, generation;
 	if (ledger_get_desired(&h->ledger, to, &document, &epoch, &generation))
 		return;
+	const struct standing now = standing_before(h, to);
+	if (now.epoch > epoch || (now.epoch == epoch && now.observed > generation)) {
+		log_warn("desired state not given back, the device has a newer one device=%s/%s "
+			 "generation=%lld, it has %lld",
+			 to->fleet, to->device, (long long)generation, (long long)now.observed);
+		return;
+	}
 	log_info("desired state given back to the broker device=%s/%s generation=%lld", to->fleet,
 		 to->device, (long long)generation);
 	hub_tell_retained(h, to, "dn/desired", document);

@@ -6,6 +6,8 @@
 #include "cloud/hub/database.h"
 #include "cloud/hub/files.h"
 #include "cloud/hub/push.h"
+#include "cloud/hub/recall.h"
+#include "cloud/hub/view.h"
 #include "ports/clock.h"
 #include "ports/notify.h"
 #include "ports/random.h"
@@ -165,9 +167,14 @@ static void greet(void *owner, const struct ledger_source *to)
 static void on_look(void *owner, int64_t now_ms)
 {
 	struct hub *h = owner;
-	(void)now_ms;
-	if (ledger_is_open(&h->ledger) && roles_have(&h->roles, ROLE_CONTROL, &h->ledger))
-		control_end_look(h);
+	if (!ledger_is_open(&h->ledger) || !roles_have(&h->roles, ROLE_CONTROL, &h->ledger))
+		return;
+	if (!h->has_recalled && recall_unseen(h)) {
+		h->has_recalled = true;
+		loop_arm(h->loop, &h->look, now_ms + HUB_LOOK_MS);
+		return;
+	}
+	control_end_look(h);
 }
 
 static void tell_connected(struct hub *h)
@@ -249,8 +256,12 @@ static void on_own_letter(struct hub *h, const struct topic *t, struct bytes pay
 {
 	if (share_on_letter(&h->share, h->client_id, t))
 		on_share_known(h);
-	else if (!t->is_up && roles_have(&h->roles, ROLE_SERVE, &h->ledger))
+	else if (t->is_up || !roles_have(&h->roles, ROLE_SERVE, &h->ledger))
+		return; /* what hubs say, or another hub's business */
+	else if (strcmp(t->channel, "cmd") != 0 || strcmp(t->a, "view") != 0)
 		push_on_letter(h, t, payload);
+	else if (ledger_is_open(&h->ledger))
+		view_on_letter(h, t, payload);
 }
 
 static void on_message(void *owner, const struct mqtt_message *m)

@@ -32,6 +32,7 @@ enum {
 	HUB_FILES_MAX = 256, /* of devices, under way; further ones take the quietest's place */
 	HUB_PUSHES_MAX = 64, /* artifacts announced and not yet here */
 	HUB_PUSH_STALL_MS = 60 * 1000, /* without progress an announced one is given up */
+	HUB_VIEW_DEVICES = 64,         /* shown to a desk at once; it asks for the next ones */
 	HUB_LOOK_MS = 2000, /* retained messages come within this time after subscribing */
 	HUB_PAUSE_LIMIT_MS = 5 * 1000,     /* few hubs make no storm */
 	HUB_DATABASE_PAUSE_MS = 15 * 1000, /* an attempt holds up the loop for 5 s at most */
@@ -66,6 +67,7 @@ struct hub {
 	char client_id[24];
 	struct timer timer; /* to connect again */
 	struct timer look;  /* to see what the broker has lost */
+	bool has_recalled;  /* what it did not show, on this connection */
 	struct pause pause;
 	bool stopping;
 	struct why logged;

@@ -46,6 +46,9 @@ static enum err prepare_all(struct ledger *l, struct why *why)
 		{ &l->online, "SELECT fleet, device FROM device WHERE online = 1" },
 		{ &l->unseen, "SELECT fleet, device FROM device WHERE desired IS NOT NULL"
 			      " AND desired_seen = 0" },
+		{ &l->devices, "SELECT device, online, session, boot, agent, generation, why"
+			       " FROM device WHERE fleet = ?1 AND device > ?2"
+			       " ORDER BY device LIMIT ?3" },
 	};
 	enum err e = OK;
 	for (size_t i = 0; !e && i < sizeof plan / sizeof *plan; i++)
@@ -84,10 +87,11 @@ enum err ledger_open(struct ledger *l, const char *where, struct why *why)
 
 void ledger_close(struct ledger *l)
 {
-	struct sql_query *all[] = { l->presence,    l->state,     l->desired,        l->get_desired,
-				    l->get_state,   l->mark_seen, l->forget_desired, l->online,
-				    l->unseen,      l->file,      l->has_file,       l->lease,
-				    l->count_online };
+	struct sql_query *all[] = { l->presence,       l->state,     l->desired,
+				    l->get_desired,    l->get_state, l->mark_seen,
+				    l->forget_desired, l->online,    l->unseen,
+				    l->file,           l->has_file,  l->lease,
+				    l->count_online,   l->devices };
 	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
 		sql_finish(all[i]);
 	sql_close(l->sql);
@@ -458,4 +462,39 @@ enum err ledger_each_unseen(struct ledger *l, ledger_on_device *on_device, void 
 			    struct why *why)
 {
 	return each_device(l->unseen, on_device, owner, why);
+}
+
+enum { BOOT_SIZE = 64, AGENT_SIZE = 64, WHY_LEFT_SIZE = 64 };
+
+static void read_presence(struct sql_query *q, void *owner, const char *fleet,
+			  ledger_on_presence *on_device)
+{
+	char device[LABEL_SIZE], boot[BOOT_SIZE], agent[AGENT_SIZE], why_left[WHY_LEFT_SIZE];
+	const struct ledger_source s = { fleet, device };
+	const struct ledger_presence p = {
+		.online = sql_integer(q, 1) != 0,
+		.session = sql_integer(q, 2),
+		.boot = boot,
+		.agent = agent,
+		.generation = sql_integer(q, 5),
+		.why_left = why_left,
+	};
+	text_copy(boot, sizeof boot, sql_bytes(q, 3));
+	text_copy(agent, sizeof agent, sql_bytes(q, 4));
+	text_copy(why_left, sizeof why_left, sql_bytes(q, 6));
+	if (copy_label(sql_bytes(q, 0), device))
+		on_device(owner, &s, &p);
+}
+
+enum err ledger_each_device(struct ledger *l, const char *fleet, const char *after, int64_t limit,
+			    ledger_on_presence *on_device, void *owner, struct why *why)
+{
+	enum err e;
+	bind_string(l->devices, 1, fleet);
+	bind_string(l->devices, 2, after);
+	sql_bind_integer(l->devices, 3, limit);
+	while (!(e = sql_step(l->devices, why)))
+		read_presence(l->devices, owner, fleet, on_device);
+	sql_rewind(l->devices);
+	return e == ERR_NOT_FOUND ? OK : e;
 }

@@ -25,7 +25,7 @@ struct ledger {
 	struct sql *sql;         /* NULL: closed */
 	char id[SCHEMA_ID_SIZE]; /* of the database, for ever; "" for a file */
 	struct sql_query *presence, *state, *desired, *get_desired, *get_state, *forget_desired,
-		*mark_seen, *online, *unseen, *file, *has_file, *lease, *count_online;
+		*mark_seen, *online, *unseen, *file, *has_file, *lease, *count_online, *devices;
 	struct letters letters; /* the owner may set on_settled after opening */
 	bool in_transaction;
 };
@@ -98,6 +98,13 @@ enum err ledger_get_state(struct ledger *l, const struct ledger_source *s, struc
 /* Kept document and its order; borrowed until the next call. ERR_NOT_FOUND. */
 enum err ledger_get_desired(struct ledger *l, const struct ledger_source *s, struct bytes *document,
 			    int64_t *out_epoch, int64_t *out_generation);
+
+/* Up to `limit` devices of a fleet whose names come after `after`, in the order of their names,
+ * with the presence that was heard last; all zeroes and "": none was. */
+typedef void ledger_on_presence(void *owner, const struct ledger_source *s,
+				const struct ledger_presence *p);
+enum err ledger_each_device(struct ledger *l, const char *fleet, const char *after, int64_t limit,
+			    ledger_on_presence *on_device, void *owner, struct why *why);
 
 /* The broker still has this device's desired state. */
 enum err ledger_mark_seen(struct ledger *l, const struct ledger_source *s, struct why *why);
