@@ -34,6 +34,7 @@ static void on_message(void *owner, const struct mqtt_message *m)
 			d->echo[0] = '\0';
 		return;
 	}
+	d->kept += m->retained;
 	if (d->on_letter)
 		d->on_letter(d->owner, &t, m->payload);
 }
@@ -231,4 +232,26 @@ enum err desk_settle(struct desk *d, struct why *why)
 	strcpy(d->echo, word);
 	e = desk_send(d, d->name, "dn/echo", bytes_of(word), 1, why);
 	return e ? e : desk_wait(d, has_echoed, d, DESK_WAIT_MS, why);
+}
+
+struct retained {
+	const struct desk *desk;
+	size_t before;
+};
+
+static bool is_one_more(void *owner)
+{
+	const struct retained *r = owner;
+	return r->desk->kept != r->before;
+}
+
+enum err desk_hear_out(struct desk *d, struct why *why)
+{
+	const int64_t until = clock_now_ms() + DESK_WAIT_MS;
+	enum err e = OK;
+	while (!e && clock_now_ms() < until) {
+		struct retained r = { d, d->kept };
+		e = desk_wait(d, is_one_more, &r, DESK_QUIET_MS, why);
+	}
+	return e == ERR_AGAIN && !d->interrupted ? OK : e;
 }

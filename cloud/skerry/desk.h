@@ -11,7 +11,10 @@
 #include "ports/mqtt.h"
 #include "sync/topic.h"
 
-enum { DESK_WAIT_MS = 10 * 1000 };
+enum {
+	DESK_WAIT_MS = 10 * 1000,
+	DESK_QUIET_MS = 100, /* no retained message for so long: that was all */
+};
 
 struct desk {
 	const struct options *options;
@@ -21,6 +24,7 @@ struct desk {
 	char join_dir[40];
 	bool is_up, is_down, is_subscribed, interrupted;
 	bool refused;  /* a filter of the last subscription */
+	size_t kept;   /* retained messages that have come */
 	int delivered; /* ticket of the last PUBACK */
 	char echo[24]; /* that we wait for */
 	struct why why;
@@ -44,6 +48,10 @@ enum err desk_send(struct desk *d, const char *device, const char *rest, struct 
 
 /* Wait until all that the broker holds for us has come. */
 enum err desk_settle(struct desk *d, struct why *why);
+
+/* Wait until no retained message comes any more: some engines, aedes and by its documentation
+ * EMQX, read them in the background and send them behind what came later. */
+enum err desk_hear_out(struct desk *d, struct why *why);
 
 /* Turn until done() says so. ERR_AGAIN: not in time; ERR_OFFLINE: the
  * connection ended; ERR_DENIED is not used. Ctrl-C: `interrupted`, ERR_AGAIN. */

@@ -1,5 +1,6 @@
 #include "cloud/skerry/fleet_view.h"
 
+#include "base/text.h"
 #include "cloud/skerry/seal.h"
 
 #include <stdio.h>
@@ -128,10 +129,43 @@ static void note(struct device_view *d, const char *channel, struct json *j, str
 	}
 }
 
+/* The end of a page: how many documents belong to it. */
+static void note_answer(struct fleet_view *v, struct bytes payload)
+{
+	struct json *j;
+	if (json_parse(payload, &j, NULL))
+		return;
+	const struct json *body = json_member(j, "body");
+	const char *last = json_string(json_member(body, "last"));
+	v->has_more = false;
+	json_bool(json_member(body, "more"), &v->has_more);
+	v->is_answered = json_integer(json_member(body, "documents"), &v->documents);
+	text_copy(v->last, sizeof v->last, bytes_of(last ? last : ""));
+	json_free(j);
+}
+
+/* up/CHANNEL/DESK/DEVICE: what the hub knows of it. */
+static void on_hubs_letter(struct fleet_view *v, const struct topic *t, struct bytes payload)
+{
+	struct json *j;
+	if (strcmp(t->channel, "res") == 0) {
+		note_answer(v, payload);
+		return;
+	}
+	v->shown++;
+	struct device_view *d = t->b[0] ? find_or_add(v, t->b) : NULL;
+	if (d && !json_parse(payload, &j, NULL))
+		note(d, t->channel, j, payload);
+}
+
 static void on_letter(void *owner, const struct topic *t, struct bytes payload)
 {
 	struct fleet_view *v = owner;
 	struct json *j;
+	if (strcmp(t->device, TOPIC_HUB) == 0) {
+		on_hubs_letter(v, t, payload);
+		return;
+	}
 	struct device_view *d = find_or_add(v, t->device);
 	v->changes++;
 	if (d && !payload.len && strcmp(t->channel, "desired") == 0)
@@ -167,6 +201,43 @@ void fleet_view_listen(struct fleet_view *v, struct desk *d)
 	d->on_letter = on_letter;
 }
 
+static bool is_page_here(void *owner)
+{
+	const struct fleet_view *v = owner;
+	return v->is_answered && v->shown >= v->documents;
+}
+
+static enum err ask_for_page(struct fleet_view *v, struct desk *d, struct why *why)
+{
+	struct json *j = json_new_object(), *args = json_new_object();
+	json_set_string(args, "after", v->last);
+	json_set_integer(j, "v", 1);
+	json_set_string(j, "id", "view");
+	json_set_string(j, "re", d->name);
+	json_set(j, "args", args);
+	char *text = json_print(j);
+	json_free(j);
+	v->is_answered = false;
+	v->shown = 0;
+	enum err e = desk_send(d, TOPIC_HUB, "dn/cmd/view", bytes_of(text), 1, why);
+	free(text);
+	return e ? e : desk_wait(d, is_page_here, v, FLEET_VIEW_WAIT_MS, why);
+}
+
+static enum err ask_hub(struct fleet_view *v, struct desk *d, struct why *why)
+{
+	char rest[TOPIC_MAX];
+	const char *const filters[] = { rest };
+	snprintf(rest, sizeof rest, TOPIC_HUB "/up/+/%s/#", d->name);
+	v->last[0] = '\0';
+	enum err e = desk_subscribe(d, filters, 1, why);
+	do {
+		if (!e)
+			e = ask_for_page(v, d, why);
+	} while (!e && v->has_more && v->last[0] && v->count < FLEET_VIEW_MAX);
+	return e == ERR_AGAIN && !d->interrupted ? OK : e; /* no hub */
+}
+
 enum err fleet_view_read(struct fleet_view *v, struct desk *d, const char *device, struct why *why)
 {
 	static const char *const channels[] = { "up/online", "up/state", "dn/desired" };
@@ -178,8 +249,15 @@ enum err fleet_view_read(struct fleet_view *v, struct desk *d, const char *devic
 		filters[i] = rests[i];
 	}
 	fleet_view_listen(v, d);
+	d->kept = 0;
 	enum err e = desk_subscribe(d, filters, CHANNELS, why);
-	return e ? e : desk_settle(d, why);
+	if (!e)
+		e = desk_settle(d, why);
+	if (!e)
+		e = desk_hear_out(d, why);
+	if (!e && !d->kept)
+		e = ask_hub(v, d, why);
+	return e;
 }
 
 void fleet_view_free(struct fleet_view *v)

@@ -7,7 +7,10 @@
 #include "cloud/skerry/desk.h"
 #include "ports/json.h"
 
-enum { FLEET_VIEW_MAX = 4096 };
+enum {
+	FLEET_VIEW_MAX = 4096,
+	FLEET_VIEW_WAIT_MS = 2000, /* for a hub, where the broker shows nothing */
+};
 
 struct device_view {
 	char name[LABEL_SIZE];
@@ -24,12 +27,18 @@ struct fleet_view {
 	struct device_view *devices;
 	size_t count, cap;
 	size_t changes; /* letters that have come; rises */
+
+	/* Of a page that the hub shows: what has come, and what its answer says. */
+	bool is_answered, has_more;
+	int64_t shown, documents;
+	char last[LABEL_SIZE];
 };
 
 /* Connect desk letters to a view: desk->owner and desk->on_letter. */
 void fleet_view_listen(struct fleet_view *v, struct desk *d);
 
-/* Read one device, or with NULL all of the fleet. */
+/* Read one device, or with NULL all of the fleet. A broker that shows nothing may only not show
+ * it: then the hub is asked, and if none answers there is nothing. */
 enum err fleet_view_read(struct fleet_view *v, struct desk *d, const char *device, struct why *why);
 void fleet_view_free(struct fleet_view *v);
 
