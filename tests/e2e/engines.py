@@ -4,14 +4,16 @@ What an engine is started with is what docs/engines.md prints: its blocks are
 taken out of the page, ports and paths are put in, and each line that speaks of
 `drone-07` is repeated for each device. Everything is ended by its pid.
 """
+import json
 import os
 import re
 import shutil
 import subprocess
 
 import npm
+from mqtt import Client
 from pki import Pki
-from skerry_test import SLOW, Part, World, free_port, is_listening, wait_until
+from skerry_test import BIN, SLOW, Part, Relay, World, free_port, is_listening, wait_until
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PAGE = os.path.join(HERE, "../../docs/engines.md")
@@ -226,13 +228,15 @@ class RabbitMq(Engine):
 
     def write_config(self, i):
         config = self.configured("rabbitmq-conf") + self.more_config(i)
-        config = config.replace(str(self.port), str(self.node_ports[i]))
+        if i:  # the first one has the ports of the page's
+            for port, own in ((self.port, self.node_ports[i]), (self.tls_port, self.ports.another())):
+                config = config.replace(f":{port}", f":{own}")
         self.write(f"rabbitmq-{i}.conf", config)
 
     def more_config(self, i):
         # No AMQP client comes here; a board's disk is not this machine's.
         lines = ["listeners.tcp = none", "disk_free_limit.absolute = 50MB"]
-        if len(self.names) > 1:
+        if i:
             lines.append("cluster_formation.peer_discovery_backend = classic_config")
             lines += [f"cluster_formation.classic_config.nodes.{n} = {name}"
                       for n, name in enumerate(self.names)]
@@ -242,14 +246,18 @@ class RabbitMq(Engine):
         self.part("epmd", [self.find("epmd"), "-port", str(self.epmd_port), "-address", "127.0.0.1"])
         self.nodes = []
         wait_until("epmd listens", 10, lambda: is_listening(self.epmd_port))
+        # One after the other: the plugin's list of client ids is kept by a quorum of its own, and
+        # nodes that come up at the same moment do not always find each other for it.
         for i in range(len(self.names)):
             self.write_config(i)
             self.nodes.append(self.part(f"rabbit-{i}", [self.SERVER], self.environment(i)))
-        self.wait_listening(*self.node_ports)
-        # It listens before it knows its users.
-        for node in self.nodes:
-            wait_until("RabbitMQ has started", self.start_seconds, lambda: (
-                "Server startup complete" in node.log() or self.fail_if_dead()))
+            self.wait_started(i)
+
+    def wait_started(self, i):
+        """It listens before it knows its users."""
+        self.wait_listening(self.node_ports[i])
+        wait_until(f"node {i} has started", self.start_seconds, lambda: (
+            "Server startup complete" in self.nodes[i].log() or self.fail_if_dead()))
 
 
 class Aedes(Engine):
@@ -269,7 +277,9 @@ class Aedes(Engine):
 
 
 class EngineWorld(World):
-    """A world whose broker is one of these; devices, hub and desk have passwords."""
+    """A world whose broker is one of these. Everybody has a password; a device may have a
+    certificate instead. The hub and desks come by `front`, devices by `relay`: as through a
+    balancer, which may send them to another node."""
 
     def __init__(self, engine, names, **more):
         super().__init__()
@@ -277,6 +287,8 @@ class EngineWorld(World):
         self.engine = engine(self.folder, list(names), self.pki, **more)
         self.port = self.engine.port
         self.certificates = {}
+        self.relay = Relay(self.port)
+        self.front = Relay(self.port)
 
     def certificate(self, name):
         """Certificate and key of a device, a hub or a desk."""
@@ -288,8 +300,58 @@ class EngineWorld(World):
         self.engine.start()
         return self
 
+    def url(self, user, port):
+        return f"mqtt://{user}:{secret(user)}@127.0.0.1:{port}"
+
+    def desk(self, user="desk"):
+        return {"SKERRY_BROKER": self.url(user, self.front.port)}
+
+    def start_hub(self):
+        self.hub = Part("hub", [os.path.join(BIN, "skerry-hub"), "--db", self.db_path], self.folder,
+                        self.desk("hub"))
+        before = self.hub.log().count("connected broker")
+        wait_until("the hub is connected", 30, lambda: (
+            self.hub.log().count("connected broker") > before))
+        return self
+
+    def device(self, name, **settings):
+        return super().device(name, **{"broker": self.url(name, self.relay.port), **settings})
+
+    def device_with_certificate(self, name, **settings):
+        cert, key = self.certificate(name)
+        return self.device(name, **{"broker": f"mqtts://localhost:{self.engine.tls_port}",
+                                    "tls_ca": self.pki.cert_of("root"), "tls_cert": cert,
+                                    "tls_key": key, **settings})
+
+    def client(self):
+        word = os.urandom(4).hex()
+        return Client(self.front.port, f"desk-{word}", "desk", secret("desk"))
+
+    def publish(self, rest, payload, retain=False, qos=1):
+        c = self.client()
+        c.publish(f"skerry1/main/{rest}", json.dumps(payload), retain, qos)
+        c.vanish()
+
+    def retained(self, rest):
+        """What the broker keeps at this very topic, as JSON, or None."""
+        c = self.client()
+        topic = f"skerry1/main/{rest}"
+        echo = f"skerry1/main/{os.urandom(4).hex()}/dn/echo"
+        c.subscribe(topic, echo)
+        c.publish(echo, "done")
+        c.wait_for(echo, "done")
+        c.vanish()
+        return next((json.loads(m[1]) for m in c.heard(topic) if m[1]), None)
+
+    def move_to(self, port):
+        """Whoever is connected is not any more, and comes to another node."""
+        for relay in (self.relay, self.front):
+            relay.to_port = port
+            relay.cut()
+
     def close(self):
         try:
             self.engine.close()
         finally:
+            self.front.close()
             super().close()

@@ -603,6 +603,34 @@ class Hub(unittest.TestCase):
         self.world.start_hub()
         self.assertEqual(self.listener.wait_json("drone-07/dn/ack"), example("ack-hello"))
 
+    def test_a_desk_is_shown_what_the_hub_knows(self):
+        heard = Listener(self.world, "hub/up/#")
+        self.addCleanup(heard.close)
+        self.publish("up/online", "presence")
+        self.publish("up/state", "state")
+        self.world.publish("drone-07/dn/desired", EXAMPLES["desired-good"], retain=True)
+        wait_until("the hub knows all of it", 10, lambda: self.world.db(
+            "SELECT 1 FROM device WHERE online = 1 AND state IS NOT NULL AND desired IS NOT NULL"))
+        self.world.publish("hub/dn/cmd/view", example("cmd-view"))
+        self.assertEqual(heard.wait_json("hub/up/res/desk-k2j4h6g8"), example("res-view"))
+        for channel, name in (("online", "presence"), ("state", "state")):
+            self.assertEqual(heard.wait_json(f"hub/up/{channel}/desk-k2j4h6g8/drone-07"),
+                             example(name))
+        shown = heard.wait("hub/up/desired/desk-k2j4h6g8/drone-07")
+        self.assertEqual(shown.decode(), EXAMPLES["desired-good"])
+
+        for i in range(64):
+            self.world.publish(f"zz-{i:02}/up/online", example("presence"))
+        wait_until("the hub knows them", 20, lambda: self.world.db(
+            "SELECT count(*) FROM device")[0][0] == 65)
+        heard.got.clear()
+        self.world.publish("hub/dn/cmd/view", example("cmd-view"))
+        got = heard.wait_json("hub/up/res/desk-k2j4h6g8")["body"]
+        self.assertEqual(got, {"documents": 66, "last": "zz-62", "more": True})
+        self.world.publish("hub/dn/cmd/view", {**example("cmd-view"), "args": {"after": "zz-62"}})
+        got = heard.wait_json("hub/up/res/desk-k2j4h6g8", lambda j: not j["body"]["more"])["body"]
+        self.assertEqual(got, {"documents": 1, "last": "zz-63", "more": False})
+
     def test_an_announced_artifact_is_pulled_and_then_served(self):
         heard = Listener(self.world, "hub/up/#")
         self.addCleanup(heard.close)
