@@ -55,6 +55,22 @@ bool kernel_text_number(const char *text, const char *key, int64_t *out)
 	return kernel_text_numbers(text, key, out, 1) == 1;
 }
 
+bool kernel_text_process(const char *text, struct process_text *out)
+{
+	enum { USER = 14, KERNEL = 15, RESIDENT = 24, FIRST = 4 }; /* proc(5) counts from 1 */
+	int64_t n[RESIDENT - FIRST + 1];
+	/* The name may hold anything, ") S 1" too: the last bracket is the one. */
+	const char *open = strchr(text, '('), *close = strrchr(text, ')');
+	if (!open || !close || close < open || strlen(close) < FIRST)
+		return false;
+	if (take_numbers(close + FIRST, 10, n, RESIDENT - FIRST + 1) != RESIDENT - FIRST + 1)
+		return false;
+	snprintf(out->name, sizeof out->name, "%.*s", (int)(close - open - 1), open + 1);
+	out->ticks = n[USER - FIRST] + n[KERNEL - FIRST];
+	out->pages = n[RESIDENT - FIRST];
+	return true;
+}
+
 size_t kernel_text_hex(const char *text, int64_t *out, size_t max)
 {
 	return take_numbers(text, 16, out, max);

@@ -17,6 +17,14 @@ size_t kernel_text_numbers(const char *text, const char *key, int64_t *out, size
 /* The first of them. */
 bool kernel_text_number(const char *text, const char *key, int64_t *out);
 
+/* /proc/PID/stat: what a process is called, what it has used, what it has in memory. */
+struct process_text {
+	char name[32];
+	int64_t ticks; /* of processor time, in user and in kernel mode */
+	int64_t pages;
+};
+bool kernel_text_process(const char *text, struct process_text *out);
+
 /* What must wait for a resource: percent of the last 10, 60 and 300 s, and microseconds. */
 struct pressure {
 	double avg10, avg60, avg300;

@@ -22,6 +22,7 @@ enum {
 	KEEPER_PROTOCOL = 1,          /* an agent talks to keepers of this and the last number */
 	KEEPER_PACKET_MAX = 8 * 1024, /* bytes of one message on the socket */
 	KEEPER_OUTPUT_MAX = 1024,     /* bytes kept of what an exec prints */
+	KEEPER_COMMAND_MAX = 2048,    /* bytes of one exec, its words and a little more */
 };
 
 struct keeper;
@@ -89,6 +90,20 @@ enum err keeper_signal(struct keeper *k, int signo, struct why *why);
 /* Run a command inside the workload; on_exec follows, with code -1 after `wait_ms`. */
 enum err keeper_exec(struct keeper *k, unsigned id, const char *const *argv, int64_t wait_ms,
 		     struct why *why);
+
+/* A command that reads and writes what is handed over: stdin, stdout and stderr, which stay
+ * the caller's too. on_exec says how it ended, with no output but a reason why it never ran. */
+struct keeper_command {
+	const char *const *argv;
+	int64_t wait_ms;
+	int fds[3];
+};
+enum err keeper_attach(struct keeper *k, unsigned id, const struct keeper_command *c,
+		       struct why *why);
+
+/* End that command before its time; on_exec follows. A keeper of an earlier version lets
+ * it go on until then. */
+void keeper_cancel(struct keeper *k, unsigned id);
 
 /* Let go; keeper and workload stay, but one that is held ends. NULL is fine. */
 void keeper_close(struct keeper *k);

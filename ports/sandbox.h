@@ -54,6 +54,7 @@ enum err sandbox_open(struct sandbox *s, const struct launch *l, const char *fol
 
 /* What a task is given beside its words; sockets are in rising order and become 3, 4, ... */
 struct sandbox_files {
+	int in_fd;          /* stdin; 0: nothing to read, /dev/null */
 	int out_fd, err_fd; /* stdout and stderr */
 	const int *listeners;
 	size_t listener_count;

@@ -47,3 +47,11 @@ enum err socket_send(int fd, struct bytes b);
 enum err socket_send_fd(int fd, struct bytes b, int passed_fd);
 /* *out_fd is -1 when none came along. */
 enum err socket_receive_fd(int fd, char *out, size_t cap, size_t *out_len, int *out_fd);
+
+enum { SOCKET_FDS_MAX = 3 }; /* beside one packet */
+
+/* The same with up to SOCKET_FDS_MAX of them, in order; those that did not come are -1. */
+enum err socket_send_fds(int fd, struct bytes b, const int *passed, size_t count);
+enum err socket_receive_fds(int fd, char *out, size_t cap, size_t *out_len,
+			    int out_fds[SOCKET_FDS_MAX]);
+void socket_close_fds(int fds[SOCKET_FDS_MAX]); /* afterwards they are -1 */

@@ -14,6 +14,10 @@
  * left out rather than cut. False: it is not there, or cannot be read. */
 bool vitals_read(const char *path, char *out, size_t cap);
 
+/* The beginning of a file whose words end in NUL, such as /proc/PID/cmdline, with blanks between
+ * them. "" and false: it is not there, or empty. */
+bool vitals_words(const char *path, char *out, size_t cap);
+
 /* Call `on_name` for each entry of a folder but . and .. ; in no order, none if it is
  * not there. */
 void vitals_each(const char *folder, void (*on_name)(void *owner, const char *name), void *owner);

@@ -39,7 +39,8 @@ static void freeze(struct workload *w)
 static void on_quiet(void *owner)
 {
 	struct workload *w = owner;
-	if (w->state != WORKLOAD_RUNNING || w->rest != REST_NONE)
+	/* A command in it would stand still too. */
+	if (w->state != WORKLOAD_RUNNING || w->rest != REST_NONE || w->exec.on_done)
 		return;
 	if (w->pod->board.standby) {
 		freeze(w);

@@ -88,11 +88,22 @@ void running_clear(struct running_pod *r)
 	(void)!volume_remove_all(r->site, r->pod->name, NULL);
 }
 
+/* What was asked for makes a new pod, and yet it is the old one that was restarted. */
+static void keep_restarts(const struct running_pod *r, int64_t out[CONTAINERS_MAX])
+{
+	for (size_t i = 0; i < running_size(r); i++)
+		out[i] = r->is_asked_again ? r->workloads[i].restarts + 1 : 0;
+}
+
 void running_run(struct running_pod *r)
 {
+	int64_t restarts[CONTAINERS_MAX];
+	keep_restarts(r, restarts);
 	running_clear(r);
 	open_workloads(r);
-	r->is_over = r->is_clearing = false;
+	for (size_t i = 0; i < running_size(r); i++)
+		r->workloads[i].restarts = restarts[i];
+	r->is_over = r->is_clearing = r->is_asked_again = false;
 	r->ends_by_ms = 0;
 	start_life(r, clock_now_ms());
 	bound_watch(r);
@@ -259,7 +270,7 @@ void running_begin(struct running_pod *r)
 	r->workloads = calloc(r->pod->container_count, sizeof *r->workloads);
 	assert(r->workloads);
 	r->on_trial = true;
-	r->leaving = r->is_over = r->is_clearing = r->told_no_clock = false;
+	r->leaving = r->is_over = r->is_clearing = r->told_no_clock = r->is_asked_again = false;
 	r->ends_by_ms = 0;
 	r->turn = (struct timer){ .owner = r, .on_due = on_turn };
 	bound_init(r);
@@ -292,6 +303,20 @@ void running_stop(struct running_pod *r)
 		return;
 	r->leaving = true;
 	begin_to_end(r);
+}
+
+enum err running_restart(struct running_pod *r, struct why *why)
+{
+	if (r->pod->is_job)
+		return why_set(why, ERR_CONFLICT,
+			       "%s runs to its end once: a job is given again by a new state",
+			       r->pod->name);
+	if (r->leaving || r->is_clearing || r->is_over)
+		return why_set(why, ERR_CONFLICT, "%s is %s: there is nothing to restart",
+			       r->pod->name, r->is_over ? "over" : "ending");
+	r->is_asked_again = true;
+	running_replace(r);
+	return OK;
 }
 
 void running_refresh(struct running_pod *r)

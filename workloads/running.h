@@ -27,6 +27,7 @@ struct running_pod {
 	bool is_over;          /* done or given up; nothing of it runs */
 	struct timer schedule; /* timetable.h; between runs of a CronJob `is_over` is set */
 	bool is_clearing;      /* its run ends, because another one takes its place */
+	bool is_asked_again;   /* that is because somebody wants it restarted */
 	bool told_no_clock;
 
 	/* The supervisor's: nothing of a leaving pod runs any more. */
@@ -42,6 +43,10 @@ void running_begin(struct running_pod *r);
 
 /* Let it end; on_ended follows. */
 void running_stop(struct running_pod *r);
+
+/* Begin it anew, as a pod that was just made: empty volumes of its own, init containers first.
+ * Its containers count a restart. ERR_CONFLICT: it is a job, or does not run. */
+enum err running_restart(struct running_pod *r, struct why *why);
 
 /* The configs have changed: its files follow, its variables at the next start. */
 void running_refresh(struct running_pod *r);

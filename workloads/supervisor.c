@@ -358,6 +358,15 @@ struct workload *supervisor_find(struct supervisor *s, const char *name)
 	return NULL;
 }
 
+enum err supervisor_restart(struct supervisor *s, const char *name, struct why *why)
+{
+	const size_t i = find_pod(s, name);
+	struct workload *w = i < PLAN_HAVE_MAX ? NULL : supervisor_find(s, name);
+	if (i == PLAN_HAVE_MAX && !w)
+		return why_set(why, ERR_NOT_FOUND, "no such workload on this device");
+	return w ? workload_restart(w, why) : running_restart(s->pods[i], why);
+}
+
 /* Kubernetes: an init container needs its own only while it runs, beside the sidecars
  * that were started before it; a sidecar's is needed all the time. */
 static int64_t sum_pod(const struct pod *p, int64_t (*request)(const struct container_spec *c))

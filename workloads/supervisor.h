@@ -59,6 +59,10 @@ const struct running_pod *supervisor_pod(const struct supervisor *s, const char 
 /* "pod/container", or "pod" when it has one container. NULL: there is none. */
 struct workload *supervisor_find(struct supervisor *s, const char *name);
 
+/* Restart a pod, or one container of it in its place ("pod/container"). ERR_NOT_FOUND;
+ * ERR_CONFLICT as for running_restart() and workload_restart(). */
+enum err supervisor_restart(struct supervisor *s, const char *name, struct why *why);
+
 /* Sums over the wanted pods, for admission. */
 void supervisor_sum(struct pod *const *pods, size_t count, int64_t *out_memory_bytes,
 		    int64_t *out_cpu_milli);

@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "ports/clock.h"
 #include "ports/file.h"
+#include "ports/random.h"
 #include "workloads/inlet.h"
 #include "workloads/notify.h"
 #include "workloads/rest.h"
@@ -15,6 +16,9 @@
 
 #include <signal.h>
 #include <stdio.h>
+
+/* Numbers of commands that the agent was asked for; those below are probes and hooks. */
+static const unsigned ASKED = 0x80000000;
 
 enum {
 	LEAF_RETRY_MS = 50, /* a cgroup is busy until its last process is buried */
@@ -231,6 +235,14 @@ static enum restart_policy policy_of(const struct workload *w)
 	return ends || w->pod->is_job ? RESTART_ON_FAILURE : w->pod->restart;
 }
 
+/* Somebody has asked for it: that is no reason to wait. */
+static void restart_at_once(struct workload *w)
+{
+	trace_keep(w);
+	set_state(w, WORKLOAD_WAITING);
+	loop_arm(w->site->loop, &w->timer, clock_now_ms());
+}
+
 static void wait_to_restart(struct workload *w, const struct workload_exit *x)
 {
 	char message[200], wait_text[24];
@@ -270,6 +282,15 @@ static void end_stop(struct workload *w)
 	finish_stop(w);
 }
 
+/* Whoever waits for a command in it hears that it is over. */
+static void end_exec(struct workload *w, int code, const char *why)
+{
+	const struct workload_exec x = w->exec;
+	w->exec = (struct workload_exec){ .id = x.id };
+	if (x.on_done)
+		x.on_done(x.owner, code, why);
+}
+
 /* What is idle is as it should be: it counts as started, and as ready. */
 static void begin_idle(struct workload *w)
 {
@@ -290,24 +311,29 @@ static void on_ended(void *owner, const struct workload_exit *x)
 	checkup_end(&w->checkup);
 	action_end(&w->hook);
 	notify_end(w);
+	end_exec(w, -1, "the container has ended");
 	loop_disarm(w->site->loop, &w->timer);
 	w->started = w->ready = false;
 	w->pid = 0;
 	w->last = *x;
 	const bool rests = w->rest == REST_ENDING && !was_stopping;
+	const bool asked = w->is_asked_again && !was_stopping;
 	rest_end(w);
-	if (!was_stopping && !rests)
+	w->is_asked_again = false;
+	if (!was_stopping && !rests && !asked)
 		tell_end(w, x);
 	w->why_stopped[0] = '\0';
 	w->site->on_log(w->site->owner, w); /* its last lines */
-	const bool again =
-		w->pod && !was_stopping && !rests && verdict_starts_again(policy_of(w), x);
+	const bool again = w->pod && !was_stopping && !rests &&
+			   (asked || verdict_starts_again(policy_of(w), x));
 	if (!again || !w->held || w->is_stale)
 		clear_away(w);
 	if (was_stopping || !w->pod) {
 		end_stop(w);
 	} else if (rests) {
 		begin_idle(w);
+	} else if (asked) {
+		restart_at_once(w);
 	} else if (again) {
 		wait_to_restart(w, x);
 	} else {
@@ -325,6 +351,14 @@ static void on_log(void *owner)
 static void on_exec(void *owner, unsigned id, int code, struct bytes output)
 {
 	struct workload *w = owner;
+	char why[160];
+	if (id >= ASKED) {
+		text_copy(why, sizeof why, output);
+		if (id == w->exec.id)
+			end_exec(w, code, why);
+		rest_consider(w); /* it was kept awake */
+		return;
+	}
 	if (id % ACTION_SLOTS == STOP_HOOK_SLOT)
 		action_on_exec(&w->hook, id, code, output);
 	else
@@ -416,6 +450,8 @@ static void prepare(struct workload *w, const struct site *site)
 	*w = (struct workload){ .site = site, .telemetry_fd = -1, .stop_signal = SIGTERM };
 	w->timer = (struct timer){ .owner = w, .on_due = on_due };
 	w->last.code = -1;
+	/* A keeper may still answer an earlier agent. */
+	w->exec.id = (unsigned)random_below(ASKED);
 }
 
 void workload_open(struct workload *w, const struct site *site, const struct pod *pod,
@@ -515,6 +551,64 @@ void workload_stop(struct workload *w, int64_t grace_ms)
 	stop_begin(w, grace_ms);
 }
 
+/* What a run of its own that ends for good must not be given again. */
+static bool ends_by_itself(const struct workload *w)
+{
+	return w->pod->is_job || w->spec->role == CONTAINER_INIT;
+}
+
+enum err workload_restart(struct workload *w, struct why *why)
+{
+	if (!w->pod || ends_by_itself(w))
+		return why_set(why, ERR_CONFLICT,
+			       "%s runs to its end once: a job is given again by a new state",
+			       w->name);
+	if (w->state == WORKLOAD_WAITING && !w->lacks_image && !w->lacks_leaf) {
+		w->backoff = (struct backoff){ 0 };
+		loop_arm(w->site->loop, &w->timer, clock_now_ms());
+		return OK;
+	}
+	if (w->state != WORKLOAD_RUNNING || w->rest == REST_ENDING || w->is_asked_again)
+		return why_set(why, ERR_CONFLICT, "%s is %s: there is nothing to restart", w->name,
+			       w->is_asked_again ? "being restarted"
+						 : workload_state_name(w->state));
+	rest_end(w); /* what is frozen hears no signal */
+	w->is_asked_again = true;
+	stop_begin(w, w->grace_ms);
+	set_state(w, w->state);
+	return OK;
+}
+
+enum err workload_run(struct workload *w, const struct keeper_command *c,
+		      const struct workload_exec *done, struct why *why)
+{
+	const unsigned id = ASKED | (w->exec.id + 1);
+	if (w->exec.on_done)
+		return why_set(why, ERR_CONFLICT, "another command runs in %s", w->name);
+	rest_wake(w); /* a command would be born frozen */
+	if (w->state != WORKLOAD_RUNNING || w->is_asked_again || w->rest != REST_NONE)
+		return why_set(why, ERR_CONFLICT, "%s is %s: a command needs it running", w->name,
+			       workload_state_name(w->state));
+	enum err e = keeper_attach(w->keeper, id, c, why);
+	if (e)
+		return e;
+	w->exec = *done;
+	w->exec.id = id;
+	return OK;
+}
+
+void workload_run_cancel(struct workload *w)
+{
+	if (w->exec.on_done && w->keeper)
+		keeper_cancel(w->keeper, w->exec.id);
+}
+
+void workload_run_forget(struct workload *w)
+{
+	workload_run_cancel(w);
+	w->exec.on_done = NULL;
+}
+
 void workload_give_up(struct workload *w, const char *reason)
 {
 	w->is_given_up = true;
@@ -551,6 +645,7 @@ void workload_close(struct workload *w)
 	checkup_end(&w->checkup);
 	action_end(&w->hook);
 	notify_end(w);
+	end_exec(w, -1, "nobody watches it any more");
 	rest_close(w);
 	keeper_close(w->keeper);
 	keeper_close(w->held);

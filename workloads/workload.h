@@ -33,6 +33,15 @@ enum {
 	POST_START_MAX_MS = 10 * 60 * 1000, /* a postStart hook that takes longer has failed */
 };
 
+/* A command that somebody runs in it; on_done NULL: none. */
+struct workload_exec {
+	unsigned id;
+	void *owner;
+	/* Called once. `code` is its exit code, 128 + signal, 126 it could not be started, -1 not
+	 * in time or the container has ended; `why` says more, or is "". */
+	void (*on_done)(void *owner, int code, const char *why);
+};
+
 struct workload {
 	const struct site *site;
 	const struct pod *pod; /* NULL: a stray of an earlier agent that is only to be stopped */
@@ -62,6 +71,7 @@ struct workload {
 	bool ready;
 	bool lacks_image; /* waits for it, not for the end of a pause */
 	bool is_adopting;
+	bool is_asked_again;    /* it is being ended because somebody wants it restarted */
 	bool is_given_up;       /* done, whatever its last run said: its pod has failed */
 	bool is_stale;          /* a part of a config that it mounts has changed: no held keeper */
 	bool lacks_leaf;        /* it waits for that to be gone */
@@ -70,7 +80,8 @@ struct workload {
 	bool has_notified;      /* READY=1 */
 	struct standby standby; /* who knocks */
 	enum rest rest;
-	bool was_woken;        /* from standby, in this run */
+	bool was_woken; /* from standby, in this run */
+	struct workload_exec exec;
 	struct timer watchdog; /* it must say WATCHDOG=1 before this is due */
 	char why_stopped[160]; /* a probe's or hook's reason for the end under way */
 	struct why trouble;    /* why it is not running; empty when it is */
@@ -126,6 +137,20 @@ void workload_folder(const struct workload *w, char *out, size_t cap);
 
 /* It runs, or comes to run, if it rests. */
 void workload_wake(struct workload *w);
+
+/* End the run and begin another at once, whatever its restart policy: no failure, no pause.
+ * It counts as a restart. ERR_CONFLICT: there is nothing to restart, and why. */
+enum err workload_restart(struct workload *w, struct why *why);
+
+/* Run a command in its walls, as its user: never more than the workload itself may. One at a
+ * time; what rests is woken first. The files of `c` stay the caller's. ERR_CONFLICT: it does not
+ * run, or another command does in it. */
+enum err workload_run(struct workload *w, const struct keeper_command *c,
+		      const struct workload_exec *done, struct why *why);
+
+/* End that command early; on_done follows, unless its owner is to be forgotten. */
+void workload_run_cancel(struct workload *w);
+void workload_run_forget(struct workload *w);
 
 /* --- for stop.c, notify.c and rest.c, which are parts of it --- */
 

@@ -350,19 +350,45 @@ enum err keeper_signal(struct keeper *k, int signo, struct why *why)
 	return OK;
 }
 
+/* "exec ID WAIT" and the words behind it. */
+static enum err write_command(struct text *t, unsigned id, const char *const *argv, int64_t wait_ms,
+			      struct why *why)
+{
+	text_add(t, "exec %u %lld", id, (long long)wait_ms);
+	for (; *argv; argv++) {
+		text_add_bytes(t, (struct bytes){ "", 1 });
+		text_add(t, "%s", *argv);
+	}
+	return text_is_cut(t) ? why_set(why, ERR_FULL, "a command of more than %zu bytes", t->cap)
+			      : OK;
+}
+
+static enum err tell_sent(enum err e, struct why *why)
+{
+	return e ? why_set(why, ERR_SYSTEM, "the keeper does not listen") : OK;
+}
+
 enum err keeper_exec(struct keeper *k, unsigned id, const char *const *argv, int64_t wait_ms,
 		     struct why *why)
 {
-	char packet[KEEPER_PACKET_MAX / 4];
+	char packet[KEEPER_COMMAND_MAX];
 	struct text t = text_in(packet, sizeof packet);
-	text_add(&t, "exec %u %lld", id, (long long)wait_ms);
-	for (; *argv; argv++) {
-		text_add_bytes(&t, (struct bytes){ "", 1 });
-		text_add(&t, "%s", *argv);
-	}
-	if (text_is_cut(&t))
-		return why_set(why, ERR_FULL, "a command of more than %zu bytes", sizeof packet);
-	if (socket_send(k->watch.fd, text_bytes(&t)))
-		return why_set(why, ERR_SYSTEM, "the keeper does not listen");
-	return OK;
+	enum err e = write_command(&t, id, argv, wait_ms, why);
+	return e ? e : tell_sent(socket_send(k->watch.fd, text_bytes(&t)), why);
+}
+
+enum err keeper_attach(struct keeper *k, unsigned id, const struct keeper_command *c,
+		       struct why *why)
+{
+	char packet[KEEPER_COMMAND_MAX];
+	struct text t = text_in(packet, sizeof packet);
+	enum err e = write_command(&t, id, c->argv, c->wait_ms, why);
+	return e ? e : tell_sent(socket_send_fds(k->watch.fd, text_bytes(&t), c->fds, 3), why);
+}
+
+void keeper_cancel(struct keeper *k, unsigned id)
+{
+	char packet[32];
+	snprintf(packet, sizeof packet, "cancel %u", id);
+	(void)!socket_send(k->watch.fd, bytes_of(packet));
 }

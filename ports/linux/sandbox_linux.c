@@ -145,8 +145,8 @@ static bool enter_mounts(struct task *t, const char **out_step)
 
 static bool arrange_stdio(const struct task *t)
 {
-	int null = open("/dev/null", O_RDONLY);
-	if (null < 0 || dup2(null, 0) < 0 || dup2(t->files->out_fd, 1) < 0 ||
+	const int in = t->files->in_fd ? t->files->in_fd : open("/dev/null", O_RDONLY);
+	if (in < 0 || dup2(in, 0) < 0 || dup2(t->files->out_fd, 1) < 0 ||
 	    dup2(t->files->err_fd, 2) < 0)
 		return false;
 	if (kernel_close_from(3, KERNEL_CLOSE_ON_EXEC) == 0)

@@ -4,6 +4,7 @@
 #include "base/scoped.h"
 #include "base/text.h"
 
+#include <assert.h>
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -144,24 +145,26 @@ bool socket_peer_is_in(int fd, gid_t gid)
 	return false;
 }
 
-/* Room for the sender's credentials and one descriptor. */
+/* Room for the sender's credentials and the descriptors. */
 union control {
-	char at[CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(sizeof(int))];
+	char at[CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(sizeof(int) * SOCKET_FDS_MAX)];
 	struct cmsghdr align;
 };
 
-/* Only the last descriptor is wanted; none may stay open. */
-static void take_descriptors(const struct cmsghdr *c, int *out_fd)
+/* What there is no place for is closed. */
+static void take_descriptors(const struct cmsghdr *c, int out_fds[SOCKET_FDS_MAX])
 {
 	int fd;
 	for (size_t n = 0; n < (c->cmsg_len - CMSG_LEN(0)) / sizeof fd; n++) {
 		memcpy(&fd, CMSG_DATA(c) + n * sizeof fd, sizeof fd);
-		close_quietly(*out_fd);
-		*out_fd = fd;
+		if (n < SOCKET_FDS_MAX && out_fds[n] < 0)
+			out_fds[n] = fd;
+		else
+			close(fd);
 	}
 }
 
-static void read_control(struct msghdr *m, struct socket_peer *peer, int *out_fd)
+static void read_control(struct msghdr *m, struct socket_peer *peer, int out_fds[SOCKET_FDS_MAX])
 {
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
 		struct ucred who;
@@ -172,11 +175,12 @@ static void read_control(struct msghdr *m, struct socket_peer *peer, int *out_fd
 			*peer = (struct socket_peer){ who.pid, who.uid };
 		}
 		if (c->cmsg_type == SCM_RIGHTS)
-			take_descriptors(c, out_fd);
+			take_descriptors(c, out_fds);
 	}
 }
 
-static enum err receive(int fd, struct bytes *buffer, struct socket_peer *peer, int *out_fd)
+static enum err receive(int fd, struct bytes *buffer, struct socket_peer *peer,
+			int out_fds[SOCKET_FDS_MAX])
 {
 	union control control;
 	struct iovec part = { (void *)(uintptr_t)buffer->at, buffer->len };
@@ -186,34 +190,55 @@ static enum err receive(int fd, struct bytes *buffer, struct socket_peer *peer, 
 		.msg_control = control.at,
 		.msg_controllen = sizeof control.at,
 	};
+	for (size_t i = 0; i < SOCKET_FDS_MAX; i++)
+		out_fds[i] = -1;
 	ssize_t n = recvmsg(fd, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	if (n < 0)
 		return errno == EAGAIN || errno == EINTR ? ERR_AGAIN : ERR_NOT_FOUND;
 
-	read_control(&m, peer, out_fd);
+	read_control(&m, peer, out_fds);
 	buffer->len = (size_t)n;
 	return m.msg_flags & MSG_TRUNC ? ERR_FULL : OK;
+}
+
+void socket_close_fds(int fds[SOCKET_FDS_MAX])
+{
+	for (size_t i = 0; i < SOCKET_FDS_MAX; i++) {
+		close_quietly(fds[i]);
+		fds[i] = -1;
+	}
 }
 
 enum err socket_receive(int fd, char *out, size_t cap, size_t *out_len,
 			struct socket_peer *out_peer)
 {
 	struct bytes buffer = { out, cap };
-	int passed = -1;
+	int passed[SOCKET_FDS_MAX];
 	*out_peer = (struct socket_peer){ 0, (uid_t)-1 };
-	enum err e = receive(fd, &buffer, out_peer, &passed);
-	close_quietly(passed);
+	enum err e = receive(fd, &buffer, out_peer, passed);
+	socket_close_fds(passed);
 	*out_len = buffer.len;
 	return e;
 }
 
-enum err socket_receive_fd(int fd, char *out, size_t cap, size_t *out_len, int *out_fd)
+enum err socket_receive_fds(int fd, char *out, size_t cap, size_t *out_len,
+			    int out_fds[SOCKET_FDS_MAX])
 {
 	struct bytes buffer = { out, cap };
 	struct socket_peer peer;
-	*out_fd = -1;
-	enum err e = receive(fd, &buffer, &peer, out_fd);
+	enum err e = receive(fd, &buffer, &peer, out_fds);
 	*out_len = buffer.len;
+	return e;
+}
+
+/* Only the first descriptor is wanted; no other may stay open. */
+enum err socket_receive_fd(int fd, char *out, size_t cap, size_t *out_len, int *out_fd)
+{
+	int passed[SOCKET_FDS_MAX];
+	enum err e = socket_receive_fds(fd, out, cap, out_len, passed);
+	*out_fd = passed[0];
+	passed[0] = -1;
+	socket_close_fds(passed);
 	return e;
 }
 
@@ -230,10 +255,10 @@ enum err socket_send(int fd, struct bytes b)
 	return send_message(fd, &(struct msghdr){ .msg_iov = &part, .msg_iovlen = 1 });
 }
 
-enum err socket_send_fd(int fd, struct bytes b, int passed_fd)
+enum err socket_send_fds(int fd, struct bytes b, const int *passed, size_t count)
 {
 	union {
-		char at[CMSG_SPACE(sizeof(int))];
+		char at[CMSG_SPACE(sizeof(int) * SOCKET_FDS_MAX)];
 		struct cmsghdr align;
 	} control = { .at = { 0 } };
 	struct iovec part = { (void *)(uintptr_t)b.at, b.len };
@@ -241,12 +266,18 @@ enum err socket_send_fd(int fd, struct bytes b, int passed_fd)
 		.msg_iov = &part,
 		.msg_iovlen = 1,
 		.msg_control = control.at,
-		.msg_controllen = sizeof control.at,
+		.msg_controllen = (socklen_t)CMSG_SPACE(sizeof *passed * count),
 	};
+	assert(count && count <= SOCKET_FDS_MAX);
 	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
 	c->cmsg_level = SOL_SOCKET;
 	c->cmsg_type = SCM_RIGHTS;
-	c->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(c), &passed_fd, sizeof passed_fd);
+	c->cmsg_len = (socklen_t)CMSG_LEN(sizeof *passed * count);
+	memcpy(CMSG_DATA(c), passed, sizeof *passed * count);
 	return send_message(fd, &m);
+}
+
+enum err socket_send_fd(int fd, struct bytes b, int passed_fd)
+{
+	return socket_send_fds(fd, b, &passed_fd, 1);
 }

@@ -39,6 +39,19 @@ bool vitals_read(const char *path, char *out, size_t cap)
 	return len > 0;
 }
 
+bool vitals_words(const char *path, char *out, size_t cap)
+{
+	SCOPED_FD fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	size_t len = fd < 0 ? 0 : read_all(fd, out, cap - 1);
+	while (len && !out[len - 1])
+		len--;
+	for (size_t i = 0; i < len; i++)
+		if (!out[i])
+			out[i] = ' ';
+	out[len] = '\0';
+	return len > 0;
+}
+
 /* What getdents64() writes, one behind the other. */
 struct entry {
 	uint64_t inode;

@@ -301,6 +301,110 @@ static void a_command_that_is_too_long_is_refused(void **state)
 	assert_err(ERR_FULL, keeper_exec(f->keeper, 1, argv, 1000, &f->why));
 }
 
+/* A command with pipes of its own. */
+struct attached {
+	int in, out, err;
+};
+
+static struct attached attach(struct fixture *f, unsigned id, const char *script, int64_t wait_ms)
+{
+	const char *const argv[] = { "/bin/sh", "-c", script, NULL };
+	int in[2], out[2], err[2];
+	assert_int_equal(pipe2(in, O_CLOEXEC) | pipe2(out, O_CLOEXEC) | pipe2(err, O_CLOEXEC), 0);
+	const struct keeper_command c = { argv, wait_ms, { in[0], out[1], err[1] } };
+	f->has_exec = false;
+	assert_ok(keeper_attach(f->keeper, id, &c, &f->why));
+	close(in[0]);
+	close(out[1]);
+	close(err[1]);
+	return (struct attached){ in[1], out[0], err[0] };
+}
+
+static void detach(const struct attached *a)
+{
+	close(a->in);
+	close(a->out);
+	close(a->err);
+}
+
+static const char *read_end(int fd)
+{
+	static char text[8192];
+	size_t len = 0;
+	ssize_t n;
+	while ((n = read(fd, text + len, sizeof text - 1 - len)) > 0)
+		len += (size_t)n;
+	text[len] = '\0';
+	return text;
+}
+
+static void a_command_may_have_pipes_of_its_own(void **state)
+{
+	struct fixture *f = *state;
+	start(f, "echo ready; exec sleep 1000");
+	wait_for_log(f);
+	const struct attached a = attach(f, 0x80000001,
+					 "cat; id -u; echo err >&2; ls /proc/self/fd | wc -l; "
+					 "grep Seccomp: /proc/self/status; exit 5",
+					 PATIENCE_MS);
+	assert_int_equal(write(a.in, "given\n", 6), 6);
+	close(a.in);
+	turn_until(f->loop, &f->has_exec);
+	assert_int_equal(f->exec_id, 0x80000001);
+	assert_int_equal(f->exec_code, 5);
+	assert_string_equal(f->exec_output, "");
+	assert_string_equal(read_end(a.out), "given\n61234\n4\nSeccomp:\t2\n");
+	assert_string_equal(read_end(a.err), "err\n");
+	close(a.out);
+	close(a.err);
+}
+
+static void a_command_may_be_ended_before_its_time(void **state)
+{
+	struct fixture *f = *state;
+	start(f, "echo ready; exec sleep 1000");
+	wait_for_log(f);
+	const struct attached a = attach(f, 7, "echo begun; exec sleep 999", PATIENCE_MS);
+	char text[8];
+	assert_int_equal(read(a.out, text, sizeof text), 6);
+	keeper_cancel(f->keeper, 8); /* another one */
+	keeper_cancel(f->keeper, 7);
+	turn_until(f->loop, &f->has_exec);
+	assert_int_equal(f->exec_code, -1);
+	assert_string_equal(read_end(a.out), ""); /* nobody has it open any more */
+	detach(&a);
+}
+
+static void probes_find_a_place_beside_a_command(void **state)
+{
+	struct fixture *f = *state;
+	start(f, "echo ready; exec sleep 1000");
+	wait_for_log(f);
+	const struct attached a = attach(f, 7, "exec sleep 999", PATIENCE_MS);
+	const char *const argv[] = { "/bin/sleep", "999", NULL };
+	for (unsigned id = 1; id <= 3; id++)
+		assert_ok(keeper_exec(f->keeper, id, argv, PATIENCE_MS, &f->why));
+	exec(f, 4, "echo here", PATIENCE_MS);
+	assert_int_equal(f->exec_code, 0);
+	detach(&a);
+}
+
+static void an_end_of_the_workload_explains_that_of_a_command(void **state)
+{
+	struct fixture *f = *state;
+	start(f, "echo ready; exec sleep 1000");
+	wait_for_log(f);
+	const struct attached a = attach(f, 7, "echo begun; exec sleep 999", PATIENCE_MS);
+	char text[8];
+	assert_int_equal(read(a.out, text, sizeof text), 6);
+	assert_ok(keeper_signal(f->keeper, SIGKILL, &f->why));
+	turn_until(f->loop, &f->has_exec);
+	assert_int_equal(f->exec_code, -1);
+	assert_string_equal(f->exec_output, "the container has ended");
+	wait_for_end(f);
+	detach(&a);
+}
+
 /* --- output --- */
 
 static void output_is_kept_as_lines(void **state)
@@ -670,6 +774,10 @@ int main(void)
 		KEEPER_TEST(a_command_that_is_not_there_is_told),
 		KEEPER_TEST(of_what_a_command_prints_the_beginning_is_kept),
 		KEEPER_TEST(a_command_that_is_too_long_is_refused),
+		KEEPER_TEST(a_command_may_have_pipes_of_its_own),
+		KEEPER_TEST(a_command_may_be_ended_before_its_time),
+		KEEPER_TEST(probes_find_a_place_beside_a_command),
+		KEEPER_TEST(an_end_of_the_workload_explains_that_of_a_command),
 		KEEPER_TEST(output_is_kept_as_lines),
 		KEEPER_TEST(output_is_told),
 		KEEPER_TEST(a_line_that_is_too_long_comes_in_pieces),

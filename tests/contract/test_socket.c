@@ -346,6 +346,32 @@ static void a_descriptor_goes_along(void **state)
 	close(ends[0]);
 }
 
+static void three_descriptors_arrive_in_their_order(void **state)
+{
+	struct fixture *f = *state;
+	int ends[3][2], sent[3], got[SOCKET_FDS_MAX];
+	char byte;
+	open_pair(f, SOCKET_STREAM);
+	for (size_t i = 0; i < 3; i++) {
+		assert_int_equal(pipe2(ends[i], O_CLOEXEC), 0);
+		sent[i] = ends[i][1];
+	}
+	assert_ok(socket_send_fds(f->here, BYTES_LIT("hello"), sent, 3));
+	assert_ok(socket_receive_fds(f->there, f->text, 100, &f->len, got));
+	for (size_t i = 0; i < 3; i++) {
+		assert_true(fcntl(got[i], F_GETFD) & FD_CLOEXEC);
+		assert_int_equal(write(got[i], "x", 1), 1);
+		assert_int_equal(read(ends[i][0], &byte, 1), 1);
+		close(ends[i][0]);
+		close(ends[i][1]);
+	}
+	socket_close_fds(got);
+	assert_int_equal(got[2], -1);
+	assert_ok(socket_send(f->here, BYTES_LIT("more")));
+	assert_ok(socket_receive_fds(f->there, f->text, 100, &f->len, got));
+	assert_int_equal(got[0], -1);
+}
+
 static void none_that_came_along_is_said(void **state)
 {
 	struct fixture *f = *state;
@@ -428,6 +454,7 @@ int main(void)
 		SOCKET_TEST(one_that_does_not_read_never_holds_us_up),
 		SOCKET_TEST(descriptors_are_closed_on_exec_and_never_wait),
 		SOCKET_TEST(a_descriptor_goes_along),
+		SOCKET_TEST(three_descriptors_arrive_in_their_order),
 		SOCKET_TEST(none_that_came_along_is_said),
 		SOCKET_TEST(descriptors_that_nobody_asked_for_are_closed),
 		SOCKET_TEST(more_descriptors_than_one_are_closed_too),

@@ -2,7 +2,6 @@
 
 #include "base/limits.h"
 #include "base/scoped.h"
-#include "ports/socket.h"
 
 #include <stdio.h>
 
@@ -81,13 +80,17 @@ void door_admit(struct door *d, struct bytes hello)
 	greet(d, place, hello);
 }
 
-bool door_hear(struct door *d, size_t guest, char out[DOOR_REQUEST_MAX], size_t *out_len)
+bool door_hear(struct door *d, size_t guest, char out[DOOR_REQUEST_MAX], size_t *out_len,
+	       int out_fds[SOCKET_FDS_MAX])
 {
-	struct socket_peer peer;
-	enum err e = socket_receive(d->guests[guest], out, DOOR_REQUEST_MAX - 1, out_len, &peer);
-	if (e == ERR_AGAIN || e == ERR_FULL)
+	enum err e =
+		socket_receive_fds(d->guests[guest], out, DOOR_REQUEST_MAX - 1, out_len, out_fds);
+	if (e == ERR_AGAIN || e == ERR_FULL) {
+		socket_close_fds(out_fds);
 		return false;
+	}
 	if (e || *out_len == 0) {
+		socket_close_fds(out_fds);
 		close(d->guests[guest]);
 		d->guests[guest] = -1;
 		return false;

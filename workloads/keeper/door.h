@@ -11,6 +11,7 @@
 #include "base/bytes.h"
 #include "base/err.h"
 #include "ports/keeper.h"
+#include "ports/socket.h"
 
 #include <stdbool.h>
 
@@ -39,8 +40,10 @@ void door_hold(struct door *d, size_t guest);
 /* Does anybody who is there? */
 bool door_is_held(const struct door *d);
 
-/* A request of a guest, ending in NUL. False: there is none, or the guest left. */
-bool door_hear(struct door *d, size_t guest, char out[DOOR_REQUEST_MAX], size_t *out_len);
+/* A request of a guest, ending in NUL, and what came with it, which is the caller's to
+ * close. False: there is none, or the guest left. */
+bool door_hear(struct door *d, size_t guest, char out[DOOR_REQUEST_MAX], size_t *out_len,
+	       int out_fds[SOCKET_FDS_MAX]);
 
 /* Tell every guest. */
 void door_tell(struct door *d, struct bytes packet);

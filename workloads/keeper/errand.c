@@ -23,15 +23,11 @@ static bool split_words(char *request, size_t len, const char *argv[ERRAND_WORDS
 	return n > 0;
 }
 
-enum err errand_start(struct errand *e, struct sandbox *s, char *request, size_t len,
-		      struct why *why)
+/* With a pipe of our own: what it prints is kept here. */
+static enum err start_heard(struct errand *e, struct sandbox *s, const char *const *argv,
+			    struct why *why)
 {
-	const char *argv[ERRAND_WORDS_MAX + 1];
-	long long wait_ms;
 	int ends[2];
-	if (sscanf(request, "exec %u %lld", &e->id, &wait_ms) != 2 ||
-	    !split_words(request, len, argv))
-		return why_set(why, ERR_INVALID, "not understood");
 	if (pipe2(ends, O_CLOEXEC) || fcntl(ends[0], F_SETFL, O_NONBLOCK))
 		return why_set(why, ERR_SYSTEM, "pipe: %s", strerror(errno));
 
@@ -39,12 +35,37 @@ enum err errand_start(struct errand *e, struct sandbox *s, char *request, size_t
 	SCOPED_FD write_end = ends[1];
 	const struct sandbox_files files = { .out_fd = write_end, .err_fd = write_end };
 	enum err err = sandbox_start(s, argv, &files, &e->task, why);
-	if (err)
-		return err;
-	e->output = take_fd(&read_end);
-	e->until_ms = clock_now_ms() + wait_ms;
+	if (!err)
+		e->output = take_fd(&read_end);
+	return err;
+}
+
+enum err errand_start(struct errand *e, struct sandbox *s, const struct errand_request *r,
+		      struct why *why)
+{
+	const char *argv[ERRAND_WORDS_MAX + 1];
+	long long wait_ms;
+	if (sscanf(r->text, "exec %u %lld", &e->id, &wait_ms) != 2 ||
+	    !split_words(r->text, r->len, argv))
+		return why_set(why, ERR_INVALID, "not understood");
+	const bool is_attached = r->fds[0] >= 0 && r->fds[1] >= 0 && r->fds[2] >= 0;
+	const struct sandbox_files files = { r->fds[0], r->fds[1], r->fds[2], NULL, 0 };
+	e->output = -1;
 	e->len = 0;
-	return OK;
+	e->until_ms = clock_now_ms() + wait_ms;
+	return is_attached ? sandbox_start(s, argv, &files, &e->task, why)
+			   : start_heard(e, s, argv, why);
+}
+
+void errand_say(struct errand *e, const char *text)
+{
+	if (e->len == 0)
+		e->len = (size_t)snprintf(e->text, sizeof e->text, "%s", text);
+}
+
+void errand_cancel(struct errand *e)
+{
+	e->until_ms = 0;
 }
 
 void errand_read(struct errand *e)

@@ -93,7 +93,7 @@ static void tell_errand(struct keeping *k, struct errand *e, int code, struct by
 	door_tell(&k->door, text_bytes(&t));
 }
 
-static void run_errand(struct keeping *k, char *request, size_t len)
+static void run_errand(struct keeping *k, const struct errand_request *r)
 {
 	static struct errand nowhere; /* for the id of one that has no place */
 	struct errand *free_one = NULL;
@@ -102,22 +102,27 @@ static void run_errand(struct keeping *k, char *request, size_t len)
 		if (!k->errands[i].task.pid)
 			free_one = &k->errands[i];
 	if (!free_one) {
-		if (sscanf(request, "exec %u", &nowhere.id) == 1)
+		if (sscanf(r->text, "exec %u", &nowhere.id) == 1)
 			tell_errand(k, &nowhere, -1, bytes_of("too many commands at once"));
 		return;
 	}
-	if (errand_start(free_one, &k->run.sandbox, request, len, &why))
+	if (errand_start(free_one, &k->run.sandbox, r, &why))
 		tell_errand(k, free_one, 126, bytes_of(why.text));
 }
 
-static void serve(struct keeping *k, size_t guest)
+static void cancel_errand(struct keeping *k, unsigned id)
 {
-	static char request[DOOR_REQUEST_MAX];
+	for (size_t i = 0; i < ERRANDS_MAX; i++)
+		if (k->errands[i].task.pid && k->errands[i].id == id)
+			errand_cancel(&k->errands[i]);
+}
+
+static void carry_out(struct keeping *k, size_t guest, const struct errand_request *r)
+{
 	const pid_t pid = k->run.task.pid;
-	size_t len;
+	const char *request = r->text;
+	unsigned id;
 	int signo;
-	if (!door_hear(&k->door, guest, request, &len))
-		return;
 	if (strcmp(request, "hold") == 0)
 		door_hold(&k->door, guest);
 	else if (!pid)
@@ -125,7 +130,20 @@ static void serve(struct keeping *k, size_t guest)
 	else if (sscanf(request, "signal %d", &signo) == 1 && signo > 0 && signo < NSIG)
 		kill(pid, signo); /* not reaped yet: the pid is still ours */
 	else if (text_starts(request, "exec "))
-		run_errand(k, request, len);
+		run_errand(k, r);
+	else if (sscanf(request, "cancel %u", &id) == 1)
+		cancel_errand(k, id);
+}
+
+static void serve(struct keeping *k, size_t guest)
+{
+	static char request[DOOR_REQUEST_MAX];
+	int fds[SOCKET_FDS_MAX];
+	size_t len;
+	if (!door_hear(&k->door, guest, request, &len, fds))
+		return;
+	carry_out(k, guest, &(struct errand_request){ request, len, fds });
+	socket_close_fds(fds);
 }
 
 static void check_errands(struct keeping *k, int64_t now_ms)
@@ -222,10 +240,19 @@ static void turn(struct keeping *k)
 			serve(k, i);
 }
 
+/* Whoever waits for a command that printed nothing to us hears why it has no end of its own. */
+static void explain_errands(struct keeping *k)
+{
+	for (size_t i = 0; i < ERRANDS_MAX; i++)
+		if (k->errands[i].task.pid)
+			errand_say(&k->errands[i], "the container has ended");
+}
+
 /* Nothing of the workload is left when its end is told. */
 static bool finish(struct keeping *k)
 {
 	char packet[TELL_MAX] = "exit\n";
+	explain_errands(k);
 	check_errands(k, INT64_MAX);
 	const bool held = run_finish(&k->run, door_is_held(&k->door));
 	tell_log(k);

@@ -230,6 +230,24 @@ static void any_text_has_an_answer(void **state)
 	}
 }
 
+static void a_process_is_read_whatever_it_calls_itself(void **state)
+{
+	struct process_text p;
+	(void)state;
+	assert_true(kernel_text_process(
+		"71 (x) S 1 (y) R 1 2 3 0 -1 4194304 91 0 0 0 17 25 0 0 20 0 1 0 8814 2568192 211 "
+		"18446744073709551615 94 1\n",
+		&p));
+	assert_string_equal(p.name, "x) S 1 (y");
+	assert_int_equal(p.ticks, 42);
+	assert_int_equal(p.pages, 211);
+	assert_false(kernel_text_process("", &p));
+	assert_false(kernel_text_process("71 (x", &p));
+	assert_false(kernel_text_process("71 )x( S 1 2", &p));
+	assert_false(kernel_text_process("71 (x)", &p));
+	assert_false(kernel_text_process("71 (x) S 1 2 3\n", &p));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -244,6 +262,7 @@ int main(void)
 		cmocka_unit_test(the_age_of_flash_is_hexadecimal),
 		cmocka_unit_test(the_file_system_under_a_path_is_found),
 		cmocka_unit_test(any_text_has_an_answer),
+		cmocka_unit_test(a_process_is_read_whatever_it_calls_itself),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
