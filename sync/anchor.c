@@ -1,6 +1,7 @@
 #include "sync/anchor.h"
 
 #include "base/limits.h"
+#include "base/scoped.h"
 #include "base/text.h"
 #include "base/timestamp.h"
 #include "ports/clock.h"
@@ -61,12 +62,12 @@ static void read_document(struct anchor *a)
 {
 	struct bytes kept;
 	struct signed_text s;
-	struct trust t;
-	if (store_get(a->store, DOCUMENT_KEY, &kept) || read_signed(kept, &s, NULL))
+	SCOPED_MEMORY struct trust *t = malloc(sizeof *t); /* too large for the stack */
+	if (!t || store_get(a->store, DOCUMENT_KEY, &kept) || read_signed(kept, &s, NULL))
 		return;
-	if (trust_read(signed_payload(&s), &t, NULL) == OK && t.version > a->trust.version &&
-	    strcmp(t.fleet, a->trust.fleet) == 0)
-		a->trust = t;
+	if (trust_read(signed_payload(&s), t, NULL) == OK && t->version > a->trust.version &&
+	    strcmp(t->fleet, a->trust.fleet) == 0)
+		a->trust = *t;
 	signed_free(&s);
 }
 
@@ -153,19 +154,21 @@ static enum err follow_one(struct anchor *a, const struct json *envelope, int64_
  * is passed over, and a->chain says why. */
 static enum err follow(struct anchor *a, const struct json *chain, int64_t wall_ms, struct why *why)
 {
-	struct trust next;
+	SCOPED_MEMORY struct trust *next = malloc(sizeof *next);
 	a->chain.text[0] = '\0';
 	if (chain && json_type_of(chain) != JSON_ARRAY)
 		return why_set(why, ERR_INVALID, "trust: a list of envelopes is expected");
 	if (json_count(chain) > TRUST_CHAIN_MAX)
 		return why_set(why, ERR_FULL, "trust: more than %d documents", TRUST_CHAIN_MAX);
+	if (!next)
+		return why_set(why, ERR_SYSTEM, "no memory");
 	for (const struct json *j = json_first(chain); j; j = json_next(j)) {
-		enum err e = follow_one(a, j, wall_ms, &next, &a->chain);
+		enum err e = follow_one(a, j, wall_ms, next, &a->chain);
 		if (e == ERR_CONFLICT)
 			a->chain.text[0] = '\0';
 		if (e)
 			continue;
-		e = adopt(a, &next, j, why);
+		e = adopt(a, next, j, why);
 		if (e)
 			return e;
 		a->chain.text[0] = '\0';
@@ -203,8 +206,8 @@ static enum err read_age(const struct json *doc, int64_t *issued_ms, int64_t *ex
 		       "2026-11-27T00:00:00Z, in this order");
 }
 
-static enum err check_desired(const struct anchor *a, struct desired *d, int64_t wall_ms,
-			      struct why *why)
+static enum err check_desired(const struct anchor *a, struct desired *d, const char *device,
+			      int64_t wall_ms, struct why *why)
 {
 	const struct json *doc = d->document;
 	const int64_t floor_ms = anchor_floor(a, wall_ms);
@@ -230,8 +233,11 @@ static enum err check_desired(const struct anchor *a, struct desired *d, int64_t
 		return why_set(why, ERR_INVALID, "expires: %s has passed on %s; it is %s or later",
 			       is_old ? "this state" : "the trust document", then, now);
 	}
-	d->id.trust = trust;
-	return OK;
+	const struct trust_floor state = { "", d->id.epoch, d->id.generation, issued_ms };
+	e = trust_check_floors(&a->trust, device, &state, why);
+	if (!e)
+		d->id.trust = trust;
+	return e;
 }
 
 static enum err read_verified(const struct anchor *a, const struct signed_text *s,
@@ -248,7 +254,7 @@ static enum err read_verified(const struct anchor *a, const struct signed_text *
 		out->id.trust = a->mark.trust;
 		return OK;
 	}
-	e = check_desired(a, out, wall_ms, why);
+	e = check_desired(a, out, device, wall_ms, why);
 	if (e) {
 		/* The numbers stay: a refusal names the generation that it refuses. */
 		const struct desired_id id = { 0, out->id.epoch, out->id.generation, "" };

@@ -87,7 +87,7 @@ static void try_later(struct link *l, bool was_up)
 static void go_down(struct link *l, const struct why *why)
 {
 	bool was_up = l->is_up;
-	l->is_up = false;
+	l->is_up = l->is_renewing = false;
 	l->why = *why;
 	if (was_up || !l->changed_ms)
 		l->changed_ms = clock_now_ms();
@@ -105,6 +105,7 @@ static void connect(struct link *l)
 	char will_topic[TOPIC_MAX + 1];
 	struct why why;
 	enum err e = next_session(l, &why);
+	l->is_session_kept = !e;
 	if (e) {
 		/* A full or broken flash must not keep the board from the cloud; the
 		 * number still rises while we live. */
@@ -132,6 +133,10 @@ static void on_timer(void *owner, int64_t now_ms)
 	(void)now_ms;
 	if (!mqtt_is_up(l->mqtt)) {
 		connect(l);
+		return;
+	}
+	if (l->is_renewing) {
+		mqtt_leave(l->mqtt); /* behind what is on its way */
 		return;
 	}
 	mqtt_drop(l->mqtt);
@@ -246,6 +251,12 @@ void link_close(struct link *l)
 
 void link_start(struct link *l)
 {
+	loop_arm(l->loop, &l->timer, clock_now_ms());
+}
+
+void link_renew(struct link *l)
+{
+	l->is_renewing = true;
 	loop_arm(l->loop, &l->timer, clock_now_ms());
 }
 

@@ -44,6 +44,8 @@ struct link {
 	bool leaving;
 	char why_leaving[16];
 	int64_t session;
+	bool is_session_kept; /* on flash: no later connection has this number */
+	bool is_renewing;
 	int64_t generation; /* in presence */
 	int64_t changed_ms; /* when it went up or down; 0: never */
 	struct why why;     /* why it is down; empty when it is up */
@@ -66,6 +68,9 @@ void link_close(struct link *l);
 
 /* Begin to connect; never ends by itself. */
 void link_start(struct link *l);
+
+/* End this connection, later in the loop, and make a new one. */
+void link_renew(struct link *l);
 
 /* Say goodbye: `why` is "stop", "reboot" or "sleep". on_down follows, at once
  * when there is no connection. */

@@ -5,9 +5,8 @@
 #include "base/timestamp.h"
 
 static const char *const role_names[TRUST_ROLES] = {
-	[TRUST_ROOT] = "root",
-	[TRUST_STATE] = "state",
-	[TRUST_ARTIFACT] = "artifact",
+	[TRUST_ROOT] = "root",       [TRUST_STATE] = "state", [TRUST_ARTIFACT] = "artifact",
+	[TRUST_COMMAND] = "command", [TRUST_FRESH] = "fresh",
 };
 
 const char *trust_role_name(enum trust_role role)
@@ -111,10 +110,48 @@ static enum err read_head(const struct json *doc, struct trust *t, struct why *w
 		return why_set(why, ERR_INVALID,
 			       "issued, expires: two dates such as 2026-11-27T00:00:00Z are "
 			       "expected, in this order");
-	/* A promise that cannot be kept must not look kept. */
-	if (json_count(json_member(doc, "floors")))
-		return why_set(why, ERR_INVALID, "floors: not in this version; leave them out");
 	return OK;
+}
+
+/* One that says nothing, or something that is not understood, must not look kept. */
+static enum err read_floor(const struct json *j, struct trust *t, struct why *why)
+{
+	struct trust_floor *f = &t->floors[t->floor_count];
+	const struct json *device = json_member(j, "device"), *issued = json_member(j, "issued");
+	const struct json *epoch = json_member(j, "epoch"),
+			  *generation = json_member(j, "generation");
+	const size_t known = (size_t)(!!device + !!issued + !!epoch + !!generation);
+	const char *name = json_string(device);
+	if (t->floor_count == TRUST_FLOORS_MAX)
+		return why_set(why, ERR_FULL, "floors: more than %d", TRUST_FLOORS_MAX);
+	*f = (struct trust_floor){ .issued_ms = INT64_MIN };
+	if (device && (!name || !label_is_valid(bytes_of(name))))
+		return why_set(why, ERR_INVALID,
+			       "floors[%zu].device: the name of a device is expected",
+			       t->floor_count);
+	text_copy(f->device, sizeof f->device, bytes_of(name ? name : ""));
+	const bool has_order = json_integer(epoch, &f->epoch) &&
+			       json_integer(generation, &f->generation) && f->epoch >= 0 &&
+			       f->generation >= 0;
+	const bool has_date = timestamp_read(json_string(issued), &f->issued_ms);
+	if (known != json_count(j) || !has_order != (!epoch && !generation) ||
+	    !has_date != !issued || (!has_order && !has_date))
+		return why_set(why, ERR_INVALID,
+			       "floors[%zu]: epoch and generation, or issued, or both, and perhaps "
+			       "device are expected, and nothing else",
+			       t->floor_count);
+	t->floor_count++;
+	return OK;
+}
+
+static enum err read_floors(const struct json *floors, struct trust *t, struct why *why)
+{
+	enum err e = OK;
+	if (floors && json_type_of(floors) != JSON_ARRAY)
+		return why_set(why, ERR_INVALID, "floors: a list is expected");
+	for (const struct json *j = json_first(floors); j && !e; j = json_next(j))
+		e = read_floor(j, t, why);
+	return e;
 }
 
 enum err trust_read(struct bytes payload, struct trust *out, struct why *why)
@@ -130,6 +167,8 @@ enum err trust_read(struct bytes payload, struct trust *out, struct why *why)
 		e = read_keys(json_member(doc, "keys"), out, why);
 	for (enum trust_role r = TRUST_ROOT; r < TRUST_ROLES && !e; r++)
 		e = read_role(roles, r, out, why);
+	if (!e)
+		e = read_floors(json_member(doc, "floors"), out, why);
 	json_free(doc);
 	return e;
 }
@@ -161,6 +200,51 @@ enum err trust_quorum(const struct trust *t, enum trust_role role, const char *d
 		       "needed",
 		       good, by->count, role_names[role], (long long)t->version,
 		       wanted ? wanted : 1);
+}
+
+enum trust_role trust_commander(const struct trust *t)
+{
+	return t->threshold[TRUST_COMMAND] ? TRUST_COMMAND : TRUST_STATE;
+}
+
+/* A quorum ends at the first signature that does not hold: the first ones of the role are
+ * those that have made it. */
+void trust_signers(const struct trust *t, enum trust_role role, const struct signatures *by,
+		   char out[TRUST_SIGNERS_SIZE])
+{
+	struct text text = text_in(out, TRUST_SIGNERS_SIZE);
+	unsigned named = 0, count = 0;
+	for (size_t i = 0; i < by->count && count < t->threshold[role]; i++) {
+		const struct trust_key *k = find_key(t, by->list[i].key);
+		if (!k || !(k->roles & 1u << role) || named & 1u << (k - t->keys))
+			continue;
+		named |= 1u << (k - t->keys);
+		text_add(&text, "%s%.12s", count++ ? "," : "", k->id);
+	}
+}
+
+static bool is_below(const struct trust_floor *state, const struct trust_floor *f)
+{
+	return state->epoch < f->epoch ||
+	       (state->epoch == f->epoch && state->generation < f->generation) ||
+	       state->issued_ms < f->issued_ms;
+}
+
+enum err trust_check_floors(const struct trust *t, const char *device,
+			    const struct trust_floor *state, struct why *why)
+{
+	for (size_t i = 0; i < t->floor_count; i++) {
+		const struct trust_floor *f = &t->floors[i];
+		if ((*f->device && strcmp(f->device, device) != 0) || !is_below(state, f))
+			continue;
+		return why_set(why, ERR_DENIED,
+			       "it is below floors[%zu] of trust version %lld: at least generation "
+			       "%lld of epoch %lld%s are taken",
+			       i, (long long)t->version, (long long)f->generation,
+			       (long long)f->epoch,
+			       f->issued_ms > INT64_MIN ? ", issued no earlier than it says," : "");
+	}
+	return OK;
 }
 
 enum err trust_first(const struct signed_text *s, struct trust *out, struct why *why)

@@ -124,6 +124,8 @@ struct signing_trust {
 	unsigned root_threshold;
 	const char *keys, *root, *state, *artifact;
 	const char *issued, *expires;
+	const char *command, *fresh; /* NULL: nobody */
+	const char *floors;          /* JSON; NULL: none */
 };
 
 static inline void signing_role(struct signing *s, struct text *t, const char *role,
@@ -161,6 +163,14 @@ static inline const char *signing_trust(struct signing *s, const struct signing_
 	signing_role(s, &t, "state", 1, w->state);
 	text_add(&t, ",");
 	signing_role(s, &t, "artifact", 1, w->artifact);
-	text_add(&t, "}}");
+	if (w->command) {
+		text_add(&t, ",");
+		signing_role(s, &t, "command", 1, w->command);
+	}
+	if (w->fresh) {
+		text_add(&t, ",");
+		signing_role(s, &t, "fresh", 1, w->fresh);
+	}
+	text_add(&t, "},\"floors\":%s}", w->floors ? w->floors : "[]");
 	return room;
 }

@@ -645,6 +645,37 @@ static int remove_keys(void **state)
 	return 0;
 }
 
+static void a_floor_outlaws_what_a_key_has_signed_before(void **state)
+{
+	struct fixture *f = *state;
+	struct signing_trust next = second;
+	next.state = "s1 s2"; /* the key stays: what it has signed until then does not count */
+	next.keys = "r1 r2 r4 s1 s2 a1";
+	next.floors = "[{\"device\":\"drone-07\",\"epoch\":1,\"generation\":7},"
+		      "{\"issued\":\"2026-11-26T12:00:00Z\"}]";
+	assert_taken(f, generation(5, 1, "s1"));
+	struct wish w = plain;
+	w.generation = 6;
+	w.trust = 2;
+	char chain[SIGNING_TEXT_MAX], more[SIGNING_TEXT_MAX + 64];
+	snprintf(chain, sizeof chain, "%s", document(&next, "r1 r2"));
+	snprintf(more, sizeof more, ",\"trust\":[%s]", chain);
+	struct why why = { "" };
+	/* The document is taken, the state beside it is not. */
+	assert_err(ERR_DENIED, give_at(f, signing_envelope(&signing, print_state(&w), "s1", more),
+				       NOVEMBER_MS, &why));
+	assert_non_null(strstr(why.text, "floors[0]"));
+	assert_int_equal(f->anchor.trust.version, 2);
+	w.generation = 7;
+	w.issued = "2026-11-26T11:59:59Z";
+	assert_refused(f, signing_envelope(&signing, print_state(&w), "s1", ""), ERR_DENIED,
+		       "floors[1]");
+	/* What was accepted before goes on. */
+	assert_refused(f, generation(5, 1, "s1"), ERR_CONFLICT, "not newer");
+	w.issued = plain.issued;
+	assert_taken(f, signing_envelope(&signing, print_state(&w), "s1", ""));
+}
+
 int main(void)
 {
 #define ANCHOR_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -694,6 +725,7 @@ int main(void)
 		ANCHOR_TEST(a_newer_image_brings_newer_trust),
 		ANCHOR_TEST(a_state_from_before_the_anchor_is_older_than_any_signed_one),
 		ANCHOR_TEST(the_mark_counts_if_the_shelf_has_lost_its_state),
+		ANCHOR_TEST(a_floor_outlaws_what_a_key_has_signed_before),
 	};
 	return cmocka_run_group_tests(tests, make_keys, remove_keys);
 }

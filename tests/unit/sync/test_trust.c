@@ -50,6 +50,49 @@ static void a_role_that_nobody_has_is_never_fulfilled(void **state)
 	assert_non_null(strstr(why.text, "role artifact"));
 }
 
+#define FLOORS                                                                                     \
+	",\"floors\":[{\"epoch\":1,\"generation\":5},"                                             \
+	"{\"device\":\"drone-07\",\"issued\":\"2026-12-01T00:00:00Z\"}]"
+
+static void what_is_below_a_floor_is_not_taken(void **state)
+{
+	static const int64_t december_ms = 1796083200000; /* 2026-12-01T00:00:00Z */
+	static const struct {
+		const char *device;
+		struct trust_floor state;
+		enum err expected;
+	} table[] = {
+		{ "drone-08", { "", 1, 5, 0 }, OK },
+		{ "drone-08", { "", 2, 0, 0 }, OK },
+		{ "drone-08", { "", 1, 4, december_ms }, ERR_DENIED },
+		{ "drone-08", { "", 0, 9, december_ms }, ERR_DENIED },
+		{ "drone-07", { "", 1, 5, december_ms }, OK },
+		{ "drone-07", { "", 1, 5, december_ms - 1 }, ERR_DENIED },
+	};
+	struct trust t;
+	struct why why = { "" };
+	(void)state;
+	if (trust_read(BYTES_LIT("{" HEAD DATES KEYS ROLES FLOORS "}"), &t, &why))
+		fail_msg("%s", why.text);
+	for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+		if (trust_check_floors(&t, table[i].device, &table[i].state, &why) !=
+		    table[i].expected)
+			fail_msg("row %zu", i);
+}
+
+static void the_state_role_commands_where_nobody_else_does(void **state)
+{
+	struct trust t;
+	(void)state;
+	assert_ok(trust_read(BYTES_LIT("{" HEAD DATES KEYS ROLES "}"), &t, NULL));
+	assert_int_equal(trust_commander(&t), TRUST_STATE);
+	assert_ok(trust_read(BYTES_LIT("{" HEAD DATES KEYS "\"roles\":{" ROOT "," STATE
+				       ",\"command\":{\"threshold\":1,\"keys\":[\"" A "\"]}}}"),
+			     &t, NULL));
+	assert_int_equal(trust_commander(&t), TRUST_COMMAND);
+	assert_int_equal(t.keys[0].roles, 1 << TRUST_ROOT | 1 << TRUST_COMMAND);
+}
+
 static void what_is_wrong_is_named(void **state)
 {
 	static const struct {
@@ -67,6 +110,19 @@ static void what_is_wrong_is_named(void **state)
 		  "\"," KEYS ROLES "}",
 		  "issued" },
 		{ "{" HEAD DATES "\"floors\":{\"camera\":3}," KEYS ROLES "}", "floors" },
+		{ "{" HEAD DATES KEYS ROLES ",\"floors\":[{}]}", "floors[0]" },
+		{ "{" HEAD DATES KEYS ROLES ",\"floors\":[{\"device\":\"a\"}]}", "floors[0]" },
+		{ "{" HEAD DATES KEYS ROLES ",\"floors\":[{\"epoch\":1}]}", "floors[0]" },
+		{ "{" HEAD DATES KEYS ROLES ",\"floors\":[{\"epoch\":1,\"generation\":-1}]}",
+		  "floors[0]" },
+		{ "{" HEAD DATES KEYS ROLES ",\"floors\":[{\"issued\":\"today\"}]}", "floors[0]" },
+		/* What is not understood is not kept: it may say which states it is for. */
+		{ "{" HEAD DATES KEYS ROLES
+		  ",\"floors\":[{\"issued\":\"2026-11-27T00:00:00Z\",\"pod\":\"a\"}]}",
+		  "floors[0]" },
+		{ "{" HEAD DATES KEYS ROLES
+		  ",\"floors\":[{\"device\":\"A b\",\"issued\":\"2026-11-27T00:00:00Z\"}]}",
+		  "floors[0].device" },
 		{ "{" HEAD DATES ROLES "}", "keys" },
 		{ "{" HEAD DATES "\"keys\":{\"" A "\":\"" B_KEY "\"}," ROLES "}", "key's id" },
 		{ "{" HEAD DATES "\"keys\":{\"" A "\":\"AAAA\"}," ROLES "}", "P-256" },
@@ -101,6 +157,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_document_is_read),
 		cmocka_unit_test(a_role_that_nobody_has_is_never_fulfilled),
+		cmocka_unit_test(what_is_below_a_floor_is_not_taken),
+		cmocka_unit_test(the_state_role_commands_where_nobody_else_does),
 		cmocka_unit_test(what_is_wrong_is_named),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
