@@ -112,6 +112,7 @@ static void on_link_up(void *owner)
 {
 	struct agent *a = owner;
 	compact_on_up(&a->compact);
+	command_on_up(&a->command);
 	uplink_on_up(&a->uplink);
 	parcel_on_up(&a->files.parcel);
 	report_on_up(&a->report);
@@ -126,6 +127,7 @@ static void on_link_down(void *owner)
 	compact_on_down(&a->compact);
 	parcel_on_down(&a->files.parcel);
 	report_on_down(&a->report);
+	command_on_down(&a->command);
 	if (a->stopping)
 		loop_stop(a->loop);
 }
@@ -153,6 +155,7 @@ static void on_delivered(void *owner, int ticket)
 	uplink_on_delivered(&a->uplink, ticket);
 	parcel_on_delivered(&a->files.parcel, ticket);
 	report_on_delivered(&a->report, ticket);
+	command_on_delivered(&a->command, ticket);
 }
 
 /* --- safe mode --- */
@@ -641,6 +644,7 @@ void agent_close(struct agent *a)
 	}
 	crashes_close(&a->crashes);
 	pulse_close(&a->pulse);
+	command_close(&a->command);
 	control_close(&a->control);
 	update_close(&a->update);
 	deploy_close(&a->deploy);

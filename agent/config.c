@@ -1,5 +1,6 @@
 #include "agent/config.h"
 
+#include "agent/verb.h"
 #include "base/duration.h"
 #include "base/quantity.h"
 #include "base/scoped.h"
@@ -81,6 +82,12 @@ static enum err read_switch(struct config *c, struct bytes value, void *into, st
 	if (!*on && !bytes_are(value, "false"))
 		return why_set(why, ERR_INVALID, "true or false is expected");
 	return OK;
+}
+
+static enum err read_verbs(struct config *c, struct bytes value, void *into, struct why *why)
+{
+	(void)c;
+	return verb_set_read(value, into, why);
 }
 
 static enum err read_flush(struct config *c, struct bytes value, void *into, struct why *why)
@@ -270,6 +277,8 @@ static const struct key {
 	{ "run_dir", read_path, offsetof(struct config, run_dir) },
 	{ "allow_host_image", read_switch, offsetof(struct config, allow_host_image) },
 	{ "allow_host_path", read_paths, 0 },
+	{ "allow_exec", read_switch, offsetof(struct config, allow_exec) },
+	{ "unsigned_commands", read_verbs, offsetof(struct config, unsigned_verbs) },
 	{ "network", read_network, offsetof(struct config, network) },
 	{ "telemetry_flush", read_flush, offsetof(struct config, flush_ms) },
 	{ "telemetry_ack", read_ack, offsetof(struct config, ack) },
@@ -303,6 +312,7 @@ void config_init(struct config *c)
 		.flush_ms = 5000,
 		.statsd_interval_ms = 10000,
 		.quota_bytes = 64LL * 1024 * 1024,
+		.unsigned_verbs = VERBS_THAT_READ,
 	};
 }
 

@@ -32,7 +32,9 @@ struct config {
 	char state_dir[128], run_dir[128], watchdog[128];
 	char tls_ca[128], tls_cert[128], tls_key[128], tls_crl[128], tls_alpn[TLS_ALPN_MAX + 1];
 	char trust_anchor[128]; /* "": states need no signature */
-	bool allow_host_image;
+	bool allow_host_image, allow_exec;
+	unsigned unsigned_verbs; /* 1 << enum verb, ...: what a board with an anchor takes unsigned
+				  */
 	enum network_mode network; /* of pods that do not say */
 	char path_text[1024];      /* what host_paths points into */
 	const char *host_paths[CONFIG_PATHS_MAX + 1];

@@ -1,6 +1,8 @@
 #include "agent/control.h"
 
 #include "agent/agent.h"
+#include "agent/exec.h"
+#include "agent/top.h"
 #include "base/scoped.h"
 #include "ports/clock.h"
 #include "ports/file.h"
@@ -8,6 +10,7 @@
 
 #include <stdio.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static void dismiss(struct control_guest *g)
@@ -16,6 +19,10 @@ static void dismiss(struct control_guest *g)
 		return;
 	loop_unwatch(g->control->agent->loop, &g->watch);
 	loop_disarm(g->control->agent->loop, &g->timer);
+	if (g->workload)
+		workload_run_forget(g->workload);
+	g->workload = NULL;
+	socket_close_fds(g->fds);
 	close(g->watch.fd);
 	free(g->answer);
 	g->answer = NULL;
@@ -53,6 +60,24 @@ static struct json *wake(struct agent *a, const struct json *request)
 	return j;
 }
 
+static struct json *show_top(struct agent *a, const struct json *request)
+{
+	(void)request;
+	return top_make(a);
+}
+
+static struct json *restart(struct agent *a, const struct json *request)
+{
+	static const struct command_author author = { "a technician at the board", NULL };
+	struct why why;
+	const char *name = json_string(json_member(request, "workload"));
+	if (command_restart(a, name, &author, &why))
+		return refuse(why.text);
+	struct json *j = json_new_object();
+	json_set_string(j, "restarted", name);
+	return j;
+}
+
 /* What is in memory goes to flash now, for whoever looks there. */
 static struct json *flush(struct agent *a, const struct json *request)
 {
@@ -86,10 +111,9 @@ static struct json *carry_out(struct agent *a, uid_t uid, const struct json *req
 		const char *verb;
 		struct json *(*run)(struct agent *a, const struct json *request);
 		bool root_only;
-	} verbs[] = { { "status", show_status, false },
-		      { "logs", show_logs, false },
-		      { "wake", wake, false },
-		      { "flush", flush, true },
+	} verbs[] = { { "status", show_status, false }, { "logs", show_logs, false },
+		      { "wake", wake, false },          { "top", show_top, false },
+		      { "restart", restart, false },    { "flush", flush, true },
 		      { "receipt", take_receipt, true } };
 	const char *verb = json_string(json_member(request, "verb"));
 	for (size_t i = 0; verb && i < sizeof verbs / sizeof *verbs; i++)
@@ -97,19 +121,12 @@ static struct json *carry_out(struct agent *a, uid_t uid, const struct json *req
 			return verbs[i].root_only && uid != 0 && uid != geteuid()
 				       ? refuse("only root may ask for that")
 				       : verbs[i].run(a, request);
-	return refuse("this agent knows the verbs status, logs, wake, flush and receipt");
+	return refuse("this agent knows the verbs status, logs, wake, top, restart, exec, flush "
+		      "and receipt");
 }
 
-static void make_answer(struct control_guest *g)
+static void print_answer(struct control_guest *g, struct json *answer)
 {
-	struct json *request, *answer;
-	struct why why;
-	if (json_parse((struct bytes){ g->request, g->request_len }, &request, &why)) {
-		answer = refuse(why.text);
-	} else {
-		answer = carry_out(g->control->agent, g->uid, request);
-		json_free(request);
-	}
 	g->answer = json_print(answer);
 	json_free(answer);
 	/* The newline takes the place of the NUL. */
@@ -134,28 +151,120 @@ static void send_answer(struct control_guest *g)
 	dismiss(g);
 }
 
-static void on_guest(void *owner, unsigned events)
+/* --- exec: the answer comes when the command has ended --- */
+
+static void on_exec_done(void *owner, int code, const char *why)
 {
 	struct control_guest *g = owner;
-	if (g->answer) {
-		send_answer(g);
+	struct json *j = json_new_object();
+	g->workload = NULL;
+	if (*why)
+		json_set_string(j, "error", why);
+	else if (code < 0)
+		json_set_string(j, "error", "not done in time: it was ended");
+	else
+		json_set_integer(j, "exit", code);
+	print_answer(g, j);
+	/* Two of our callers are in the middle of the workload: the loop sends it. */
+	loop_arm(g->control->agent->loop, &g->timer, clock_now_ms() + CONTROL_WAIT_MS);
+	loop_change(g->control->agent->loop, &g->watch, LOOP_READ | LOOP_WRITE);
+}
+
+/* Pipes alone: through a file or a terminal of root's, what is inside could get further. */
+static bool are_pipes(const int fds[SOCKET_FDS_MAX])
+{
+	struct stat s;
+	for (size_t i = 0; i < SOCKET_FDS_MAX; i++)
+		if (fds[i] < 0 || fstat(fds[i], &s) || !S_ISFIFO(s.st_mode))
+			return false;
+	return true;
+}
+
+static enum err begin_exec(struct control_guest *g, const struct json *request, struct why *why)
+{
+	static const struct command_author author = { "root at the board", NULL };
+	struct agent *a = g->control->agent;
+	const struct workload_exec done = { .owner = g, .on_done = on_exec_done };
+	struct keeper_command c;
+	struct exec_words words;
+	struct workload *w;
+	if (g->uid != 0 && g->uid != geteuid())
+		return why_set(why, ERR_DENIED, "only root may ask for that");
+	enum err e = command_find_exec(a, json_string(json_member(request, "workload")), &w, why);
+	if (!e && !are_pipes(g->fds))
+		e = why_set(why, ERR_INVALID, "three pipes are expected: stdin, stdout, stderr");
+	if (!e)
+		e = exec_read_words(request, &words, why);
+	c = (struct keeper_command){ .argv = words.argv };
+	memcpy(c.fds, g->fds, sizeof c.fds);
+	if (!e)
+		e = exec_read_wait(request, &c.wait_ms, why);
+	if (!e)
+		e = workload_run(w, &c, &done, why);
+	if (e)
+		return e;
+	g->workload = w;
+	socket_close_fds(g->fds);
+	loop_disarm(a->loop, &g->timer);
+	command_tell_exec(a, w, request, &author);
+	return OK;
+}
+
+/* True: there is something to say already. */
+static bool make_answer(struct control_guest *g)
+{
+	struct json *request, *answer = NULL;
+	struct why why;
+	if (json_parse((struct bytes){ g->request, g->request_len }, &request, &why)) {
+		answer = refuse(why.text);
+	} else {
+		const char *verb = json_string(json_member(request, "verb"));
+		if (!verb || strcmp(verb, "exec") != 0)
+			answer = carry_out(g->control->agent, g->uid, request);
+		else if (begin_exec(g, request, &why))
+			answer = refuse(why.text);
+		json_free(request);
+	}
+	if (answer)
+		print_answer(g, answer);
+	return answer != NULL;
+}
+
+/* Who leaves while a command runs for him ends it. */
+static void hear(struct control_guest *g)
+{
+	int fds[SOCKET_FDS_MAX];
+	size_t n = 0;
+	const size_t room = sizeof g->request - g->request_len;
+	enum err e = socket_receive_fds(g->watch.fd, g->request + g->request_len, room, &n, fds);
+	if (e == ERR_AGAIN)
+		return;
+	if (e || n == 0 || g->workload) {
+		socket_close_fds(fds);
+		dismiss(g);
 		return;
 	}
-	(void)events;
-	ssize_t n = recv(g->watch.fd, g->request + g->request_len,
-			 sizeof g->request - g->request_len, MSG_DONTWAIT);
-	if (n <= 0) {
-		if (n == 0 || errno != EAGAIN)
-			dismiss(g);
-		return;
+	if (fds[0] >= 0) {
+		socket_close_fds(g->fds);
+		memcpy(g->fds, fds, sizeof g->fds);
 	}
-	g->request_len += (size_t)n;
+	g->request_len += n;
 	const char *newline = memchr(g->request, '\n', g->request_len);
 	if (!newline && g->request_len < sizeof g->request)
 		return;
 	g->request_len = newline ? (size_t)(newline - g->request) : g->request_len;
-	make_answer(g);
-	send_answer(g);
+	if (make_answer(g))
+		send_answer(g);
+}
+
+static void on_guest(void *owner, unsigned events)
+{
+	struct control_guest *g = owner;
+	(void)events;
+	if (g->answer)
+		send_answer(g);
+	else
+		hear(g);
 }
 
 static void on_timeout(void *owner, int64_t now_ms)
@@ -185,7 +294,7 @@ static void on_knock(void *owner, unsigned events)
 		close(fd);
 		return;
 	}
-	*g = (struct control_guest){ .control = c, .uid = peer.uid };
+	*g = (struct control_guest){ .control = c, .uid = peer.uid, .fds = { -1, -1, -1 } };
 	g->watch =
 		(struct watch){ .fd = fd, .events = LOOP_READ, .owner = g, .on_ready = on_guest };
 	g->timer = (struct timer){ .owner = g, .on_due = on_timeout };

@@ -3,18 +3,21 @@
  *
  * One request and one answer a connection, both one JSON object and a newline:
  * {"verb":"status"} or {"verb":"logs","workload":"a/b","n":50}. What lets
- * the board forget something, only root may ask. Root, the agent's own user and members of the
- * group CONTROL_GROUP, where the system has one, are let in: by the socket's mode, and by what
+ * the board forget something, and exec, only root may ask. An exec brings pipes along, its stdin,
+ * stdout and stderr, and is answered when it has ended. Root, the agent's own user and members of
+ * the group CONTROL_GROUP, where the system has one, are let in: by the socket's mode, and by what
  * the kernel says of whoever connects. Works without any network.
  */
 #pragma once
 
 #include "ports/json.h"
 #include "ports/loop.h"
+#include "ports/socket.h"
 
 #include <sys/types.h>
 
 struct agent;
+struct workload;
 
 #define CONTROL_GROUP "skerry" /* the package makes it */
 
@@ -29,6 +32,8 @@ struct control_guest {
 	struct watch watch; /* fd -1: free */
 	struct timer timer;
 	uid_t uid;
+	int fds[SOCKET_FDS_MAX];   /* that came along; -1: none */
+	struct workload *workload; /* in which a command runs for this guest; NULL: none */
 	char request[CONTROL_REQUEST_MAX];
 	size_t request_len;
 	char *answer;

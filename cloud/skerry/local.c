@@ -12,12 +12,13 @@
 
 enum { ANSWER_MAX = 1024 * 1024, WAIT_MS = 5000 };
 
-static enum err send_request(int fd, const struct json *request, struct why *why)
+static enum err send_request(int fd, const struct json *request, const int *fds, struct why *why)
 {
 	SCOPED_MEMORY char *text = json_print(request);
-	size_t len = strlen(text);
+	const size_t len = strlen(text);
 	text[len] = '\n'; /* in the NUL's place */
-	if (send(fd, text, len + 1, MSG_NOSIGNAL) != (ssize_t)len + 1)
+	const struct bytes line = { text, len + 1 };
+	if (fds ? socket_send_fds(fd, line, fds, SOCKET_FDS_MAX) : socket_send(fd, line))
 		return why_set(why, ERR_SYSTEM, "the agent does not listen: %s", strerror(errno));
 	return OK;
 }
@@ -38,13 +39,11 @@ static enum err read_answer(int fd, char *text, size_t *out_len, struct why *why
 	}
 }
 
-enum err local_ask(const char *run_dir, const struct json *request, struct json **out,
-		   struct why *why)
+enum err local_send(const char *run_dir, const struct json *request, const int *fds, int *out_fd,
+		    struct why *why)
 {
 	char path[PATH_LIMIT];
 	int connected = -1;
-	size_t len;
-	SCOPED_MEMORY char *text = malloc(ANSWER_MAX);
 	snprintf(path, sizeof path, "%s/control.sock", run_dir);
 	enum err e = socket_connect(path, SOCKET_STREAM, &connected, why);
 	SCOPED_FD fd = connected;
@@ -55,9 +54,18 @@ enum err local_ask(const char *run_dir, const struct json *request, struct json 
 			       "%s lets in root and the group skerry: try sudo, or join the group",
 			       path);
 	if (!e)
-		e = send_request(fd, request, why);
+		e = send_request(fd, request, fds, why);
 	if (!e)
-		e = read_answer(fd, text, &len, why);
+		*out_fd = take_fd(&fd);
+	return e;
+}
+
+enum err local_receive(int fd, struct json **out, struct why *why)
+{
+	size_t len;
+	SCOPED_MEMORY char *text = malloc(ANSWER_MAX);
+	enum err e =
+		text ? read_answer(fd, text, &len, why) : why_set(why, ERR_SYSTEM, "no memory");
 	if (!e)
 		e = json_parse((struct bytes){ text, len }, out, why);
 	if (e)
@@ -68,4 +76,13 @@ enum err local_ask(const char *run_dir, const struct json *request, struct json 
 	e = why_set(why, ERR_NOT_FOUND, "%s", error);
 	json_free(*out);
 	return e;
+}
+
+enum err local_ask(const char *run_dir, const struct json *request, struct json **out,
+		   struct why *why)
+{
+	int connected = -1;
+	enum err e = local_send(run_dir, request, NULL, &connected, why);
+	SCOPED_FD fd = connected;
+	return e ? e : local_receive(fd, out, why);
 }

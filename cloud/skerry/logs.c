@@ -1,4 +1,4 @@
-#include "cloud/skerry/fleet_view.h"
+#include "cloud/skerry/ask.h"
 #include "cloud/skerry/history.h"
 #include "cloud/skerry/local.h"
 #include "cloud/skerry/verbs.h"
@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TAIL_AGAIN_MS = 10 * 1000, LINES_DEFAULT = 100, CODE_OK = 200 };
+enum { TAIL_AGAIN_MS = 10 * 1000, LINES_DEFAULT = 100 };
 
 static void print_lines(const struct options *o, const struct json *lines)
 {
@@ -38,164 +38,80 @@ static void print_body(const struct options *o, const struct json *body)
 	fflush(stdout);
 }
 
-/* --- from the device, over the broker --- */
-
-struct listening {
-	struct desk *desk;
-	const struct options *options;
-	const char *device;
-	bool answered;
-	int64_t code;
-	struct why refused;
-};
-
-static void on_letter(void *owner, const struct topic *t, struct bytes payload)
-{
-	struct listening *l = owner;
-	struct json *j;
-	if (strcmp(t->device, l->device) != 0 || json_parse(payload, &j, NULL))
-		return;
-	if (strcmp(t->channel, "tail") == 0) {
-		print_body(l->options, j);
-	} else if (strcmp(t->channel, "res") == 0) {
-		const struct json *body = json_member(j, "body");
-		l->answered = true;
-		json_integer(json_member(j, "code"), &l->code);
-		if (l->code == CODE_OK)
-			print_body(l->options, body);
-		else
-			(void)why_set(&l->refused, OK, "%s: %.120s", l->device,
-				      json_string(body) ? json_string(body) : "refused");
-	}
-	if (ferror(stdout))
-		l->desk->interrupted = true; /* nobody reads any more */
-	json_free(j);
-}
-
-static enum err ask(struct listening *l, const char *verb, const char *workload, struct why *why)
-{
-	char rest[TOPIC_MAX];
-	struct json *j = json_new_object(), *args = json_new_object();
-	json_set_integer(j, "v", 1);
-	json_set_string(j, "id", verb);
-	json_set_string(j, "re", l->desk->name);
-	json_set_string(args, "workload", workload);
-	json_set_integer(args, "n", l->options->count ? l->options->count : LINES_DEFAULT);
-	json_set(j, "args", args);
-	char *text = json_print(j);
-	json_free(j);
-	snprintf(rest, sizeof rest, "dn/cmd/%s", verb);
-	enum err e = desk_send(l->desk, l->device, rest, bytes_of(text), 1, why);
-	free(text);
-	return e;
-}
-
-static bool is_answered(void *owner)
-{
-	return ((struct listening *)owner)->answered;
-}
-
 static bool never(void *owner)
 {
 	(void)owner;
 	return false;
 }
 
-static enum err wait_for_answer(struct listening *l, struct why *why)
+/* --- from the device, over the broker --- */
+
+struct listening {
+	struct ask ask;
+	const struct options *options;
+};
+
+static void on_tail(void *owner, const struct json *piece)
 {
-	enum err e = desk_wait(l->desk, is_answered, l, DESK_WAIT_MS, why);
-	if (e == ERR_AGAIN && !l->desk->interrupted)
-		return why_set(why, ERR_OFFLINE, "%s does not answer", l->device);
-	if (!e && l->code != CODE_OK)
-		e = why_set(why, ERR_NOT_FOUND, "%s", l->refused.text);
+	struct listening *l = owner;
+	print_body(l->options, piece);
+	if (ferror(stdout))
+		l->ask.desk.interrupted = true; /* nobody reads any more */
+}
+
+static enum err ask(struct listening *l, const char *verb, const char *workload, struct why *why)
+{
+	struct json *args = json_new_object();
+	json_set_string(args, "workload", workload);
+	json_set_integer(args, "n", l->options->count ? l->options->count : LINES_DEFAULT);
+	l->ask.verb = verb;
+	return ask_send(&l->ask, args, why);
+}
+
+static enum err tell_last(struct listening *l, const char *workload, struct why *why)
+{
+	const struct json *body;
+	enum err e = ask(l, "logs", workload, why);
+	if (!e)
+		e = ask_wait(&l->ask, DESK_WAIT_MS, &body, why);
+	if (!e)
+		print_body(l->options, body);
 	return e;
 }
 
-/* The device forgets us unless we ask again: a desk that dies costs nothing. */
+/* The device forgets us unless we ask again: a desk that dies costs nothing. Only the first time
+ * is answered, or a refusal. */
 static enum err keep_tailing(struct listening *l, const char *workload, struct why *why)
 {
+	const struct json *body;
 	for (;;) {
-		l->answered = false;
 		enum err e = ask(l, "tail", workload, why);
 		if (!e)
-			e = desk_wait(l->desk, never, l, TAIL_AGAIN_MS, why);
-		if (e != ERR_AGAIN || l->desk->interrupted)
+			e = desk_wait(&l->ask.desk, never, l, TAIL_AGAIN_MS, why);
+		if (e != ERR_AGAIN || l->ask.desk.interrupted)
 			return e;
-		if (l->answered && l->code != CODE_OK)
-			return why_set(why, ERR_NOT_FOUND, "%s", l->refused.text);
+		if (l->ask.is_answered && (e = ask_wait(&l->ask, 0, &body, why)))
+			return e;
 	}
-}
-
-/* Which device has it? */
-static enum err find_device(struct options *o, struct fleet_view *v, const char *workload,
-			    const char **out, struct why *why)
-{
-	size_t n = strcspn(workload, "/"), found = 0;
-	if (o->device_count) {
-		*out = o->devices[0];
-		return OK;
-	}
-	for (size_t i = 0; i < v->count; i++) {
-		const struct json *w = json_first(json_member(v->devices[i].state, "workloads"));
-		while (w && (strncmp(json_key(w), workload, n) != 0 || json_key(w)[n] != '/'))
-			w = json_next(w);
-		if (!w)
-			continue;
-		found++;
-		*out = v->devices[i].name;
-	}
-	if (found == 1)
-		return OK;
-	return why_set(why, found ? ERR_INVALID : ERR_NOT_FOUND,
-		       found ? "%s runs on %zu devices; name one with -d"
-			     : "no device reports a workload %s (%zu)",
-		       workload, found);
-}
-
-static enum err listen(struct options *o, struct desk *d, const char *workload, struct why *why)
-{
-	struct fleet_view v = { 0 };
-	struct listening l = { .desk = d, .options = o };
-	char answers[TOPIC_MAX], tail[TOPIC_MAX];
-	const char *const filters[] = { answers, tail };
-	enum err e = fleet_view_read(&v, d, NULL, why);
-	if (!e)
-		e = find_device(o, &v, workload, &l.device, why);
-	const struct device_view *view = e ? NULL : fleet_view_find(&v, l.device);
-	if (!e && (!view || !device_view_is_online(view)))
-		e = why_set(why, ERR_OFFLINE,
-			    "%s is offline, logs needs it online; what it has sent is in the hub: "
-			    "skerry logs %s --db FILE",
-			    l.device, workload);
-	if (!e) {
-		snprintf(answers, sizeof answers, "%s/up/res/%s", l.device, d->name);
-		snprintf(tail, sizeof tail, "%s/up/tail/%s", l.device, d->name);
-		d->owner = &l;
-		d->on_letter = on_letter;
-		e = desk_subscribe(d, filters, 2, why);
-	}
-	if (!e)
-		e = ask(&l, "logs", workload, why);
-	if (!e)
-		e = wait_for_answer(&l, why);
-	if (!e && o->follow)
-		e = keep_tailing(&l, workload, why);
-	fleet_view_free(&v);
-	return e;
 }
 
 static enum exit_code logs_from_broker(struct options *o, const char *workload)
 {
-	struct desk d = { 0 };
+	struct listening l = { .options = o };
 	struct why why;
-	enum err e = desk_open(&d, o, &why);
+	enum err e = ask_open(&l.ask, o, "logs", NULL, workload, &why);
+	l.ask.owner = &l;
+	l.ask.on_tail = on_tail;
+	if (e == ERR_OFFLINE && l.ask.device)
+		fprintf(stderr, "hint: what it has sent is in the hub: skerry logs %s --db FILE\n",
+			workload);
 	if (!e)
-		e = listen(o, &d, workload, &why);
-	bool interrupted = d.interrupted;
-	desk_close(&d);
-	if (interrupted)
-		return EXIT_CODE_INTERRUPTED;
-	return exit_code_tell(e, &why);
+		e = tell_last(&l, workload, &why);
+	if (!e && o->follow)
+		e = keep_tailing(&l, workload, &why);
+	const bool interrupted = l.ask.desk.interrupted;
+	ask_close(&l.ask);
+	return interrupted ? EXIT_CODE_INTERRUPTED : exit_code_tell(e, &why);
 }
 
 /* --- on the board itself --- */

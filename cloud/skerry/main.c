@@ -55,7 +55,9 @@ static enum exit_code end_output(enum exit_code code)
 static bool asks_for_help(int argc, char **argv)
 {
 	for (int i = 0; i < argc; i++)
-		if (strcmp(argv[i], "--help") == 0)
+		if (strcmp(argv[i], "--") == 0)
+			break; /* a command of its own */
+		else if (strcmp(argv[i], "--help") == 0)
 			return true;
 	return false;
 }

@@ -100,20 +100,20 @@ static const struct option {
 	  "\"main\" if not given; $SKERRY_FLEET", set_text, offsetof(struct options, fleet) },
 	{ "--db", NULL, "logs events telemetry files import", "FILE",
 	  "the hub's database; $SKERRY_DB", set_text, offsetof(struct options, database) },
-	{ "--run-dir", NULL, "status logs wake export", "FOLDER",
+	{ "--run-dir", NULL, "status logs wake export top restart exec", "FOLDER",
 	  "of the agent on this board; /run/skerry", set_text, offsetof(struct options, run_dir) },
 	{ "--config", NULL, "doctor export", "FILE",
 	  "of the agent on this board; /etc/skerry/skerryd.conf", set_text,
 	  offsetof(struct options, config) },
 	{ "--output", "-o",
-	  "get logs events telemetry files status doctor validate explain pack push rollout",
+	  "get logs events telemetry files status doctor validate explain pack push rollout top",
 	  "json", "for programs; the schema is in docs/schema", set_output, 0 },
 	{ "--output", "-o", "pack key", "PATH", "what to write", set_output, 0 },
 	{ "--file", "-f", "apply validate dev rollout", "FILE",
 	  "manifests, or - for standard input", add_file, 0 },
 	{ "--file", "-f", "key", "FILE", "key trust: the document before", add_file, 0 },
-	{ "--device", "-d", "apply logs events telemetry files", "NAME", "once for each device",
-	  add_device, 0 },
+	{ "--device", "-d", "apply logs events telemetry files top restart exec", "NAME",
+	  "once for each device", add_device, 0 },
 	{ "--arch", NULL, "apply pack push rollout", "NAME",
 	  "which image of several: amd64, arm64, arm, 386, riscv64", set_text,
 	  offsetof(struct options, architecture) },
@@ -128,10 +128,10 @@ static const struct option {
 	  set_span, offsetof(struct options, healthy_ms) },
 	{ "--since", NULL, "events telemetry files", "TIME", "not older than that, such as 1h",
 	  set_span, offsetof(struct options, since_ms) },
-	{ "--timeout", NULL, "apply push rollout", "TIME", "how long to wait", set_span,
+	{ "--timeout", NULL, "apply push rollout exec", "TIME", "how long to wait", set_span,
 	  offsetof(struct options, wait_ms) },
-	{ "--sign", NULL, "apply export rollout", "FILE", "a PEM file that signs", add_item,
-	  offsetof(struct options, keys) },
+	{ "--sign", NULL, "apply export rollout logs top restart exec", "FILE",
+	  "a PEM file that signs", add_item, offsetof(struct options, keys) },
 	{ "--public", NULL, "import", "FILE", "whose signature an export must have", add_item,
 	  offsetof(struct options, public_keys) },
 	{ "--agent", NULL, "apply", "FILE",
@@ -172,13 +172,17 @@ static const struct option {
 	  offsetof(struct options, no_wait) },
 	{ "--timestamps", NULL, "logs", NULL, "say when", NULL,
 	  offsetof(struct options, timestamps) },
+	{ "--once", NULL, "top", NULL, "once, as in a pipe", NULL, offsetof(struct options, once) },
+	{ "--stdin", "-i", "exec", NULL, "the command reads what we are given", NULL,
+	  offsetof(struct options, use_stdin) },
 	{ "--dry-run", NULL, "apply rollout", NULL, "say what would change", NULL,
 	  offsetof(struct options, dry_run) },
 };
 
 enum { OPTIONS = sizeof all_options / sizeof *all_options };
 
-static const char SPEAKING[] = "apply get logs push doctor rollout"; /* with the broker */
+static const char SPEAKING[] =
+	"apply get logs push doctor rollout top restart exec"; /* with the broker */
 
 static bool is_of(const struct option *opt, const char *verb)
 {
@@ -262,6 +266,19 @@ static enum err read_one(struct options *o, const struct options_of *of, char **
 	return opt->read(o, argv[(*at)++], (char *)o + opt->offset, why);
 }
 
+/* What stands behind -- is somebody else's; how many words are ours. */
+static int set_command_apart(struct options *o, int argc, char **argv)
+{
+	for (int i = 0; i < argc; i++) {
+		if (strcmp(argv[i], "--") != 0)
+			continue;
+		o->command = argv + i + 1;
+		o->command_count = (size_t)(argc - i - 1);
+		return i;
+	}
+	return argc;
+}
+
 enum err options_read(struct options *o, const struct options_of *of, int argc, char **argv,
 		      struct why *why)
 {
@@ -276,6 +293,7 @@ enum err options_read(struct options *o, const struct options_of *of, int argc, 
 		.wait_ms = -1,
 	};
 	enum err e = OK;
+	argc = set_command_apart(o, argc, argv);
 	for (int at = 0; at < argc && !e;)
 		e = read_one(o, of, argv, argc, &at, why);
 	if (!o->fleet)

@@ -35,7 +35,8 @@ struct options {
 
 	bool json;          /* -o json */
 	const char *output; /* -o anything else: pack's folder */
-	bool follow, watch, all, prune, wait, no_wait, timestamps, dry_run;
+	bool follow, watch, all, prune, wait, no_wait, timestamps, dry_run, once;
+	bool use_stdin; /* -i */
 	const char *files[OPTIONS_FILES_MAX];
 	size_t file_count;
 	const char *devices[OPTIONS_DEVICES_MAX];
@@ -62,6 +63,8 @@ struct options {
 
 	const char *words[OPTIONS_WORDS_MAX]; /* behind the verb */
 	size_t word_count;
+	char *const *command; /* behind -- */
+	size_t command_count;
 };
 
 /* Whose options they are. */

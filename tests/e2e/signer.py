@@ -53,3 +53,20 @@ class Signer:
                 "keys": {self.id(n): base64.b64encode(self.der(n)).decode() for n in names},
                 "roles": {"root": role(root, threshold), "state": role(state),
                           "artifact": role(artifact)}}
+
+    def give(self, trust, role, *names, threshold=1):
+        """Give a role of a trust document to keys."""
+        for n in names:
+            trust["keys"][self.id(n)] = base64.b64encode(self.der(n)).decode()
+        trust["roles"][role] = {"threshold": threshold, "keys": [self.id(n) for n in names]}
+        return trust
+
+    def verify(self, envelope, name):
+        """The payload, if openssl says that the key has signed it."""
+        content = base64.b64decode(envelope["payload"])
+        sig = os.path.join(self.folder, "sig")
+        with open(sig, "wb") as f:
+            f.write(base64.b64decode(envelope["sigs"][0]["sig"]))
+        run("openssl", "dgst", "-sha256", "-verify", self.public(name), "-signature", sig,
+            text=content)
+        return content

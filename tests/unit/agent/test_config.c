@@ -1,5 +1,6 @@
 #include "agent/config.h"
 
+#include "agent/verb.h"
 #include "tests/check.h"
 #include "tests/contract/scratch.h"
 
@@ -453,6 +454,25 @@ static void a_board_needs_a_name_and_a_broker(void **state)
 	assert_ok(config_check(&f->config, &f->why));
 }
 
+static void what_only_reads_may_come_unsigned(void **state)
+{
+	struct fixture *f = *state;
+	assert_int_equal(f->config.unsigned_verbs, VERBS_THAT_READ);
+	assert_false(f->config.allow_exec);
+	set(f, "unsigned_commands = ping , top");
+	assert_int_equal(f->config.unsigned_verbs, 1 << VERB_PING | 1 << VERB_TOP);
+	set(f, "unsigned_commands = none");
+	assert_int_equal(f->config.unsigned_verbs, 0);
+	assert_refused(f, "unsigned_commands =");
+	assert_refused(f, "unsigned_commands = restart");
+	assert_refused(f, "unsigned_commands = ping, exec");
+	assert_refused(f, "unsigned_commands = wake");
+	assert_refused(f, "unsigned_commands = ping,,top");
+	assert_refused(f, "unsigned_commands = dance");
+	set(f, "allow_exec = true");
+	assert_true(f->config.allow_exec);
+}
+
 int main(void)
 {
 #define CONFIG_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -485,6 +505,7 @@ int main(void)
 		CONFIG_TEST(a_file_that_is_too_large_is_refused),
 		CONFIG_TEST(a_copy_points_into_itself),
 		CONFIG_TEST(a_board_needs_a_name_and_a_broker),
+		CONFIG_TEST(what_only_reads_may_come_unsigned),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
