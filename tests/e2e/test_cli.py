@@ -31,7 +31,8 @@ VERBS = {"apply": "-f", "get": "devices", "logs": "POD", "events": "--since", "t
          "push": "FOLDER", "dev": "-f", "wake": "POD", "files": "POD",
          "export": "FOLDER", "import": "FOLDER", "key": "new NAME",
          "completion": "bash", "schema": "KIND", "convert": "COMPOSE",
-         "rollout": "start"}
+         "rollout": "start",
+         "top": "DEVICE", "restart": "POD", "exec": "COMMAND"}
 GOOD_YAML = """apiVersion: v1
 kind: Pod
 metadata:
@@ -151,6 +152,13 @@ class Usage(Alone):
         self.run_it(2, "logs", says="which workload?")
         self.run_it(2, "validate", says="which files? give -f")
         self.run_it(2, "pack", says="one folder or tar is expected")
+        self.run_it(2, "restart", says="POD or POD/CONTAINER")
+        self.run_it(2, "restart", "drone-07", "camera", says="which broker? give --broker")
+        self.run_it(2, "exec", "camera", says="-- COMMAND")
+        self.run_it(2, "exec", "drone-07", "camera", "--", "ls", says="which broker? give --broker")
+        self.run_it(2, "top", "drone-07", says="a broker")
+        self.run_it(3, "exec", "--run-dir", self.world.folder, "camera", "--", "ls", "--help",
+                    says="no agent listens")
 
     def test_a_bad_broker_url_is_told_without_its_password(self):
         done = self.run_it(2, "get", "-b", "http://user:secret@host", says="mqtt://")
@@ -799,6 +807,8 @@ class Fleet(WorldTest):
             with self.subTest(where[0]):
                 done = self.world.cli(*where, "logs", "steady", "-o", "json", broker=False, check=0)
                 jsonschema.validate(json.loads(done.stdout), schema("logs"))
+                done = self.world.cli(*where, "top", "-o", "json", broker=False, check=0)
+                jsonschema.validate(json.loads(done.stdout), schema("top"))
 
     def test_whole_numbers_beyond_2_to_the_53_stay_fields(self):
         self.send("big n=9223372036854775807i")
