@@ -120,7 +120,7 @@ static enum err read_floor(const struct json *j, struct trust *t, struct why *wh
 	const struct json *device = json_member(j, "device"), *issued = json_member(j, "issued");
 	const struct json *epoch = json_member(j, "epoch"),
 			  *generation = json_member(j, "generation");
-	const size_t known = (size_t)(!!device + !!issued + !!epoch + !!generation);
+	const unsigned known = !!device + !!issued + !!epoch + !!generation;
 	const char *name = json_string(device);
 	if (t->floor_count == TRUST_FLOORS_MAX)
 		return why_set(why, ERR_FULL, "floors: more than %d", TRUST_FLOORS_MAX);

@@ -91,13 +91,14 @@ void running_clear(struct running_pod *r)
 /* What was asked for makes a new pod, and yet it is the old one that was restarted. */
 static void keep_restarts(const struct running_pod *r, int64_t out[CONTAINERS_MAX])
 {
-	for (size_t i = 0; i < running_size(r); i++)
-		out[i] = r->is_asked_again ? r->workloads[i].restarts + 1 : 0;
+	for (size_t i = 0; r->is_asked_again && i < running_size(r); i++)
+		out[i] = r->workloads[i].restarts + 1;
 }
 
 void running_run(struct running_pod *r)
 {
-	int64_t restarts[CONTAINERS_MAX];
+	int64_t restarts[CONTAINERS_MAX] = { 0 };
+	assert(r->pod);
 	keep_restarts(r, restarts);
 	running_clear(r);
 	open_workloads(r);

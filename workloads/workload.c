@@ -235,19 +235,12 @@ static enum restart_policy policy_of(const struct workload *w)
 	return ends || w->pod->is_job ? RESTART_ON_FAILURE : w->pod->restart;
 }
 
-/* Somebody has asked for it: that is no reason to wait. */
-static void restart_at_once(struct workload *w)
-{
-	trace_keep(w);
-	set_state(w, WORKLOAD_WAITING);
-	loop_arm(w->site->loop, &w->timer, clock_now_ms());
-}
-
-static void wait_to_restart(struct workload *w, const struct workload_exit *x)
+/* An end that somebody has asked for is no reason to wait. */
+static void wait_to_restart(struct workload *w, const struct workload_exit *x, bool asked)
 {
 	char message[200], wait_text[24];
 	int64_t ran = x->started_ms ? x->ended_ms - x->started_ms : 0;
-	int64_t wait = backoff_after_exit(&w->backoff, ran);
+	int64_t wait = asked ? 0 : backoff_after_exit(&w->backoff, ran);
 	duration_print(wait_text, wait);
 	snprintf(message, sizeof message, "starts again in %s", wait_text);
 	if (wait)
@@ -332,10 +325,8 @@ static void on_ended(void *owner, const struct workload_exit *x)
 		end_stop(w);
 	} else if (rests) {
 		begin_idle(w);
-	} else if (asked) {
-		restart_at_once(w);
 	} else if (again) {
-		wait_to_restart(w, x);
+		wait_to_restart(w, x, asked);
 	} else {
 		trace_keep(w);
 		set_state(w, WORKLOAD_DONE);

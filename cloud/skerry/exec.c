@@ -178,6 +178,13 @@ static void close_one(int *fd)
 	*fd = -1;
 }
 
+/* What is ready goes on its way; an end that is over is closed. */
+static void pass_or_close(const struct pollfd *ready, int *fd, int from, int to)
+{
+	if (ready->revents && !pass_on(from, to))
+		close_one(fd);
+}
+
 /* Carry bytes both ways until the agent has the last word. */
 static void pump(struct pipes *p, int agent_fd, bool use_stdin)
 {
@@ -193,12 +200,9 @@ static void pump(struct pipes *p, int agent_fd, bool use_stdin)
 		};
 		if (poll(polled, COUNT, -1) < 0)
 			return;
-		if (polled[IN].revents && !pass_on(STDIN_FILENO, p->in))
-			close_one(&p->in);
-		if (polled[OUT].revents && !pass_on(p->out, STDOUT_FILENO))
-			close_one(&p->out);
-		if (polled[ERR].revents && !pass_on(p->err, STDERR_FILENO))
-			close_one(&p->err);
+		pass_or_close(&polled[IN], &p->in, STDIN_FILENO, p->in);
+		pass_or_close(&polled[OUT], &p->out, p->out, STDOUT_FILENO);
+		pass_or_close(&polled[ERR], &p->err, p->err, STDERR_FILENO);
 		/* What the command printed before its end is in the pipes by now. */
 		if (polled[AGENT].revents && !polled[OUT].revents && !polled[ERR].revents)
 			return;

@@ -84,7 +84,8 @@ static const struct json *find_process(const struct json *list, int64_t pid)
 static double share(const struct json *now, const struct json *before, int64_t span_ms)
 {
 	const int64_t spent = number(now, "cpuMs") - number(before, "cpuMs");
-	return span_ms > 0 && spent > 0 ? (double)(spent * 1000 / span_ms) / 10 : 0;
+	const int64_t thousandths = span_ms > 0 && spent > 0 ? spent * 1000 / span_ms : 0;
+	return (double)thousandths / 10;
 }
 
 static void add_shares(struct json *now, const struct json *before)
