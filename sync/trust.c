@@ -120,7 +120,7 @@ static enum err read_floor(const struct json *j, struct trust *t, struct why *wh
 	const struct json *device = json_member(j, "device"), *issued = json_member(j, "issued");
 	const struct json *epoch = json_member(j, "epoch"),
 			  *generation = json_member(j, "generation");
-	const unsigned known = !!device + !!issued + !!epoch + !!generation;
+	const int known = !!device + !!issued + !!epoch + !!generation;
 	const char *name = json_string(device);
 	if (t->floor_count == TRUST_FLOORS_MAX)
 		return why_set(why, ERR_FULL, "floors: more than %d", TRUST_FLOORS_MAX);
@@ -134,7 +134,7 @@ static enum err read_floor(const struct json *j, struct trust *t, struct why *wh
 			       json_integer(generation, &f->generation) && f->epoch >= 0 &&
 			       f->generation >= 0;
 	const bool has_date = timestamp_read(json_string(issued), &f->issued_ms);
-	if (known != json_count(j) || !has_order != (!epoch && !generation) ||
+	if (known != (int)json_count(j) || !has_order != (!epoch && !generation) ||
 	    !has_date != !issued || (!has_order && !has_date))
 		return why_set(why, ERR_INVALID,
 			       "floors[%zu]: epoch and generation, or issued, or both, and perhaps "
