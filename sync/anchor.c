@@ -13,6 +13,7 @@
 
 const char ANCHOR_MARK_KEY[] = "trust/mark";
 static const char DOCUMENT_KEY[] = "trust/document";
+static const char TIME_KEY[] = "trust/time";
 
 /* No board runs this version before it was released. */
 static const int64_t RELEASED_MS = SKERRY_RELEASED_S * INT64_C(1000);
@@ -84,6 +85,16 @@ void anchor_marked(struct anchor *a, struct bytes mark)
 	a->floor_ms = later(a->floor_ms, floor_ms);
 }
 
+static void read_time(struct anchor *a)
+{
+	struct bytes kept;
+	long long ms = 0;
+	if (store_get(a->store, TIME_KEY, &kept) || text_number(kept, 0, INT64_MAX, &ms))
+		return;
+	a->written_ms = ms;
+	a->floor_ms = later(a->floor_ms, earlier(ms, a->trust.expires_ms));
+}
+
 enum err anchor_open(struct anchor *a, const char *path, const char *fleet, struct store *store,
 		     struct why *why)
 {
@@ -97,6 +108,7 @@ enum err anchor_open(struct anchor *a, const char *path, const char *fleet, stru
 			       a->trust.fleet, fleet);
 	read_document(a);
 	a->floor_ms = later(a->floor_ms, a->trust.issued_ms);
+	read_time(a);
 	if (store_get(store, ANCHOR_MARK_KEY, &mark) == OK)
 		anchor_marked(a, mark);
 	return OK;
@@ -119,6 +131,21 @@ int64_t anchor_floor(const struct anchor *a, int64_t wall_ms)
 {
 	/* A clock that nobody has set says 1970, and is below every floor. */
 	return later(a->floor_ms, earlier(wall_ms, a->trust.expires_ms));
+}
+
+enum err anchor_note_time(struct anchor *a, int64_t now_ms, int64_t wall_ms, struct why *why)
+{
+	char text[24];
+	a->floor_ms = later(a->floor_ms, earlier(now_ms, a->trust.expires_ms));
+	const int64_t floor_ms = anchor_floor(a, wall_ms);
+	/* Flash wears: what an hour says again is not written again. */
+	if (floor_ms < a->written_ms + ANCHOR_TIME_STEP_MS)
+		return OK;
+	snprintf(text, sizeof text, "%" PRId64, floor_ms);
+	enum err e = store_put(a->store, TIME_KEY, bytes_of(text), why);
+	if (!e)
+		a->written_ms = floor_ms;
+	return e;
 }
 
 /* --- trust documents --- */

@@ -18,15 +18,17 @@
 #include "sync/trust.h"
 
 enum {
-	TRUST_CHAIN_MAX = 8,   /* trust documents beside one desired state */
-	ARTIFACTS_MAX = 64,    /* signed images beside one desired state */
-	ANCHOR_MARK_MAX = 192, /* bytes of a mark */
+	TRUST_CHAIN_MAX = 8,               /* trust documents beside one desired state */
+	ARTIFACTS_MAX = 64,                /* signed images beside one desired state */
+	ANCHOR_MARK_MAX = 192,             /* bytes of a mark */
+	ANCHOR_TIME_STEP_MS = 3600 * 1000, /* what a floor rises by before flash has it */
 };
 
 struct anchor {
 	struct store *store;
 	struct trust trust;
-	int64_t floor_ms;       /* that is kept; since 1970 */
+	int64_t floor_ms;       /* the earliest that it can be; since 1970 */
+	int64_t written_ms;     /* of it what flash has by itself, beside the mark */
 	struct desired_id mark; /* accepted last; no digest: nothing yet */
 	struct why chain;       /* why the last trust document was not taken; "" if all were */
 };
@@ -38,6 +40,10 @@ enum err anchor_open(struct anchor *a, const char *path, const char *fleet, stru
 
 /* The earliest that it can be, in milliseconds since 1970; `wall_ms` is the clock's word. */
 int64_t anchor_floor(const struct anchor *a, int64_t wall_ms);
+
+/* Somebody who is trusted has said what time it is: the floor rises to that, never past the
+ * end of the trust document, and is kept. ERR_SYSTEM, ERR_FULL: it is not on flash. */
+enum err anchor_note_time(struct anchor *a, int64_t now_ms, int64_t wall_ms, struct why *why);
 
 /* Read a desired state as the broker gave it. First the trust documents beside it: those
  * that follow ours are kept, each on flash before it counts. Then the signatures, and
