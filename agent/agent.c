@@ -113,6 +113,7 @@ static void on_link_up(void *owner)
 	struct agent *a = owner;
 	compact_on_up(&a->compact);
 	command_on_up(&a->command);
+	fresh_on_up(&a->fresh);
 	uplink_on_up(&a->uplink);
 	parcel_on_up(&a->files.parcel);
 	report_on_up(&a->report);
@@ -128,8 +129,25 @@ static void on_link_down(void *owner)
 	parcel_on_down(&a->files.parcel);
 	report_on_down(&a->report);
 	command_on_down(&a->command);
+	fresh_on_down(&a->fresh);
 	if (a->stopping)
 		loop_stop(a->loop);
+}
+
+static void on_fresh_change(void *owner)
+{
+	struct agent *a = owner;
+	report_changed(&a->report);
+}
+
+/* The answer to a question of ours comes as if it were a command. */
+static void hear_command(struct agent *a, const char *verb, struct bytes payload)
+{
+	struct why why;
+	if (strcmp(verb, "fresh") != 0)
+		command_on_letter(&a->command, verb, payload);
+	else if (fresh_on_answer(&a->fresh, payload, clock_wall_ms(), &why))
+		log_warn("an answer to what is new was not taken why=\"%s\"", why.text);
 }
 
 static void on_letter(void *owner, const struct topic *t, struct bytes payload)
@@ -144,8 +162,9 @@ static void on_letter(void *owner, const struct topic *t, struct bytes payload)
 	else if (strcmp(t->channel, "blob") == 0) {
 		deploy_on_block(&a->deploy, t->a, t->b, payload);
 		update_on_block(&a->update, t->a, t->b, payload);
-	} else if (strcmp(t->channel, "cmd") == 0)
-		command_on_letter(&a->command, t->a, payload);
+	} else if (strcmp(t->channel, "cmd") == 0) {
+		hear_command(a, t->a, payload);
+	}
 }
 
 /* The broker has it: that is not yet the hub, but tells how quick the link is. */
@@ -493,6 +512,9 @@ static enum err open_link(struct agent *a, struct why *why)
 				a->config.link_daily, why);
 	a->uplink.owner = a;
 	a->uplink.on_hello = on_hub_hello;
+	fresh_open(&a->fresh, a->loop, &a->link, a->anchor);
+	a->fresh.owner = a;
+	a->fresh.on_change = on_fresh_change;
 	if (!e && a->files.loop)
 		files_connect(&a->files, &a->link, &a->uplink);
 	return e;
@@ -645,6 +667,7 @@ void agent_close(struct agent *a)
 	crashes_close(&a->crashes);
 	pulse_close(&a->pulse);
 	command_close(&a->command);
+	fresh_close(&a->fresh);
 	control_close(&a->control);
 	update_close(&a->update);
 	deploy_close(&a->deploy);

@@ -27,6 +27,7 @@
 #include "agent/sources/statsd_server.h"
 #include "agent/stream.h"
 #include "agent/update.h"
+#include "sync/fresh.h"
 #include "sync/link.h"
 #include "sync/uplink.h"
 #include "workloads/supervisor.h"
@@ -56,6 +57,7 @@ struct agent {
 	struct scrapes scrapes;
 	struct link link;
 	struct uplink uplink;
+	struct fresh fresh;
 	struct deploy deploy;
 	struct update update;
 	struct report report;

@@ -8,6 +8,7 @@
 #include "ports/walls.h"
 #include "workloads/verdict.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 /* --- workloads --- */
@@ -106,6 +107,34 @@ static void add_answer(struct json *list, const char *type, const struct deploy_
 	json_push(list, j);
 }
 
+/* What was refused was shown all the same. */
+static bool is_withheld(const struct agent *a)
+{
+	const struct deploy_answer *r = &a->deploy.rejected;
+	const struct desired_id *n = &a->fresh.newest;
+	return fresh_is_withheld(&a->fresh, &a->deploy.newest) &&
+	       !(r->since_ms && r->epoch == n->epoch && r->generation == n->generation);
+}
+
+static void add_fresh(struct json *list, const struct agent *a)
+{
+	const int64_t now = clock_now_ms();
+	const int64_t heard = clock_wall_ms() - (now - a->fresh.heard_ms);
+	char text[120];
+	if (is_withheld(a)) {
+		snprintf(text, sizeof text,
+			 "there is generation %lld of epoch %lld, and the broker does not show it",
+			 (long long)a->fresh.newest.generation, (long long)a->fresh.newest.epoch);
+		json_push(list, print_condition("Withheld", true, "NotShown", text, heard));
+	}
+	if (fresh_is_silent(&a->fresh, now)) {
+		snprintf(text, sizeof text,
+			 "nobody has said for %lld days whether this is the newest state",
+			 (long long)((now - a->fresh.heard_ms) / (24 * 3600 * 1000)));
+		json_push(list, print_condition("Unconfirmed", true, "NoAnswer", text, heard));
+	}
+}
+
 static struct json *print_conditions(const struct agent *a)
 {
 	const struct deploy *d = &a->deploy;
@@ -128,6 +157,7 @@ static struct json *print_conditions(const struct agent *a)
 	add_answer(list, "Rejected", &d->rejected);
 	add_answer(list, "Conflict", &d->conflict);
 	add_answer(list, "Stale", &d->stale);
+	add_fresh(list, a);
 	if (a->crashes.is_safe_mode)
 		json_push(list,
 			  print_condition("SafeMode", true, "Crashes",
@@ -242,6 +272,8 @@ static void add_trust(struct json *j, const struct agent *a)
 	json_set_integer(t, "expires", a->anchor->trust.expires_ms);
 	json_set_integer(t, "state", a->deploy.newest.trust);
 	json_set_integer(t, "floor", anchor_floor(a->anchor, clock_wall_ms()));
+	if (fresh_is_asked(&a->fresh))
+		json_set_integer(t, "confirmedMs", clock_now_ms() - a->fresh.heard_ms);
 	json_set(j, "trust", t);
 }
 
