@@ -5,6 +5,7 @@
 #include "cloud/hub/control.h"
 #include "cloud/hub/database.h"
 #include "cloud/hub/files.h"
+#include "cloud/hub/freshness.h"
 #include "cloud/hub/push.h"
 #include "cloud/hub/recall.h"
 #include "cloud/hub/view.h"
@@ -236,6 +237,9 @@ static void on_kept_letter(struct hub *h, const struct topic *t, struct bytes pa
 	} else if (is_one_of(t->channel, documents)) {
 		if (roles_have(&h->roles, ROLE_CONTROL, &h->ledger))
 			control_on_document(h, t, payload);
+	} else if (strcmp(t->channel, "fresh") == 0) {
+		if (h->options.fresh_key && roles_have(&h->roles, ROLE_CONTROL, &h->ledger))
+			freshness_on_question(h, t, payload);
 	} else if (strcmp(t->channel, "file") == 0) {
 		if (roles_have(&h->roles, ROLE_SERVE, &h->ledger))
 			files_on_letter(h, t, payload);
@@ -409,7 +413,9 @@ enum err hub_open(struct hub *h, const struct hub_options *options, struct why *
 		.on_message = on_message,
 		.on_subscribed = on_subscribed,
 	};
-	enum err e = loop_open(&h->loop, why);
+	enum err e = options->fresh_key ? freshness_check(options->fresh_key, why) : OK;
+	if (!e)
+		e = loop_open(&h->loop, why);
 	if (!e && options->shard)
 		e = roles_read_shard(&h->roles, options->shard, why);
 	if (!e)

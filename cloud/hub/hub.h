@@ -41,11 +41,12 @@ enum {
 struct hub_options {
 	struct url broker;
 	const char *database, *blobs, *files, *run_dir;
-	unsigned roles;       /* ROLE_... */
-	const char *shard;    /* "i/N"; NULL: all devices */
-	const char *metrics;  /* 127.0.0.1:PORT; NULL: none */
-	int64_t keep_ms;      /* rows older than this go; 0: they stay */
-	struct tls_files tls; /* for mqtts:// */
+	unsigned roles;        /* ROLE_... */
+	const char *shard;     /* "i/N"; NULL: all devices */
+	const char *metrics;   /* 127.0.0.1:PORT; NULL: none */
+	int64_t keep_ms;       /* rows older than this go; 0: they stay */
+	const char *fresh_key; /* PEM file of the role `fresh`; NULL: boards' questions stay open */
+	struct tls_files tls;  /* for mqtts:// */
 };
 
 /* An artifact that somebody has announced. */

@@ -20,7 +20,8 @@
 
 static const char usage[] =
 	"usage: skerry-hub --broker URL --db FILE [--blobs FOLDER] [--files FOLDER]\n"
-	"                  [--collect] [--control] [--serve] [--shard I/N] [--ca FILE ...]\n"
+	"                  [--collect] [--control] [--serve] [--shard I/N]\n"
+	"                  [--fresh-key FILE] [--ca FILE ...]\n"
 	"\n"
 	"Collects telemetry, logs and events of a fleet into a database, acknowledges\n"
 	"what is committed, serves artifacts, and shows devices their desired state.\n"
@@ -38,6 +39,8 @@ static const char usage[] =
 	"  --shard I/N      collect from each N-th device; for brokers that cannot share out\n"
 	"  --keep TIME      30d, 12h: points, events and log lines that are older are removed\n"
 	"  --metrics 127.0.0.1:PORT   numbers for Prometheus: GET /metrics\n"
+	"  --fresh-key FILE answer boards that ask what is new, as the role fresh; in PEM.\n"
+	"                   For every hub with --control\n"
 	"  --version, --help\n"
 	"\n"
 	"       skerry-hub migrate --from FILE --to postgresql://...\n"
@@ -45,7 +48,7 @@ static const char usage[] =
 	"Copies what a hub has kept in a file; goes on where it was interrupted, counts.\n";
 
 struct arguments {
-	const char *broker, *database, *blobs, *files, *shard, *metrics, *keep;
+	const char *broker, *database, *blobs, *files, *shard, *metrics, *keep, *fresh_key;
 	struct tls_files tls;
 	unsigned roles;
 };
@@ -61,6 +64,7 @@ static const struct {
 	{ "--shard", offsetof(struct arguments, shard) },
 	{ "--metrics", offsetof(struct arguments, metrics) },
 	{ "--keep", offsetof(struct arguments, keep) },
+	{ "--fresh-key", offsetof(struct arguments, fresh_key) },
 	{ "--ca", offsetof(struct arguments, tls.ca) },
 	{ "--cert", offsetof(struct arguments, tls.cert) },
 	{ "--key", offsetof(struct arguments, tls.key) },
@@ -151,6 +155,7 @@ static enum err run(const struct arguments *a, const char *run_dir, struct why *
 		.roles = a->roles,
 		.shard = a->shard,
 		.metrics = a->metrics,
+		.fresh_key = a->fresh_key,
 		.tls = a->tls,
 	};
 	enum err e = url_parse(bytes_of(a->broker), &o.broker, why);

@@ -63,6 +63,7 @@ void share_list(struct share *s, const struct roles *r, const char *group)
 	if (r->mine & ROLE_CONTROL) {
 		add(s, "", "+/up/online");
 		add(s, "", "+/up/state");
+		add(s, "", "+/up/fresh");
 		add(s, "", "+/dn/desired");
 	}
 	if (r->mine & ROLE_SERVE) {

@@ -1,6 +1,7 @@
 #include "base/base64.h"
 #include "base/limits.h"
 #include "base/text.h"
+#include "base/timestamp.h"
 #include "cloud/skerry/seal.h"
 #include "cloud/skerry/verbs.h"
 #include "ports/clock.h"
@@ -11,6 +12,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+static const long long WHOLE_MAX = 1LL << 53; /* of a number in a document */
 
 /* --- new, id --- */
 
@@ -57,7 +60,7 @@ static enum err make_key(const struct options *o, struct why *why)
 
 /* What a new document takes over from the one before it. */
 struct draft {
-	struct json *keys, *roles;
+	struct json *keys, *roles, *floors;
 	int64_t version;
 	char fleet[LABEL_SIZE];
 };
@@ -118,6 +121,7 @@ static enum err begin_draft(const struct options *o, struct draft *d, struct why
 	if (!o->file_count) {
 		d->keys = json_new_object();
 		d->roles = json_new_object();
+		d->floors = json_new_array();
 		return OK;
 	}
 	enum err e = seal_read_file(o->files[0], &envelope, why);
@@ -135,9 +139,40 @@ static enum err begin_draft(const struct options *o, struct draft *d, struct why
 		memcpy(d->fleet, t.fleet, sizeof d->fleet);
 		d->keys = json_detach(before, "keys");
 		d->roles = json_detach(before, "roles");
+		d->floors = json_detach(before, "floors");
+		d->floors = d->floors ? d->floors : json_new_array();
 	}
 	json_free(before);
 	return e ? why_in(why, e, o->files[0]) : OK;
+}
+
+/* [DEVICE=]2026-12-01T00:00:00Z or [DEVICE=]EPOCH.GENERATION. */
+static enum err add_floor(struct draft *d, const char *text, struct why *why)
+{
+	const char *equals = strchr(text, '=');
+	const char *rest = equals ? equals + 1 : text, *dot = strchr(rest, '.');
+	long long epoch, generation;
+	int64_t ms;
+	struct json *j = json_new_object();
+	if (equals)
+		json_set_bytes(j, "device", (struct bytes){ text, (size_t)(equals - text) });
+	if (timestamp_read(rest, &ms)) {
+		json_set_string(j, "issued", rest);
+	} else if (dot &&
+		   text_number((struct bytes){ rest, (size_t)(dot - rest) }, 0, WHOLE_MAX,
+			       &epoch) == OK &&
+		   text_number(bytes_of(dot + 1), 0, WHOLE_MAX, &generation) == OK) {
+		json_set_integer(j, "epoch", epoch);
+		json_set_integer(j, "generation", generation);
+	} else {
+		json_free(j);
+		return why_set(why, ERR_INVALID,
+			       "--floor %.60s: a date such as 2026-12-01T00:00:00Z, or "
+			       "EPOCH.GENERATION, is expected, perhaps behind DEVICE=",
+			       text);
+	}
+	json_push(d->floors, j);
+	return OK;
 }
 
 static enum err fill_draft(const struct options *o, struct draft *d, struct why *why)
@@ -149,6 +184,12 @@ static enum err fill_draft(const struct options *o, struct draft *d, struct why 
 		e = set_role(d, "state", &o->state_keys, 1, why);
 	if (!e && o->artifact_keys.count)
 		e = set_role(d, "artifact", &o->artifact_keys, 1, why);
+	if (!e && o->command_keys.count)
+		e = set_role(d, "command", &o->command_keys, 1, why);
+	if (!e && o->fresh_keys.count)
+		e = set_role(d, "fresh", &o->fresh_keys, 1, why);
+	for (size_t i = 0; i < o->floors.count && !e; i++)
+		e = add_floor(d, o->floors.items[i], why);
 	drop_unused(d);
 	return e;
 }
@@ -170,7 +211,11 @@ static char *print_draft(const struct options *o, struct draft *d)
 	json_set_string(j, "expires", expires);
 	json_set(j, "keys", d->keys);
 	json_set(j, "roles", d->roles);
-	d->keys = d->roles = NULL;
+	if (json_count(d->floors))
+		json_set(j, "floors", d->floors);
+	else
+		json_free(d->floors);
+	d->keys = d->roles = d->floors = NULL;
 	char *text = json_print(j);
 	json_free(j);
 	return text;
@@ -209,6 +254,7 @@ static enum err make_trust(const struct options *o, struct why *why)
 	}
 	json_free(d.keys);
 	json_free(d.roles);
+	json_free(d.floors);
 	free(text);
 	return e;
 }

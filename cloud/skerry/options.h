@@ -58,6 +58,7 @@ struct options {
 	struct option_list trust;       /* --trust: envelopes, to stand beside a state */
 	struct option_list signatures;  /* --signature: what `key sign DIGEST` has written */
 	struct option_list root_keys, state_keys, artifact_keys; /* for a trust document */
+	struct option_list command_keys, fresh_keys, floors;     /* likewise */
 	int64_t threshold;                                       /* of roots; 0: not given */
 	int64_t valid_ms;                                        /* --valid-for; 0: not given */
 

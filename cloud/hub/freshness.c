@@ -1,0 +1,93 @@
+#include "cloud/hub/freshness.h"
+
+#include "base/log.h"
+#include "cloud/skerry/seal.h"
+#include "ports/clock.h"
+#include "ports/digest.h"
+#include "sync/desired.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { NONCE_LEAST = 16, NONCE_MAX = 64 };
+
+enum err freshness_check(const char *key_file, struct why *why)
+{
+	char der[SIGNATURE_MAX], digest[DIGEST_SIZE];
+	size_t len;
+	digest_of(BYTES_LIT(""), digest);
+	enum err e = signature_make(key_file, digest, der, &len, why);
+	return e ? why_in(why, e, "--fresh-key") : OK;
+}
+
+/* The version of trust that a state names; 0: it is not signed. */
+static int64_t trust_of(struct bytes document)
+{
+	struct json *j, *inside = NULL;
+	int64_t trust = 0;
+	if (json_parse(document, &j, NULL))
+		return 0;
+	if (json_member(j, "sigs") && seal_open(j, &inside, NULL) == OK)
+		json_integer(json_member(inside, "trust"), &trust);
+	json_free(inside);
+	json_free(j);
+	return trust;
+}
+
+static char *print_answer(struct hub *h, const struct topic *t, const char *nonce)
+{
+	const struct ledger_source from = { t->fleet, t->device };
+	struct bytes document;
+	int64_t epoch = 0, generation = 0, trust = 0;
+	struct json *j = json_new_object();
+	if (ledger_get_desired(&h->ledger, &from, &document, &epoch, &generation) == OK)
+		trust = trust_of(document);
+	json_set_string(j, "apiVersion", "skerry.dev/v1");
+	json_set_string(j, "kind", "Fresh");
+	json_set_string(j, "fleet", t->fleet);
+	json_set_string(j, "device", t->device);
+	json_set_string(j, "nonce", nonce);
+	json_set_integer(j, "trust", trust);
+	json_set_integer(j, "epoch", epoch);
+	json_set_integer(j, "generation", generation);
+	json_set_integer(j, "now", clock_wall_ms());
+	char *text = json_print(j);
+	json_free(j);
+	return text;
+}
+
+static void answer(struct hub *h, const struct topic *t, const char *nonce)
+{
+	const struct ledger_source to = { t->fleet, t->device };
+	char digest[DIGEST_SIZE];
+	struct why why;
+	char *text = print_answer(h, t, nonce);
+	struct json *envelope = seal_new(bytes_of(text));
+	digest_of(bytes_of(text), digest);
+	free(text);
+	if (seal_sign(envelope, digest, h->options.fresh_key, &why)) {
+		log_err("nobody tells a board what is new device=%s/%s why=\"%s\"", t->fleet,
+			t->device, why.text);
+	} else {
+		char *sealed = json_print(envelope);
+		hub_tell(h, &to, "dn/cmd/fresh", bytes_of(sealed));
+		free(sealed);
+	}
+	json_free(envelope);
+}
+
+void freshness_on_question(struct hub *h, const struct topic *t, struct bytes payload)
+{
+	struct json *j;
+	struct why why = { "" };
+	enum err e = json_parse(payload, &j, &why);
+	const char *nonce = e ? NULL : json_string(json_member(j, "nonce"));
+	const size_t len = nonce ? strlen(nonce) : 0;
+	if (len >= NONCE_LEAST && len <= NONCE_MAX)
+		answer(h, t, nonce);
+	else
+		log_warn("a question for what is new was not understood device=%s/%s why=\"%s\"",
+			 t->fleet, t->device, e ? why.text : "nonce: 16-64 bytes are expected");
+	if (!e)
+		json_free(j);
+}
