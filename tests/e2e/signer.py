@@ -17,9 +17,12 @@ class Signer:
         self.folder = folder
         os.makedirs(folder, exist_ok=True)
         for name in names:
-            run("openssl", "ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out",
-                self.path(name))
-            run("openssl", "pkey", "-in", self.path(name), "-pubout", "-out", self.public(name))
+            self.make(name)
+
+    def make(self, name):
+        run("openssl", "ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out",
+            self.path(name))
+        run("openssl", "pkey", "-in", self.path(name), "-pubout", "-out", self.public(name))
 
     def path(self, name):
         return os.path.join(self.folder, f"{name}.pem")

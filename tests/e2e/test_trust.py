@@ -11,6 +11,7 @@ import time
 import unittest
 
 from signer import Signer
+from test_protocol import Listener
 from skerry_test import ACTOR, BIN, World, WorldTest, actor_pod, is_running, main, pod, wait_until
 
 KEYS = ("r1", "r2", "r3", "r4", "s1", "s2", "a1", "a2", "evil")
@@ -203,6 +204,91 @@ class Trust(TrustTest):
         return {k: v.decode() if isinstance(v, bytes) else v for k, v in rows}
 
 
+class Fresh(TrustTest):
+    """Whoever has the online key says what is new, and what time it is."""
+
+    def setUp(self):
+        super().setUp()
+        self.signer.make("f1")
+        self.device.stop()
+        trust = self.signer.give(self.signer.trust(1, ["r1", "r2", "r3"], ["s1"], ["a1"]),
+                                 "fresh", "f1")
+        self.anchor = self.world.write("fresh.json", json.dumps(
+            self.signer.envelope(trust, "r1", "r2")))
+        self.device.settings["trust_anchor"] = self.anchor
+
+    def question(self):
+        """What the device asks when it connects."""
+        listener = Listener(self.world, f"{self.device.name}/up/fresh")
+        self.addCleanup(listener.close)
+        self.device.start().wait_up()
+        return listener.wait_json(f"{self.device.name}/up/fresh")
+
+    def answer(self, nonce, *keys, **members):
+        payload = {"apiVersion": "skerry.dev/v1", "kind": "Fresh", "fleet": "main",
+                   "device": self.device.name, "nonce": nonce, "trust": 1, "epoch": 1,
+                   "generation": 1, "now": int(time.time() * 1000), **members}
+        message = self.signer.envelope(payload, *keys)
+        self.world.publish(f"{self.device.name}/dn/cmd/fresh", message)
+        return message
+
+    def refused(self, times):
+        wait_until(f"{times} refusals", 10,
+                   lambda: self.device.part.log().count("an answer to what is new") == times)
+
+    def test_a_hub_with_the_key_confirms_the_newest_state(self):
+        self.world.hub.end()
+        self.world.start_hub("--fresh-key", self.signer.path("f1"), name="hub-fresh")
+        self.device.start().wait_up()
+        self.run_camera()
+        self.device.stop()
+        self.device.start().wait_up()
+        asked = lambda: self.device.status()["trust"]["confirmedMs"]
+        before = self.device.status()["agentUpMs"] - asked()
+        wait_until("it is confirmed", 10, lambda: self.device.status()["agentUpMs"] - asked() > 10)
+        self.assertGreaterEqual(before, 0)
+        self.assertIsNone(self.device.condition("Withheld"))
+        self.assertNotIn("an answer to what is new", self.device.part.log())
+
+    def test_a_broker_that_withholds_is_noticed_and_nothing_is_undone(self):
+        self.world.hub.end()
+        nonce = self.question()["nonce"]
+        pid = self.run_camera()
+        self.answer(nonce, "f1", generation=2)
+        c = wait_until("it is told", 10, lambda: self.device.condition("Withheld"))
+        self.assertIn("generation 2 of epoch 1", c["message"])
+        self.assertEqual(self.device.status()["phase"], "Available")
+        self.assertTrue(is_running(pid))
+        out = self.world.cli("--run-dir", self.device.run_dir, "status", broker=False)
+        self.assertIn("Withheld", out.stdout)
+        self.sign(2, pod("camera", "/bin/sleep", "1000"))
+        self.device.wait_phase("Available", 2)
+        self.assertIsNone(self.device.condition("Withheld"))
+
+    def test_what_is_forged_played_again_or_a_lie_about_the_time(self):
+        self.world.hub.end()
+        nonce = self.question()["nonce"]
+        floor = lambda: self.device.status()["trust"]["floor"]
+        for n, keys in enumerate(([], ["evil"], ["s1"], ["r1", "r2"])):
+            self.answer(nonce, *keys, generation=9)
+            self.refused(n + 1)
+        self.answer("0" * 32, "f1", generation=9)
+        self.refused(5)
+        self.assertIsNone(self.device.condition("Withheld"))
+        # 2100, and trust ends in 2096: later than that it never gets.
+        good = self.answer(nonce, "f1", now=4102444800000, generation=0)
+        end = self.device.status()["trust"]["expires"]
+        wait_until("the floor has risen", 10, lambda: floor() == end)
+        self.world.publish(f"{self.device.name}/dn/cmd/fresh", good)
+        self.refused(6)
+        self.device.kill()
+        self.device.start().wait_up()
+        self.assertEqual(floor(), end)
+        self.world.publish(f"{self.device.name}/dn/cmd/fresh", good)
+        wait_until("it is refused again", 10,
+                   lambda: self.device.part.log().count("an answer to what is new") == 7)
+
+
 class Desk(TrustTest):
     def setUp(self):
         super().setUp()
@@ -277,6 +363,16 @@ class Desk(TrustTest):
         self.assertIn("expected", self.world.cli("key", "sign", "t2.json",
                                                  "n1.pub.pem", check=2).stderr)
         self.world.cli("key", "sign", "nowhere.json", "n1.pem", check=3)
+        done = self.world.cli("key", "trust", "-f", "t2.json", "--command", "n1.pub.pem", "--fresh",
+                              "n2.pub.pem", "--floor", "2026-12-01T00:00:00Z", "--floor",
+                              "drone-07=1.12", check=0)
+        third = json.loads(base64.b64decode(json.loads(done.stdout)["payload"]))
+        self.assertEqual(third["roles"]["command"], {"threshold": 1, "keys": [ours.id("n1")]})
+        self.assertEqual(third["roles"]["fresh"], {"threshold": 1, "keys": [ours.id("n2")]})
+        self.assertEqual(third["floors"], [{"issued": "2026-12-01T00:00:00Z"},
+                                           {"device": "drone-07", "epoch": 1, "generation": 12}])
+        for wrong in ("soon", "1", "1.x", "Up=1.2", "=1.2"):
+            self.world.cli("key", "trust", "-f", "t2.json", "--floor", wrong, check=2)
         self.world.cli("key", "trust", "--state", "n3.pub.pem", check=2)
 
 
