@@ -1,7 +1,7 @@
 """What a board is told to do while it is online: by whom, once, and within which walls."""
+import grp
 import json
 import os
-import re
 import subprocess
 import time
 import unittest
@@ -19,6 +19,16 @@ LOOK = ("grep -E '^(Uid|Gid|Groups|CapInh|CapPrm|CapEff|CapBnd|CapAmb|NoNewPrivs
         "2>/dev/null && echo named; ls /proc | grep -c '^[0-9]' | grep -q '^[0-9]$' && echo few")
 LOOKING = pod("look", "/bin/sh", "-c", f"({LOOK}); echo seen; exec sleep 1000")
 STEADY = pod("steady", "/bin/sleep", "1000")
+
+
+NOBODY = 65534
+
+
+def group_of_technicians():
+    try:
+        return grp.getgrnam("skerry").gr_gid
+    except KeyError:
+        return NOBODY
 
 
 def local_env():
@@ -258,14 +268,18 @@ class Exec(CommandTest):
         refused = self.device.ask({"verb": "exec", "workload": "steady", "argv": ["/bin/true"]})
         self.assertIn("three pipes", refused["error"])
         ask = ("import os,socket,sys; os.chmod(sys.argv[1], 0o777); s=socket.socket(socket.AF_UNIX);"
-               "os.chdir(os.path.dirname(sys.argv[1])); os.chmod('.', 0o711); os.setuid(65534);"
-               "s.connect('control.sock'); s.sendall(sys.argv[2].encode()+b'\\n');"
+               "os.chdir(os.path.dirname(sys.argv[1])); os.chmod('.', 0o711);"
+               "os.setgid(int(sys.argv[3])); os.setuid(65534); s.connect('control.sock'); s.sendall(sys.argv[2].encode()+b'\\n');"
                "print(s.makefile().readline())")
         done = subprocess.run(["python3", "-c", ask, os.path.join(self.device.run_dir, "control.sock"),
                                json.dumps({"verb": "exec", "workload": "steady",
-                                           "argv": ["/bin/true"]})],
+                                           "argv": ["/bin/true"]}), str(group_of_technicians())],
                               capture_output=True, text=True, timeout=30)
-        self.assertIn("only root", done.stdout, done.stderr)
+        # Where the system has the group, its members come in, and no further.
+        if group_of_technicians() != NOBODY:
+            self.assertIn("only root", done.stdout, done.stderr)
+        self.assertNotIn("exit", done.stdout)
+        self.assertEqual(self.events("Exec"), [])
 
     def test_a_device_that_is_away_is_told_with_the_age_of_its_report(self):
         self.deploy(STEADY)

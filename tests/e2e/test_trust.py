@@ -11,7 +11,7 @@ import time
 import unittest
 
 from signer import Signer
-from test_protocol import Listener
+from test_protocol import Listener, example, shape
 from skerry_test import ACTOR, BIN, World, WorldTest, actor_pod, is_running, main, pod, wait_until
 
 KEYS = ("r1", "r2", "r3", "r4", "s1", "s2", "a1", "a2", "evil")
@@ -225,9 +225,8 @@ class Fresh(TrustTest):
         return listener.wait_json(f"{self.device.name}/up/fresh")
 
     def answer(self, nonce, *keys, **members):
-        payload = {"apiVersion": "skerry.dev/v1", "kind": "Fresh", "fleet": "main",
-                   "device": self.device.name, "nonce": nonce, "trust": 1, "epoch": 1,
-                   "generation": 1, "now": int(time.time() * 1000), **members}
+        payload = {**example("fresh-payload", self.device.name), "nonce": nonce, "generation": 1,
+                   "now": int(time.time() * 1000), **members}
         message = self.signer.envelope(payload, *keys)
         self.world.publish(f"{self.device.name}/dn/cmd/fresh", message)
         return message
@@ -252,11 +251,16 @@ class Fresh(TrustTest):
 
     def test_a_broker_that_withholds_is_noticed_and_nothing_is_undone(self):
         self.world.hub.end()
-        nonce = self.question()["nonce"]
+        question = self.question()
+        self.assertEqual(shape(question), shape(example("fresh")))
+        self.assertEqual(question["session"], self.device.status()["session"])
+        nonce = question["nonce"]
         pid = self.run_camera()
         self.answer(nonce, "f1", generation=2)
         c = wait_until("it is told", 10, lambda: self.device.condition("Withheld"))
-        self.assertIn("generation 2 of epoch 1", c["message"])
+        expected = example("condition-withheld")
+        self.assertEqual(shape(c), shape(expected))
+        self.assertEqual(c["message"], expected["message"].replace("42", "2"))
         self.assertEqual(self.device.status()["phase"], "Available")
         self.assertTrue(is_running(pid))
         out = self.world.cli("--run-dir", self.device.run_dir, "status", broker=False)
