@@ -10,7 +10,12 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { STDIN_MAX = 8 * 1024, PIECE = 2 * 1024, EXTRA_MS = 10 * 1000 };
+enum { STDIN_MAX = 8 * 1024, PIECE = 2 * 1024, WAIT_MS = 60 * 1000, EXTRA_MS = 10 * 1000 };
+
+static int64_t wait_ms(const struct options *o)
+{
+	return o->wait_ms > 0 ? o->wait_ms : WAIT_MS;
+}
 
 static struct json *print_argv(const struct options *o)
 {
@@ -24,7 +29,7 @@ static void fill_args(const struct options *o, const char *workload, struct json
 {
 	json_set_string(args, "workload", workload);
 	json_set(args, "argv", print_argv(o));
-	json_set_integer(args, "timeoutMs", o->wait_ms);
+	json_set_integer(args, "timeoutMs", wait_ms(o));
 }
 
 static bool write_all(int fd, const char *at, size_t len)
@@ -127,7 +132,7 @@ static enum err exec_there(struct options *o, const char *device, const char *wo
 	a.on_tail = on_tail;
 	e = ask_send(&a, args, why);
 	if (!e)
-		e = ask_wait(&a, o->wait_ms + EXTRA_MS, &body, why);
+		e = ask_wait(&a, wait_ms(o) + EXTRA_MS, &body, why);
 	if (!e)
 		e = finish(&h, body, out_code, why);
 	if (a.desk.interrupted)
