@@ -6,6 +6,7 @@
 #include "ports/clock.h"
 #include "ports/file.h"
 #include "ports/walls.h"
+#include "workloads/qos.h"
 #include "workloads/verdict.h"
 
 #include <stdio.h>
@@ -60,6 +61,10 @@ static void add_workload(void *owner, struct workload *w)
 	json_set_bool(j, "ready", w->ready);
 	json_set_integer(j, "restarts", w->restarts);
 	json_set_string(j, "digest", w->pod ? w->pod->digest : "");
+	if (w->pod) {
+		json_set_string(j, "qos", qos_name(qos_of(w->pod)));
+		json_set_string(j, "priority", priority_name(w->pod->priority));
+	}
 	if (w->pid)
 		json_set_integer(j, "pid", w->pid);
 	if (w->pid && w->started_ms)

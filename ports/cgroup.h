@@ -46,7 +46,12 @@ struct cgroup_limits {
 	int64_t cpu_milli;         /* thousandths of a core; 0: no limit */
 	int64_t cpu_request_milli; /* weight against others; 0: the least */
 	int64_t pids;              /* 0: no limit */
-	const char *cpus;          /* "0-1,3"; NULL: all */
+	/* Both best effort: not every kernel has the knobs. From `memory_high` bytes on, memory
+	 * is taken back from it first, and it is slowed down; 0: never. What is idle has
+	 * processors and disk only while nobody else wants them. */
+	int64_t memory_high;
+	bool idle;
+	const char *cpus; /* "0-1,3"; NULL: all */
 	/* Bytes a second to and from the disk under `disk_folder`; 0: no limit. */
 	int64_t read_bps, write_bps;
 	const char *disk_folder;

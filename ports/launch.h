@@ -68,6 +68,7 @@ struct launch {
 	size_t group_count;
 	int64_t stop_signal; /* for the agent; 0: SIGTERM */
 	int64_t oom_score_adj;
+	int64_t idle;            /* 1: processors and disk only while nobody else wants them */
 	int64_t tmp_bytes;       /* private /tmp */
 	int64_t log_bytes;       /* of one log file */
 	int64_t files;           /* RLIMIT_NOFILE */

@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "workloads/passwd.h"
+#include "workloads/qos.h"
 #include "workloads/signo.h"
 #include "workloads/uid.h"
 #include "workloads/volume.h"
@@ -299,21 +300,6 @@ static enum err fill_mounts(const struct compose_order *o, struct arena *arena, 
 	return OK;
 }
 
-int64_t compose_oom_score_adj(const struct container_spec *c, int64_t memory_bytes)
-{
-	/* Kubernetes gives Guaranteed -997; here nothing a user runs comes before
-	 * the agent and its keepers. */
-	enum { GUARANTEED = 200, BEST_EFFORT = 1000 };
-	if (!c->memory_request && !c->limits.cpu_request_milli)
-		return BEST_EFFORT;
-	if (c->limits.memory_bytes && c->limits.cpu_milli &&
-	    c->memory_request == c->limits.memory_bytes &&
-	    c->limits.cpu_request_milli == c->limits.cpu_milli)
-		return GUARANTEED;
-	int64_t score = memory_bytes > 0 ? 1000 - 1000 * c->memory_request / memory_bytes : 999;
-	return score < GUARANTEED + 1 ? GUARANTEED + 1 : score > 999 ? 999 : score;
-}
-
 static enum err read_image(const struct compose_order *o, struct arena *arena,
 			   struct image_config *image, struct launch *l, struct why *why)
 {
@@ -447,7 +433,8 @@ enum err compose_launch(const struct compose_order *o, struct arena *arena, stru
 		.spec = o->pod->digest,
 		.hostname = o->pod->hostname,
 		.workdir = c->workdir,
-		.oom_score_adj = compose_oom_score_adj(c, o->site->memory_bytes),
+		.oom_score_adj = qos_oom_score_adj(o->pod, c, o->site->memory_bytes),
+		.idle = o->pod->priority == PRIORITY_IDLE,
 		.tmp_bytes = TMP_DEFAULT,
 		.log_bytes = LOG_FILE_BYTES,
 		.files = FILES_DEFAULT,

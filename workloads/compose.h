@@ -44,9 +44,6 @@ enum network_mode compose_network(const struct site *site, const struct pod *pod
 enum err compose_admit(const struct site *site, const struct pod *pod,
 		       const struct configs *configs, struct why *why);
 
-/* Kubernetes' score by class of service, within 200-1000. */
-int64_t compose_oom_score_adj(const struct container_spec *c, int64_t memory_bytes);
-
 /* Replace $(NAME) by the value of NAME in `env`, $$ by $; what is not known
  * stays as it is. The result lives in `arena`; NULL: no memory. */
 const char *compose_expand(struct arena *arena, const char *text, const char *const *env);

@@ -471,6 +471,10 @@ static const struct guide_entry entries[] = {
 	  "only false: a workload of a board has no terminal" },
 	{ "pod.spec.containers[].volumeDevices", REFUSED, "",
 	  "block volumes are not supported on a board" },
+	{ "pod.spec.priorityClassName", HONOURED, "normal",
+	  "system-critical (or system-node-critical, system-cluster-critical), high, normal, low "
+	  "or "
+	  "idle: who gives way to whom" },
 	{ "pod.spec.nodeSelector", IGNORED, "", "the desired state has chosen the board already" },
 	{ "pod.spec.nodeName", IGNORED, "", "the desired state has chosen the board already" },
 	{ "pod.spec.affinity", IGNORED, "", "the desired state has chosen the board already" },
@@ -479,8 +483,6 @@ static const struct guide_entry entries[] = {
 	  "the desired state has chosen the board already" },
 	{ "pod.spec.schedulerName", IGNORED, "", "the desired state has chosen the board already" },
 	{ "pod.spec.priority", IGNORED, "", "the desired state has chosen the board already" },
-	{ "pod.spec.priorityClassName", IGNORED, "",
-	  "the desired state has chosen the board already" },
 	{ "pod.spec.preemptionPolicy", IGNORED, "",
 	  "the desired state has chosen the board already" },
 	{ "pod.spec.overhead", IGNORED, "", "the desired state has chosen the board already" },

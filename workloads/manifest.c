@@ -2,6 +2,7 @@
 
 #include "ports/digest.h"
 #include "workloads/manifest_parts.h"
+#include "workloads/qos.h"
 
 #include <stdlib.h>
 
@@ -23,6 +24,13 @@ static enum err read_restart(struct reader *r, const struct json *j, void *into)
 		return OK;
 	}
 	return field_refuse(r, "Always, OnFailure or Never is expected");
+}
+
+static enum err read_priority(struct reader *r, const struct json *j, void *into)
+{
+	struct why why;
+	const char *s = json_string(j);
+	return priority_find(s ? s : "", into, &why) ? field_refuse(r, "%s", why.text) : OK;
 }
 
 static enum err read_host_network(struct reader *r, const struct json *j, void *into)
@@ -127,7 +135,7 @@ enum err manifest_pod_spec(struct reader *r, const struct json *j, void *into)
 		{ "topologySpreadConstraints", field_ignored },
 		{ "schedulerName", field_ignored },
 		{ "priority", field_ignored },
-		{ "priorityClassName", field_ignored },
+		{ "priorityClassName", read_priority, offsetof(struct pod, priority) },
 		{ "preemptionPolicy", field_ignored },
 		{ "overhead", field_ignored },
 		/* There is no API server to speak to, and no registry to pull from. */
@@ -237,12 +245,29 @@ static enum err read_spec(struct reader *r, const struct json *j, void *into)
 	return r->read_spec(r, j, into);
 }
 
+/* Nothing is reserved for what only takes what is over: its limits are no requests either. */
+static enum err check_idle(struct reader *r, struct pod *p)
+{
+	for (size_t i = 0; p->priority == PRIORITY_IDLE && i < p->container_count; i++) {
+		struct container_spec *c = &p->containers[i];
+		if (c->has_requests)
+			return why_set(r->why, ERR_INVALID,
+				       "%s.resources.requests: a pod of the class idle has nothing "
+				       "reserved: leave them out",
+				       c->where);
+		c->memory_request = c->limits.cpu_request_milli = 0;
+	}
+	return OK;
+}
+
 /* What one field alone does not show. */
 static enum err check_pod(struct reader *r, struct pod *p)
 {
 	enum err e = manifest_board(r, p);
 	if (!e)
 		e = manifest_check_dns(r, p);
+	if (!e)
+		e = check_idle(r, p);
 	for (size_t i = 0; !e && i < p->container_count; i++)
 		if (p->containers[i].of_host)
 			e = manifest_check_host_ids(r, p, &p->containers[i]);

@@ -63,6 +63,7 @@ static enum err read_requests(struct reader *r, const struct json *j, void *into
 	enum err e = field_object(r, j, resource_fields, &list);
 	c->limits.cpu_request_milli = list.cpu;
 	c->memory_request = list.memory;
+	c->has_requests = list.cpu || list.memory;
 	return e;
 }
 

@@ -31,6 +31,15 @@ enum {
 	ACTION_HEADERS_MAX = 512 /* bytes of an httpGet's own headers */
 };
 
+/* The higher stays when not all fit; a manifest has them as priorityClassName. */
+enum priority {
+	PRIORITY_IDLE = -2000, /* takes only what is over */
+	PRIORITY_LOW = -1000,
+	PRIORITY_NORMAL = 0,
+	PRIORITY_HIGH = 1000,
+	PRIORITY_CRITICAL = 2000,
+};
+
 enum restart_policy { RESTART_ALWAYS, RESTART_ON_FAILURE, RESTART_NEVER };
 
 /* What is done for a probe or a hook. */
@@ -163,6 +172,7 @@ struct container_spec {
 	size_t env_from_count;
 	struct cgroup_limits limits;
 	int64_t memory_request;
+	bool has_requests; /* of its own; else they are its limits */
 	struct volume_mount mounts[VOLUMES_MAX];
 	size_t mount_count;
 	struct probe_spec probes[PROBE_ROLES];
@@ -246,6 +256,7 @@ struct pod {
 	struct pair labels[LABELS_MAX], annotations[LABELS_MAX];
 	size_t label_count, annotation_count;
 	enum restart_policy restart;
+	enum priority priority;
 	int64_t grace_ms;
 	int64_t deadline_ms; /* activeDeadlineSeconds; 0: none */
 	struct container_spec *containers;

@@ -1,6 +1,7 @@
 #include "workloads/start.h"
 
 #include "workloads/compose.h"
+#include "workloads/qos.h"
 #include "workloads/rest.h"
 #include "workloads/trace.h"
 #include "workloads/uid.h"
@@ -15,6 +16,7 @@ static enum err make_cgroup(struct workload *w, struct launch *l, struct why *wh
 {
 	struct cgroup_limits limits = w->spec->limits;
 	limits.disk_folder = w->site->state_dir;
+	qos_soften(w->pod, w->site->memory_bytes, &limits);
 	for (size_t i = 0; i < l->mount_count; i++) {
 		const struct launch_mount *m = &l->mounts[i];
 		if (m->kind != MOUNT_DEVICE)

@@ -23,10 +23,13 @@ static enum err set(const struct hierarchy *h, const char *leaf, const char *kno
 			    why);
 }
 
-static enum err limit_memory(const struct hierarchy *h, const char *leaf, int64_t bytes,
-			     struct why *why)
+static enum err limit_memory(const struct hierarchy *h, const char *leaf,
+			     const struct cgroup_limits *limits, struct why *why)
 {
+	const int64_t bytes = limits->memory_bytes;
 	const int64_t limit = bytes ? bytes : -1;
+	const int64_t high = limits->memory_high ? limits->memory_high : -1;
+	(void)set(h, leaf, h->v2 ? "memory.high" : "memory.soft_limit_in_bytes", high, NULL);
 	if (h->v2) {
 		/* Swap would hide the limit on boards that have any; a killed half of
 		 * a workload helps nobody. Both are missing on small kernels. */
@@ -47,17 +50,26 @@ static int64_t clamp(int64_t n, int64_t min, int64_t max)
 	return n < min ? min : n > max ? max : n;
 }
 
+/* Since Linux 5.15, on v1 too. A group that is idle has no weight to be set, so that this is
+ * said before (not idle) or after (idle) the weight. */
+static void let_idle(const struct hierarchy *h, const char *leaf, bool idle)
+{
+	(void)set(h, leaf, "cpu.idle", idle, NULL);
+}
+
 static enum err limit_cpu(const struct hierarchy *h, const char *leaf,
 			  const struct cgroup_limits *limits, struct why *why)
 {
 	/* Kubernetes: shares = milli * 1024 / 1000; v2's weight is their image on 1-10000. */
 	int64_t shares = clamp(limits->cpu_request_milli * 1024 / 1000, SHARES_MIN, SHARES_MAX);
 	int64_t quota = -1;
+	let_idle(h, leaf, false);
 	if (limits->cpu_milli)
 		quota = clamp(limits->cpu_milli * PERIOD_US / 1000, QUOTA_MIN_US, INT64_MAX);
 
 	if (!h->v2) {
 		enum err e = set(h, leaf, "cpu.shares", shares, why);
+		let_idle(h, leaf, limits->idle);
 		if (!e)
 			e = set(h, leaf, "cpu.cfs_period_us", PERIOD_US, why);
 		return e ? e : set(h, leaf, "cpu.cfs_quota_us", quota, why);
@@ -69,6 +81,7 @@ static enum err limit_cpu(const struct hierarchy *h, const char *leaf,
 	else
 		snprintf(max, sizeof max, "%lld %d", (long long)quota, PERIOD_US);
 	(void)set(h, leaf, "cpu.weight", 1 + (shares - 2) * 9999 / 262142, NULL);
+	let_idle(h, leaf, limits->idle);
 	return cgroup_write(path, "cpu.max", max, why);
 }
 
@@ -126,6 +139,16 @@ static enum err limit_rate(const struct hierarchy *h, const char *leaf, const ch
 	return cgroup_write(path, h->v2 ? "io.max" : v1_knob, text, why);
 }
 
+/* For schedulers of the disk that know weights, which few boards have. */
+static void weigh_io(const struct hierarchy *h, const char *leaf, bool idle)
+{
+	static const char *const knobs[2][2] = { { "blkio.weight", "blkio.bfq.weight" },
+						 { "io.weight", "io.bfq.weight" } };
+	const int64_t usual = h->v2 ? 100 : 500, least = h->v2 ? 1 : 10;
+	for (size_t i = 0; i < 2; i++)
+		(void)set(h, leaf, knobs[h->v2][i], idle ? least : usual, NULL);
+}
+
 static enum err limit_io(const struct hierarchy *h, const char *leaf,
 			 const struct cgroup_limits *limits, struct why *why)
 {
@@ -173,13 +196,15 @@ enum err cgroup_limit(struct cgroup_tree *t, const char *leaf, const struct cgro
 {
 	enum err e = check(t, limits, why);
 	if (!e && t->memory)
-		e = limit_memory(t->memory, leaf, limits->memory_bytes, why);
+		e = limit_memory(t->memory, leaf, limits, why);
 	if (!e && t->cpu)
 		e = limit_cpu(t->cpu, leaf, limits, why);
 	if (!e && t->pids)
 		e = set(t->pids, leaf, "pids.max", limits->pids ? limits->pids : -1, why);
 	if (!e && t->cpuset)
 		e = limit_cpus(t->cpuset, leaf, limits->cpus, why);
+	if (t->io)
+		weigh_io(t->io, leaf, limits->idle);
 	if (!e && t->io)
 		e = limit_io(t->io, leaf, limits, why);
 	return e ? e : cgroup_limit_devices(t, leaf, limits, why);

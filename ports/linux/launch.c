@@ -26,6 +26,7 @@ static const struct member {
 	{ "gid", INTEGER, offsetof(struct launch, gid) },
 	{ "stop-signal", INTEGER, offsetof(struct launch, stop_signal) },
 	{ "oom-score-adj", INTEGER, offsetof(struct launch, oom_score_adj) },
+	{ "idle", INTEGER, offsetof(struct launch, idle) },
 	{ "tmp-bytes", INTEGER, offsetof(struct launch, tmp_bytes) },
 	{ "log-bytes", INTEGER, offsetof(struct launch, log_bytes) },
 	{ "files", INTEGER, offsetof(struct launch, files) },

@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -69,6 +70,19 @@ bool privilege_drop(const struct launch *l, const char **out_step)
 	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ? failed(out_step, "no_new_privs") : true;
 }
 
+/* Its children inherit both. A group that is idle is not enough: a processor on which only
+ * SCHED_IDLE runs counts as free, and whoever wakes up takes it at once. */
+static bool step_back(const struct launch *l)
+{
+	enum { WHO_PROCESS = 1, CLASS_IDLE = 3, CLASS_SHIFT = 13 }; /* linux/ioprio.h */
+	const struct sched_param none = { .sched_priority = 0 };
+	if (!l->idle)
+		return true;
+	/* Kernels without a block layer have no such call. */
+	(void)syscall(SYS_ioprio_set, WHO_PROCESS, 0, CLASS_IDLE << CLASS_SHIFT);
+	return syscall(SYS_sched_setscheduler, 0, SCHED_IDLE, &none) == 0;
+}
+
 bool privilege_limit(const struct launch *l, const char **out_step)
 {
 	const rlim_t files = l->files > 0 ? (rlim_t)l->files : FILES_DEFAULT;
@@ -78,6 +92,8 @@ bool privilege_limit(const struct launch *l, const char **out_step)
 	if (setrlimit(RLIMIT_NOFILE, &nofile) || setrlimit(RLIMIT_CORE, &core) ||
 	    setrlimit(RLIMIT_MEMLOCK, &memlock))
 		return failed(out_step, "set resource limits");
+	if (!step_back(l))
+		return failed(out_step, "step back for others");
 	SCOPED_FD fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
 	snprintf(adj, sizeof adj, "%d", (int)l->oom_score_adj);
 	/* Raising is always allowed; lowering below our own is not everywhere. */

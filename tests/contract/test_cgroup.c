@@ -347,6 +347,54 @@ static void a_cpu_limit_holds(void **state)
 	assert_true(usage.cpu_ms <= took / 10 + 40);
 }
 
+/* A knob of the leaf, wherever it is; "": this kernel has none. */
+static const char *knob(const struct fixture *f, const char *name)
+{
+	static char text[64];
+	char path[CGROUP_PATH_MAX + 64];
+	for (size_t i = 0; i <= CGROUP_JOINS_MAX; i++) {
+		const bool is_tasks = i < CGROUP_JOINS_MAX;
+		const char *at = is_tasks ? f->join.tasks[i] : f->join.into;
+		const char *slash = is_tasks ? strrchr(at, '/') : at + strlen(at);
+		if (!*at)
+			continue;
+		snprintf(path, sizeof path, "%.*s/%s", (int)(slash - at), at, name);
+		SCOPED_FD fd = open(path, O_RDONLY | O_CLOEXEC);
+		const ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+		if (n > 0) {
+			text[n - 1] = '\0'; /* its newline */
+			return text;
+		}
+	}
+	return "";
+}
+
+static void assert_knob(const struct fixture *f, const char *name, const char *value)
+{
+	const char *text = knob(f, name);
+	if (*text)
+		assert_string_equal(text, value);
+}
+
+/* A group with somebody in it is not made anew, only changed. */
+static void what_is_idle_is_the_lightest_until_it_is_not_idle(void **state)
+{
+	struct fixture *f = *state;
+	const int64_t pids = roomy(f).pids;
+	const struct cgroup_limits idle = { .idle = true, .memory_high = 16 * MIB, .pids = pids },
+				   usual = { .cpu_request_milli = 500, .pids = pids };
+	make(f, &idle);
+	start(f, wait_for_ever);
+	assert_knob(f, "cpu.idle", "1");
+	assert_knob(f, "memory.high", "16777216");
+	assert_knob(f, "memory.soft_limit_in_bytes", "16777216");
+	make(f, &usual);
+	assert_knob(f, "cpu.idle", "0");
+	assert_knob(f, "cpu.shares", "512");
+	assert_knob(f, "cpu.weight", "20");
+	assert_knob(f, "memory.high", "max");
+}
+
 static void report_freeze(void)
 {
 	for (;;)
@@ -635,6 +683,7 @@ int main(void)
 		CGROUP_TEST(a_leaf_with_somebody_in_it_is_not_removed),
 		CGROUP_TEST(time_on_the_processor_is_counted),
 		CGROUP_TEST(a_cpu_limit_holds),
+		CGROUP_TEST(what_is_idle_is_the_lightest_until_it_is_not_idle),
 		CGROUP_TEST(a_limit_of_processes_holds),
 		CGROUP_TEST(a_memory_limit_holds_and_the_kill_is_counted),
 		CGROUP_TEST(a_limit_can_be_lifted),

@@ -142,6 +142,14 @@ static void its_resources_are_bounded(void **state)
 			    "256\n0\n500\n");
 }
 
+static void what_is_idle_has_only_what_is_over(void **state)
+{
+	struct fixture *f = *state;
+	f->launch.idle = 1;
+	/* SCHED_IDLE */
+	assert_string_equal(run(f, "set -- $(cat /proc/self/stat); echo ${41}"), "5\n");
+}
+
 static void it_is_in_its_cgroup_before_its_first_instruction(void **state)
 {
 	struct fixture *f = *state;
@@ -672,6 +680,7 @@ int main(void)
 		KEEPER_TEST(a_program_is_found_by_its_path),
 		KEEPER_TEST(it_works_where_it_was_told),
 		KEEPER_TEST(its_resources_are_bounded),
+		KEEPER_TEST(what_is_idle_has_only_what_is_over),
 		KEEPER_TEST(it_is_in_its_cgroup_before_its_first_instruction),
 		KEEPER_TEST(the_hosts_secrets_in_proc_are_covered),
 		KEEPER_TEST(hidden_folders_are_empty),

@@ -83,6 +83,19 @@ static void requests_default_to_limits(void **state)
 	pod_free(p);
 }
 
+static void what_is_idle_requests_nothing(void **state)
+{
+	struct pod *p = pod_of(
+		pod_with(",\"resources\":{\"limits\":{\"cpu\":\"200m\",\"memory\":\"16Mi\"}}",
+			 "\"priorityClassName\":\"idle\","));
+	(void)state;
+	assert_int_equal(p->priority, PRIORITY_IDLE);
+	assert_int_equal(p->containers[0].limits.cpu_request_milli, 0);
+	assert_int_equal(p->containers[0].memory_request, 0);
+	assert_int_equal(p->containers[0].limits.memory_bytes, 16 << 20);
+	pod_free(p);
+}
+
 static void a_number_is_a_quantity_too(void **state)
 {
 	struct pod *p = pod_of(
@@ -101,6 +114,12 @@ static void what_is_wrong_is_refused_with_its_path(void **state)
 		{ ",\"livenesProbe\":{}", "", "spec.containers[0].livenesProbe: " },
 		{ "", "\"hostUsers\":false,", "spec.hostUsers: " },
 		{ "", "\"hostPID\":true,", "spec.hostPID: " },
+		{ "", "\"priorityClassName\":\"urgent\",",
+		  "spec.priorityClassName: system-critical, " },
+		{ "", "\"priorityClassName\":1000,", "spec.priorityClassName: " },
+		{ ",\"resources\":{\"requests\":{\"memory\":\"1Mi\"}}",
+		  "\"priorityClassName\":\"idle\",",
+		  "spec.containers[0].resources.requests: a pod of the class idle" },
 		{ "", "\"restartPolicy\":\"always\",", "spec.restartPolicy: " },
 		{ "", "\"terminationGracePeriodSeconds\":-1,",
 		  "spec.terminationGracePeriodSeconds: " },
@@ -440,6 +459,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(defaults_are_kubernetes),
 		cmocka_unit_test(requests_default_to_limits),
+		cmocka_unit_test(what_is_idle_requests_nothing),
 		cmocka_unit_test(a_number_is_a_quantity_too),
 		cmocka_unit_test(what_is_wrong_is_refused_with_its_path),
 		cmocka_unit_test(a_job_is_a_pod_that_ends),
