@@ -112,6 +112,8 @@ static void add_answer(struct json *list, const char *type, const struct deploy_
 	json_push(list, j);
 }
 
+static const int64_t DAY_MS = INT64_C(24) * 3600 * 1000;
+
 /* What was refused was shown all the same. */
 static bool is_withheld(const struct agent *a)
 {
@@ -135,7 +137,7 @@ static void add_fresh(struct json *list, const struct agent *a)
 	if (fresh_is_silent(&a->fresh, now)) {
 		snprintf(text, sizeof text,
 			 "nobody has said for %lld days whether this is the newest state",
-			 (long long)((now - a->fresh.heard_ms) / (24 * 3600 * 1000)));
+			 (long long)((now - a->fresh.heard_ms) / DAY_MS));
 		json_push(list, print_condition("Unconfirmed", true, "NoAnswer", text, heard));
 	}
 }

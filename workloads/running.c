@@ -98,12 +98,12 @@ static void keep_restarts(const struct running_pod *r, int64_t out[CONTAINERS_MA
 void running_run(struct running_pod *r)
 {
 	int64_t restarts[CONTAINERS_MAX] = { 0 };
-	assert(r->pod);
 	keep_restarts(r, restarts);
 	running_clear(r);
 	open_workloads(r);
 	for (size_t i = 0; i < running_size(r); i++)
 		r->workloads[i].restarts = restarts[i];
+	assert(r->pod); /* it is not made anew, only what runs of it */
 	r->is_over = r->is_clearing = r->is_asked_again = false;
 	r->ends_by_ms = 0;
 	start_life(r, clock_now_ms());

@@ -6,6 +6,8 @@
  */
 #include "agent/agent.h"
 #include "agent/control.h"
+#include "agent/exec.h"
+#include "agent/top.h"
 #include "ports/socket.h"
 #include "tests/fuzz/folder.h"
 
@@ -37,6 +39,56 @@ const char *command_wake(struct agent *a, const char *workload)
 {
 	(void)a;
 	return workload && strcmp(workload, "camera/grabber") == 0 ? "camera/grabber" : NULL;
+}
+
+struct json *top_make(struct agent *a)
+{
+	(void)a;
+	return json_new_object();
+}
+
+enum err command_restart(struct agent *a, const char *name, const struct command_author *author,
+			 struct why *why)
+{
+	(void)a;
+	assert(author->by && !author->warrant);
+	return name && strcmp(name, "camera") == 0 ? OK : why_set(why, ERR_NOT_FOUND, "not here");
+}
+
+/* Only root gets that far, and no further here: the board does not allow it. */
+enum err command_find_exec(struct agent *a, const char *name, struct workload **out,
+			   struct why *why)
+{
+	(void)name;
+	(void)out;
+	assert(a->control.guests[0].uid == geteuid());
+	return why_set(why, ERR_DENIED, "not allowed");
+}
+
+void command_tell_exec(struct agent *a, const struct workload *w, const struct json *args,
+		       const struct command_author *author)
+{
+	(void)a;
+	(void)w;
+	(void)args;
+	(void)author;
+	abort();
+}
+
+enum err exec_read_words(const struct json *args, struct exec_words *out, struct why *why)
+{
+	(void)args;
+	(void)out;
+	(void)why;
+	abort();
+}
+
+enum err exec_read_wait(const struct json *args, int64_t *out_ms, struct why *why)
+{
+	(void)args;
+	(void)out_ms;
+	(void)why;
+	abort();
 }
 
 bool collect_flush(struct collect *c)
