@@ -539,6 +539,11 @@ static void open_update(struct agent *a)
 	update_open(&a->update, &options);
 }
 
+static struct json *labels_of_board(void *owner, const struct json *given)
+{
+	return report_labels(owner, given);
+}
+
 static enum err open_deploy(struct agent *a, struct why *why)
 {
 	const struct deploy_options options = {
@@ -557,6 +562,7 @@ static enum err open_deploy(struct agent *a, struct why *why)
 		.is_safe_mode = a->crashes.is_safe_mode,
 		.owner = a,
 		.on_change = on_deploy_change,
+		.labels = labels_of_board,
 		.on_safe_accepted = on_deploy_accepted,
 		.ask_blob = ask_blob,
 		.needs_image = needs_image,

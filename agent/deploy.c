@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "ports/clock.h"
 #include "ports/digest.h"
+#include "workloads/placement.h"
 
 #include <stdio.h>
 
@@ -581,6 +582,27 @@ static enum err check_images(const struct deploy *d, const struct wanted *w,
 	return e;
 }
 
+/* Only when a state comes: labels that change later end nothing that runs. */
+static enum err check_places(const struct deploy *d, const struct desired *document,
+			     const struct wanted *w, struct why *why)
+{
+	char where[32];
+	struct json *labels = NULL;
+	enum err e = OK;
+	for (size_t i = 0; i < w->count && !e; i++) {
+		if (!w->pods[i]->selector_count)
+			continue;
+		if (!labels)
+			labels = d->o.labels(d->o.owner, json_member(document->document, "labels"));
+		snprintf(where, sizeof where, "workloads[%zu]", i);
+		e = placement_check(w->pods[i], labels, why);
+		if (e)
+			e = why_in(why, e, where);
+	}
+	json_free(labels);
+	return e;
+}
+
 static void consider(struct deploy *d, struct desired *document, const struct json *artifacts,
 		     struct bytes text)
 {
@@ -589,7 +611,9 @@ static void consider(struct deploy *d, struct desired *document, const struct js
 	const struct desired_id id = document->id;
 	enum err e = read_wanted(d, document, &wanted, &why);
 	if (!e) {
-		e = check_images(d, &wanted, &document->agent, artifacts, &why);
+		e = check_places(d, document, &wanted, &why);
+		if (!e)
+			e = check_images(d, &wanted, &document->agent, artifacts, &why);
 		if (!e) {
 			accept(d, document, text, &wanted);
 			return;

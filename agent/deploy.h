@@ -51,6 +51,8 @@ struct deploy_options {
 	bool is_safe_mode; /* run nothing: give up what is on trial, and accept what is newer */
 	void *owner;
 	void (*on_change)(void *owner);
+	/* The board's, with `given` by the document (NULL: none), which win. json_free() them. */
+	struct json *(*labels)(void *owner, const struct json *given);
 	void (*on_safe_accepted)(void *owner); /* in safe mode: a newer state is on flash */
 	enum err (*ask_blob)(void *owner, struct bytes request);
 	bool (*needs_image)(void *owner, const char *digest); /* besides what runs */

@@ -6,6 +6,7 @@
 #include "ports/clock.h"
 #include "ports/file.h"
 #include "ports/walls.h"
+#include "workloads/placement.h"
 #include "workloads/qos.h"
 #include "workloads/verdict.h"
 
@@ -265,6 +266,30 @@ static struct json *print_labels(const struct config *c)
 	for (size_t i = 0; i < c->label_count; i++)
 		json_set_string(j, c->labels[i].key, c->labels[i].value);
 	return j;
+}
+
+struct json *report_labels(struct agent *a, const struct json *given)
+{
+	char cgroups[160], sandbox[48];
+	const struct walls walls = walls_find();
+	struct json *own = print_labels(&a->config);
+	cgroup_describe(a->cgroups, cgroups, sizeof cgroups);
+	walls_describe(&walls, sandbox, sizeof sandbox);
+	const struct placement_board board = {
+		.device = a->config.device,
+		.architecture = architecture_ours(),
+		.kernel = a->board.kernel,
+		.cgroup = cgroups,
+		.sandbox = sandbox,
+		.memory_bytes = a->board.memory_bytes,
+		.cpu_milli = a->board.cpu_milli,
+		.host_image = a->config.allow_host_image,
+		.labels = own,
+		.given = given,
+	};
+	struct json *labels = placement_labels(&board);
+	json_free(own);
+	return labels;
 }
 
 /* null is worth a line: whoever reaches the broker decides what runs here. */

@@ -34,5 +34,9 @@ void report_on_delivered(struct report *r, int ticket);
 /* The document. */
 struct json *report_make(struct agent *a);
 
+/* What selects this board, beside labels that a desk has given it (NULL: none). The caller
+ * frees it. */
+struct json *report_labels(struct agent *a, const struct json *given);
+
 /* The document and what only matters on the spot: link, recent events. */
 struct json *report_make_status(struct agent *a);

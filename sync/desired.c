@@ -74,7 +74,7 @@ static void collect_warnings(struct desired *d)
 	static const char *const known[] = {
 		"apiVersion", "kind",   "fleet",   "device", "epoch",  "generation",
 		"issued",     "writer", "base",    "reason", "policy", "workloads",
-		"configs",    "trust",  "expires", "agent",  NULL,
+		"configs",    "trust",  "expires", "agent",  "labels", NULL,
 	};
 	static const char *const policies[] = { "rollback", "healthyFor", "progressDeadline",
 						NULL };

@@ -475,7 +475,10 @@ static const struct guide_entry entries[] = {
 	  "system-critical (or system-node-critical, system-cluster-critical), high, normal, low "
 	  "or "
 	  "idle: who gives way to whom" },
-	{ "pod.spec.nodeSelector", IGNORED, "", "the desired state has chosen the board already" },
+	{ "pod.spec.nodeSelector", HONOURED, "any board",
+	  "labels that the board must have: of its configuration, of its Device, or facts, "
+	  "fleet.md; "
+	  "else the desired state is refused" },
 	{ "pod.spec.nodeName", IGNORED, "", "the desired state has chosen the board already" },
 	{ "pod.spec.affinity", IGNORED, "", "the desired state has chosen the board already" },
 	{ "pod.spec.tolerations", IGNORED, "", "the desired state has chosen the board already" },

@@ -107,6 +107,40 @@ static enum err read_early(struct reader *r, const struct json *spec, const char
 	return e;
 }
 
+struct string_map {
+	struct pair *pairs;
+	size_t *count;
+};
+
+static enum err read_string_map(struct reader *r, const struct json *j, const struct string_map *m)
+{
+	enum err e = OK;
+	if (json_type_of(j) != JSON_OBJECT)
+		return field_refuse(r, "an object is expected");
+	if (json_count(j) > LABELS_MAX)
+		return field_refuse(r, "more than %d entries", LABELS_MAX);
+	for (const struct json *x = json_first(j); x && !e; x = json_next(x)) {
+		struct pair *pair = &m->pairs[(*m->count)++];
+		if (!json_string(x))
+			return field_refuse(r, "\"%.60s\" is not a string", json_key(x));
+		pair->name = arena_copy(r->arena, bytes_of(json_key(x)));
+		e = pair->name ? field_text(r, x, &pair->value)
+			       : field_refuse(r, "the manifest is too large");
+	}
+	return e;
+}
+
+static enum err read_node_selector(struct reader *r, const struct json *j, void *into)
+{
+	struct pod *p = r->pod;
+	enum err e = OK;
+	(void)into;
+	const size_t count = json_count(j) <= LABELS_MAX ? json_count(j) : 0;
+	p->selector = field_room(r, count, sizeof *p->selector, &e);
+	return e ? e
+		 : read_string_map(r, j, &(struct string_map){ p->selector, &p->selector_count });
+}
+
 enum err manifest_pod_spec(struct reader *r, const struct json *j, void *into)
 {
 	static const struct field fields[] = {
@@ -127,8 +161,8 @@ enum err manifest_pod_spec(struct reader *r, const struct json *j, void *into)
 		{ "hostIPC", read_false },
 		{ "setHostnameAsFQDN", read_false },
 		{ "os", read_os },
+		{ "nodeSelector", read_node_selector },
 		/* Another has chosen this node. */
-		{ "nodeSelector", field_ignored },
 		{ "nodeName", field_ignored },
 		{ "affinity", field_ignored },
 		{ "tolerations", field_ignored },
@@ -167,29 +201,6 @@ enum err manifest_pod_spec(struct reader *r, const struct json *j, void *into)
 	if (!e)
 		e = read_early(r, j, "containers", read_containers);
 	return e ? e : field_object(r, j, fields, into);
-}
-
-struct string_map {
-	struct pair *pairs;
-	size_t *count;
-};
-
-static enum err read_string_map(struct reader *r, const struct json *j, const struct string_map *m)
-{
-	enum err e = OK;
-	if (json_type_of(j) != JSON_OBJECT)
-		return field_refuse(r, "an object is expected");
-	if (json_count(j) > LABELS_MAX)
-		return field_refuse(r, "more than %d entries", LABELS_MAX);
-	for (const struct json *x = json_first(j); x && !e; x = json_next(x)) {
-		struct pair *pair = &m->pairs[(*m->count)++];
-		if (!json_string(x))
-			return field_refuse(r, "\"%.60s\" is not a string", json_key(x));
-		pair->name = arena_copy(r->arena, bytes_of(json_key(x)));
-		e = pair->name ? field_text(r, x, &pair->value)
-			       : field_refuse(r, "the manifest is too large");
-	}
-	return e;
 }
 
 enum err manifest_labels(struct reader *r, const struct json *j, void *into)

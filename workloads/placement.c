@@ -70,3 +70,18 @@ struct json *placement_labels(const struct placement_board *b)
 	put_sandbox(labels, b->sandbox);
 	return labels;
 }
+
+enum err placement_check(const struct pod *p, const struct json *labels, struct why *why)
+{
+	for (size_t i = 0; i < p->selector_count; i++) {
+		const struct pair *s = &p->selector[i];
+		const char *have = json_string(json_member(labels, s->name));
+		if (have && strcmp(have, s->value) == 0)
+			continue;
+		return why_set(why, ERR_INVALID,
+			       "%s.nodeSelector: %.80s=%.63s is asked for, the board has %s%.63s",
+			       p->where, s->name, s->value, have ? "it as " : "no such label",
+			       have ? have : "");
+	}
+	return OK;
+}

@@ -28,5 +28,6 @@ struct placement_board {
 /* An object of strings. The caller frees it. */
 struct json *placement_labels(const struct placement_board *b);
 
-/* ERR_DENIED: what the pod asks for that this board has not, by the path of the field. */
+/* ERR_INVALID: the label that the pod asks for by nodeSelector and the board has not, by the path
+ * of the field. */
 enum err placement_check(const struct pod *p, const struct json *labels, struct why *why);

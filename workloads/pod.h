@@ -22,7 +22,7 @@ enum {
 	ENV_FROM_MAX = 16,       /* sources of one container's environment */
 	SOURCES_MAX = 16,        /* of one projected volume */
 	ITEMS_MAX = 64,          /* files named for one source */
-	LABELS_MAX = 64,         /* labels, and annotations, of one pod */
+	LABELS_MAX = 64,         /* labels, annotations, and nodeSelector, of one pod */
 	HOST_ALIASES_MAX = 16,   /* entries, and names in one */
 	NAME_SERVERS_MAX = 3,    /* what resolvers read */
 	SEARCHES_MAX = 8,        /* search domains, and options */
@@ -255,6 +255,8 @@ struct pod {
 	struct schedule_spec schedule;
 	struct pair labels[LABELS_MAX], annotations[LABELS_MAX];
 	size_t label_count, annotation_count;
+	struct pair *selector; /* nodeSelector: labels that the board must have */
+	size_t selector_count;
 	enum restart_policy restart;
 	enum priority priority;
 	int64_t grace_ms;

@@ -33,7 +33,7 @@ struct campaign_states {
 /* A device that the selector has chosen, and the rollout leaves alone. */
 struct campaign_left {
 	char device[LABEL_SIZE];
-	char why[120];
+	char why[224];
 };
 
 struct campaign {

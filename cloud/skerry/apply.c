@@ -279,6 +279,42 @@ static enum err apply_to(struct desk *d, struct fleet_view *v, const char *devic
 	return e;
 }
 
+/* Does the device have the labels that its pods ask for? What else may be wrong shows later. */
+static bool tell_misfit(const struct desk *d, struct fleet_view *v, const char *device,
+			const struct intent_wish *wish)
+{
+	struct intent i;
+	struct why misfit = { "" };
+	struct intent_wish checked = *wish;
+	const struct device_view *known = fleet_view_find(v, device);
+	checked.misfit = &misfit;
+	if (!known || intent_make(known, d->options->fleet, &checked, &i, NULL))
+		return false;
+	free(i.text);
+	if (!misfit.text[0])
+		return false;
+	fprintf(stderr, "misfit      %s  %s\n", device, misfit.text);
+	return true;
+}
+
+/* Before anything is published. */
+static enum err check_places(const struct desk *d, struct fleet_view *v, struct pins *p,
+			     const struct targets *t, struct intent_wish *wish, struct why *why)
+{
+	size_t misfits = 0;
+	for (size_t i = 0; i < t->count; i++) {
+		pins_set(p, t->list[i].architecture);
+		wish->agent = p->agent_image;
+		misfits += tell_misfit(d, v, t->list[i].name, wish);
+	}
+	return !misfits ? OK
+			: why_set(why, ERR_INVALID,
+				  "%zu of %zu devices do not have what nodeSelector asks for; "
+				  "nothing "
+				  "was published",
+				  misfits, t->count);
+}
+
 static enum err apply_to_all(struct desk *d, struct fleet_view *v, struct pins *p,
 			     const struct manifest_files *m, struct why *why)
 {
@@ -297,6 +333,8 @@ static enum err apply_to_all(struct desk *d, struct fleet_view *v, struct pins *
 		e = choose_devices(o, v, &t, why);
 	if (!e)
 		e = pin_images(p, &t, v, why);
+	if (!e)
+		e = check_places(d, v, p, &t, &wish, why);
 	for (size_t i = 0; i < t.count && !e; i++) {
 		pins_set(p, t.list[i].architecture);
 		wish.agent = p->agent_image;

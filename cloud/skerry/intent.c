@@ -1,5 +1,6 @@
 #include "cloud/skerry/intent.h"
 
+#include "cloud/fleet/object.h"
 #include "ports/clock.h"
 #include "ports/digest.h"
 #include "sync/desired.h"
@@ -136,8 +137,22 @@ static enum err check_base(const struct device_view *d, const struct intent_wish
 		d->name, (long long)seen);
 }
 
-/* As the board will: are all configs there that its pods name? */
-static enum err check_references(const struct desired *d, struct why *why)
+/* What its pods can ask for. NULL: it has never reported, and judges by itself. */
+static struct json *labels_of(const struct device_view *d, const struct intent_wish *wish)
+{
+	const struct device_object given = { .labels = wish->labels };
+	return d->state ? object_labels(d->name, d->state, &given) : NULL;
+}
+
+static void check_place(const struct pod *p, const struct json *labels, struct why *misfit)
+{
+	if (misfit && !misfit->text[0] && labels && placement_check(p, labels, misfit))
+		(void)!why_in(misfit, ERR_INVALID, p->name);
+}
+
+/* As the board will: are all configs there that its pods name, and the labels? */
+static enum err check_pods(const struct desired *d, const struct json *labels, struct why *misfit,
+			   struct why *why)
 {
 	char where[32];
 	size_t n = 0;
@@ -151,6 +166,7 @@ static enum err check_references(const struct desired *d, struct why *why)
 		snprintf(where, sizeof where, "workloads[%zu]", n);
 		if (resolve_check(pod, configs, why))
 			e = why_in(why, ERR_INVALID, where);
+		check_place(pod, labels, misfit);
 		pod_free(pod);
 	}
 	configs_free(configs);
@@ -158,12 +174,15 @@ static enum err check_references(const struct desired *d, struct why *why)
 }
 
 static enum err check_document(const struct device_view *device, const char *fleet,
-			       const char *text, struct intent *out, struct why *why)
+			       const struct intent_wish *wish, const char *text, struct intent *out,
+			       struct why *why)
 {
 	struct desired check;
+	struct json *labels = labels_of(device, wish);
 	enum err e = desired_read(bytes_of(text), fleet, device->name, &check, why);
 	if (!e)
-		e = check_references(&check, why);
+		e = check_pods(&check, labels, wish->misfit, why);
+	json_free(labels);
 	strcpy(out->agent, check.agent.image);
 	out->attempt = check.agent.attempt;
 	desired_free(&check);
@@ -190,7 +209,7 @@ static enum err make_message(const struct device_view *device, const char *fleet
 			     struct intent *out, struct why *why)
 {
 	char *text = print_document(device, fleet, out, content, wish);
-	enum err e = check_document(device, fleet, text, out, why);
+	enum err e = check_document(device, fleet, wish, text, out, why);
 	if (!e)
 		e = finish(device, wish, text, out, why);
 	free(text);

@@ -14,7 +14,9 @@ struct intent {
 	int64_t epoch, base, generation;
 	char agent[DIGEST_SIZE]; /* that it wants, its digest or "package"; "": whichever */
 	int64_t attempt;         /* of that */
-	int64_t trust;           /* the version that a signed state names; 0: nobody signs it */
+	struct why
+		misfit; /* the label that the device has not; "": it has all, or never reported */
+	int64_t trust;  /* the version that a signed state names; 0: nobody signs it */
 };
 
 struct intent_wish {
@@ -24,6 +26,7 @@ struct intent_wish {
 	const char *agent;         /* the image that the board shall be run by; NULL: as before */
 	bool retry;                /* even if it was given up */
 	const struct warrant *warrant; /* who signs it, if anybody */
+	struct why *misfit; /* filled: the label that a pod asks for and the device has not; NULL */
 };
 
 /* The trees of files, for a render_source; they are borrowed. */

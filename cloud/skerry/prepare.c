@@ -27,6 +27,7 @@ struct workshop {
 	struct cast cast;
 	const struct json **labels; /* of the chosen, as many as members */
 	struct pins pins;
+	size_t misfits; /* chosen, and without a label that a pod asks for */
 };
 
 /* --- documents --- */
@@ -177,8 +178,9 @@ static void set_group(const struct workshop *w, const struct cast_device *d,
 	snprintf(s->group, sizeof s->group, "%s", word ? word : "");
 }
 
+/* ERR_AGAIN: nothing would change, or `misfit` says which label the device has not. */
 static enum err make_states(struct workshop *w, const struct cast_device *d,
-			    struct campaign_states *s, struct why *why)
+			    struct campaign_states *s, struct why *misfit, struct why *why)
 {
 	char reason[LABEL_SIZE + 16];
 	struct device_view blank;
@@ -187,13 +189,18 @@ static enum err make_states(struct workshop *w, const struct cast_device *d,
 	const struct intent_wish wish = { .source = &w->source,
 					  .labels = d->object.labels,
 					  .reason = reason,
-					  .warrant = &w->warrant };
+					  .warrant = &w->warrant,
+					  .misfit = misfit };
 	snprintf(reason, sizeof reason, "rollout %s", w->rollout.name);
 	w->source.overrides = d->object.overrides;
 	pins_set(&w->pins, architecture_of(d));
 	enum err e = intent_make(known, w->options->fleet, &wish, &forward, why);
 	if (!e && !forward.text)
 		return ERR_AGAIN; /* nothing would change */
+	if (!e && misfit->text[0]) {
+		free(forward.text);
+		return ERR_AGAIN;
+	}
 	if (!e)
 		e = intent_make_back(known, w->options->fleet, &wish, &forward, &back, why);
 	*s = (struct campaign_states){ .forward = forward.text, .back = back.text };
@@ -208,19 +215,34 @@ static enum err make_states(struct workshop *w, const struct cast_device *d,
 static enum err add_device(struct workshop *w, const struct cast_device *d, struct campaign *c,
 			   struct why *why)
 {
-	char reason[120];
+	struct why left = { "" };
 	struct campaign_states s;
 	if (d->object.pinned) {
-		snprintf(reason, sizeof reason, "pinned: %.100s", d->object.pinned);
-		return campaign_leave(c, d->name, reason, why);
+		(void)why_set(&left, OK, "pinned: %.200s", d->object.pinned);
+		return campaign_leave(c, d->name, left.text, why);
 	}
-	enum err e = make_states(w, d, &s, why);
-	if (e == ERR_AGAIN)
-		return campaign_leave(c, d->name, "unchanged", why);
+	enum err e = make_states(w, d, &s, &left, why);
+	if (e == ERR_AGAIN) {
+		const bool fits = !left.text[0];
+		w->misfits += !fits;
+		if (!fits)
+			(void)why_in(&left, OK, "misfit");
+		return campaign_leave(c, d->name, fits ? "unchanged" : left.text, why);
+	}
 	if (e)
 		return e;
 	w->labels[c->rollout.count] = d->labels;
 	return campaign_add(c, d->name, &s, why);
+}
+
+/* Nobody is left that it could be brought to. */
+static enum err refuse_misfits(const struct campaign *c, size_t misfits, struct why *why)
+{
+	for (size_t i = 0; i < c->left_count; i++)
+		fprintf(stderr, "left       %s  %s\n", c->left[i].device, c->left[i].why);
+	return why_set(why, ERR_INVALID,
+		       "it fits nowhere: %zu devices do not have what nodeSelector asks for",
+		       misfits);
 }
 
 static enum err add_devices(struct workshop *w, struct campaign *c, struct why *why)
@@ -237,6 +259,8 @@ static enum err add_devices(struct workshop *w, struct campaign *c, struct why *
 			    "no device is chosen: skerry get devices shows their labels");
 	if (e)
 		return e;
+	if (!c->rollout.count && w->misfits)
+		return refuse_misfits(c, w->misfits, why);
 	rollout_assign(&c->spec, c->rollout.members, c->rollout.count, w->labels);
 	return campaign_seal(c, why);
 }
@@ -275,20 +299,26 @@ static void close_workshop(struct workshop *w)
 enum err prepare_campaign(struct desk *d, struct fleet_view *v, struct campaign *out,
 			  struct why *why)
 {
-	struct workshop w = { .desk = d, .view = v, .options = d->options };
-	w.pins = (struct pins){ .options = d->options, .desk = d };
+	struct workshop *w = calloc(1, sizeof *w);
 	*out = (struct campaign){ 0 };
-	enum err e = read_documents(&w, why);
+	if (!w)
+		return why_set(why, ERR_SYSTEM, "no memory");
+	w->desk = d;
+	w->view = v;
+	w->options = d->options;
+	w->pins = (struct pins){ .options = d->options, .desk = d };
+	enum err e = read_documents(w, why);
 	if (!e)
-		e = warrant_open(&w.warrant, w.options, why);
+		e = warrant_open(&w->warrant, w->options, why);
 	if (!e)
 		e = fleet_view_read(v, d, NULL, why);
 	if (!e)
-		e = cast_open(&w.cast, w.files, v, why);
+		e = cast_open(&w->cast, w->files, v, why);
 	if (!e)
-		e = push_images(&w, why);
+		e = push_images(w, why);
 	if (!e)
-		e = make_campaign(&w, out, why);
-	close_workshop(&w);
+		e = make_campaign(w, out, why);
+	close_workshop(w);
+	free(w);
 	return e;
 }

@@ -41,7 +41,7 @@ static const struct type {
 	  "immutable stdin stdinOnce tty" },
 	{ "array", "string", "command args hostnames nameservers searches drop add" },
 	{ "array", "integer", "supplementalGroups" },
-	{ "object", "string", "labels annotations data binaryData stringData" },
+	{ "object", "string", "labels annotations nodeSelector data binaryData stringData" },
 	{ "object", NULL, "selector status strategy" },
 };
 static const char TEXT_OR_NUMBER[] = "port memory cpu sizeLimit divisor";

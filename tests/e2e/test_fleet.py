@@ -10,7 +10,7 @@ import jsonschema
 import yaml
 
 from crowd import Crowd
-from skerry_test import BIN, World, main, wait_until
+from skerry_test import BIN, World, main, pod, wait_until
 
 DOCS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../docs")
 APP = """apiVersion: v1
@@ -321,6 +321,76 @@ class Others(FleetTest):
 def schema(name):
     with open(os.path.join(DOCS, "schema", name + ".json")) as f:
         return json.load(f)
+
+
+class Places(FleetTest):
+    size = 4
+    SELECTOR = "spec:\n  nodeSelector: {site: s1, kubernetes.io/arch: arm64}\n"
+
+    def setUp(self):
+        super().setUp()
+        self.world.write("picky.yaml", APP.replace("spec:\n", self.SELECTOR))
+
+    def test_apply_publishes_nothing_if_one_device_has_no_place(self):
+        done = self.world.cli("apply", "-f", "picky.yaml", "--all", check=2)
+        for name, site in (("d00", "s0"), ("d02", "s2"), ("d03", "s3")):
+            self.assertIn(f"misfit      {name}  app: spec.nodeSelector: site=s1 is asked for, "
+                          f"the board has it as {site}", done.stderr)
+        self.assertIn("3 of 4 devices", done.stderr)
+        self.assertEqual([m.got for m in self.crowd.members], [[]] * 4)
+        self.world.cli("apply", "-f", "picky.yaml", "-d", "d01", check=0)
+        self.assertEqual(self.crowd["d01"].got, [1])
+
+    def test_a_rollout_leaves_misfits_and_one_that_fits_nowhere_is_refused(self):
+        path = self.rollout(to={"files": ["picky.yaml"]})
+        done = self.world.cli("rollout", "start", "-f", path, "--wait", check=0)
+        self.assertIn("left       d00  misfit: app: spec.nodeSelector: site=s1 ", done.stderr)
+        self.assertEqual([m.got for m in self.crowd.members], [[], [1], [], []])
+        nowhere = self.SELECTOR.replace("arm64", "amd64")
+        self.world.write("picky.yaml", APP.replace("spec:\n", nowhere))
+        done = self.world.cli("rollout", "start", "-f", self.rollout(
+            name="again", to={"files": ["picky.yaml"]}), "--wait", check=2)
+        self.assertIn("left       d01  misfit: app: spec.nodeSelector: kubernetes.io/arch=amd64 "
+                      "is asked for, the board has it as arm64", done.stderr)
+        self.assertIn("it fits nowhere", done.stderr)
+        self.assertEqual([m.got for m in self.crowd.members], [[], [1], [], []])
+
+
+class Board(unittest.TestCase):
+    """A real agent, and what it does with a state that nobody has looked at before."""
+
+    def setUp(self):
+        self.world = World()
+        self.addCleanup(self.world.close)
+        self.world.start_broker()
+        self.device = self.world.device(labels="site=north")
+        self.device.start()
+        self.device.wait_up()
+
+    def send(self, generation, wanted, **more):
+        p = pod("app", "/bin/sleep", "1000")
+        p["spec"]["nodeSelector"] = wanted
+        document = self.world.desired(self.device, generation, [p])
+        document.update(more)
+        self.world.publish(f"{self.device.name}/dn/desired", document, retain=True)
+
+    def test_admission_by_its_labels_and_those_that_the_desk_gives(self):
+        self.send(1, {"site": "south"})
+        c = wait_until("Rejected", 10, lambda: self.device.condition("Rejected"))
+        self.assertEqual(c["message"], "workloads[0]: spec.nodeSelector: site=south is asked for, "
+                         "the board has it as north")
+        self.send(2, {"site": "north", "kubernetes.io/os": "linux", "colour": "red"})
+        c = wait_until("Rejected", 10, lambda: (
+            lambda c: c if c and c["generation"] == 2 else None)(self.device.condition("Rejected")))
+        self.assertIn("colour=red is asked for, the board has no such label", c["message"])
+        self.send(3, {"site": "north", "kubernetes.io/os": "linux", "colour": "red"},
+                  labels={"colour": "red"})
+        self.device.wait_phase("Available", 3)
+        # Labels that are gone after a restart end nothing.
+        self.device.stop()
+        self.device.settings["labels"] = "site=south"
+        self.device.start()
+        self.device.wait_phase("Available", 3)
 
 
 class Documents(FleetTest):
