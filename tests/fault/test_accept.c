@@ -16,6 +16,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 enum { WRITES_MAX = 500, DATABASE_MAX = 4 * 1024 * 1024, OLD = 5, NEW = 6 };
 
