@@ -37,27 +37,51 @@ static enum err check_names(struct pod *const *pods, size_t count, struct why *w
 	return OK;
 }
 
+static enum err refuse(const struct admission *a, const char *who, const struct claim *c,
+		       struct why *why)
+{
+	if (c->memory_bytes > a->memory_bytes)
+		return why_set(why, ERR_FULL, "%s %lld MiB of memory, this board has %lld MiB", who,
+			       (long long)(c->memory_bytes >> 20),
+			       (long long)(a->memory_bytes >> 20));
+	return why_set(why, ERR_FULL, "%s %lldm of cpu, this board has %lldm", who,
+		       (long long)c->cpu_milli, (long long)a->cpu_milli);
+}
+
+static bool is_too_large(const struct admission *a, const struct claim *c)
+{
+	return c->memory_bytes > a->memory_bytes || c->cpu_milli > a->cpu_milli;
+}
+
+/* A pod that could never run is refused, and so are pods of which none is to give way. */
+static enum err check_requests(const struct admission *a, struct pod *const *pods, size_t count,
+			       struct why *why)
+{
+	struct claim claims[PODS_MAX], sum = { 0 };
+	char who[40];
+	for (size_t i = 0; i < count; i++) {
+		supervisor_claim(pods[i], &claims[i]);
+		snprintf(who, sizeof who, "workloads[%zu]: it requests", i);
+		if (is_too_large(a, &claims[i]))
+			return refuse(a, who, &claims[i], why);
+		sum.memory_bytes += claims[i].memory_bytes;
+		sum.cpu_milli += claims[i].cpu_milli;
+	}
+	if (!preemption_is_undecided(claims, count, a->memory_bytes, a->cpu_milli))
+		return OK;
+	return refuse(a, "workloads: all of one priorityClassName, they request", &sum, why);
+}
+
 static enum err check_fit(const struct admission *a, struct pod *const *pods, size_t count,
 			  struct why *why)
 {
-	int64_t memory, cpu;
 	size_t containers = 0;
 	for (size_t i = 0; i < count; i++)
 		containers += pods[i]->container_count;
 	if (containers > WORKLOADS_MAX)
 		return why_set(why, ERR_FULL, "workloads: %zu containers; this board takes %d",
 			       containers, WORKLOADS_MAX);
-	supervisor_sum(pods, count, &memory, &cpu);
-	if (memory > a->memory_bytes)
-		return why_set(
-			why, ERR_FULL,
-			"workloads: they request %lld MiB of memory, this board has %lld MiB",
-			(long long)(memory >> 20), (long long)(a->memory_bytes >> 20));
-	if (cpu > a->cpu_milli)
-		return why_set(why, ERR_FULL,
-			       "workloads: they request %lldm of cpu, this board has %lldm",
-			       (long long)cpu, (long long)a->cpu_milli);
-	return OK;
+	return check_requests(a, pods, count, why);
 }
 
 enum err admission_read(const struct admission *a, const struct json *workloads,

@@ -2,7 +2,8 @@
  * admission - are the pods of a desired state fit for this board?
  *
  * Each manifest is read and checked against what the board allows; together they must
- * have names of their own and fit into its memory, its processors and our limits.
+ * have names of their own and fit into our limits, and each alone into its memory and its
+ * processors: all together too, unless their priorities say who gives way.
  */
 #pragma once
 

@@ -53,10 +53,12 @@ static void add_workload(void *owner, struct workload *w)
 	struct json *j = json_new_object();
 	bool failed = w->state == WORKLOAD_DONE && (w->is_given_up || !verdict_is_good(&w->last));
 	const bool frozen = w->rest == REST_FROZEN;
+	const bool lacks_room = w->lacks_room && w->state == WORKLOAD_STOPPED;
 	json_set_string(j, "state",
-			failed   ? "failed"
-			: frozen ? "standby"
-				 : workload_state_name(w->state));
+			failed       ? "failed"
+			: frozen     ? "standby"
+			: lacks_room ? "waiting"
+				     : workload_state_name(w->state));
 	if (w->status[0] && w->pid)
 		json_set_string(j, "status", w->status);
 	json_set_bool(j, "ready", w->ready);
@@ -192,7 +194,7 @@ static void add_offer(struct json *j, struct agent *a)
 	for (size_t i = 0; i < PLAN_HAVE_MAX; i++) {
 		const struct running_pod *r = a->supervisor.pods[i];
 		int64_t pod_memory = 0, pod_cpu = 0;
-		if (r && r->pod)
+		if (r && r->pod && !r->gives_way)
 			supervisor_sum(&r->pod, 1, &pod_memory, &pod_cpu);
 		memory += pod_memory;
 		cpu += pod_cpu;

@@ -163,12 +163,30 @@ static void conclude(struct running_pod *r)
 		workload_give_up(&r->workloads[i], message);
 	if (r->pod->is_job)
 		end_job(r);
+	r->on_over(r->owner, r);
+}
+
+/* Nothing is left of a pod that gives way: it comes back as a new one. */
+static void make_room(struct running_pod *r)
+{
+	const struct why reason = r->workloads[0].trouble;
+	running_clear(r);
+	open_workloads(r);
+	for (size_t i = 0; i < running_size(r); i++) {
+		r->workloads[i].lacks_room = true;
+		r->workloads[i].trouble = reason;
+	}
+	r->is_over = true;
+	r->is_clearing = false;
+	r->ends_by_ms = 0;
 }
 
 static void on_end(struct running_pod *r)
 {
 	if (r->leaving)
 		r->on_ended(r->owner, r); /* r may be gone */
+	else if (r->gives_way)
+		make_room(r);
 	else if (r->is_clearing)
 		running_run(r);
 	else
@@ -226,7 +244,7 @@ static void on_turn(void *owner, int64_t now_ms)
 		running_fail(r, "BackoffLimitExceeded", hopeless->trouble.text);
 	fill_entries(r, entries);
 	sequence_next(entries, running_size(r),
-		      r->leaving || r->is_clearing || running_has_failed(r), &s);
+		      r->leaving || r->is_clearing || r->gives_way || running_has_failed(r), &s);
 	for (size_t i = 0; i < running_size(r); i++) {
 		if (s.turns[i] == TURN_START)
 			workload_start(&r->workloads[i]);
@@ -272,6 +290,7 @@ void running_begin(struct running_pod *r)
 	assert(r->workloads);
 	r->on_trial = true;
 	r->leaving = r->is_over = r->is_clearing = r->told_no_clock = r->is_asked_again = false;
+	r->gives_way = false;
 	r->ends_by_ms = 0;
 	r->turn = (struct timer){ .owner = r, .on_due = on_turn };
 	bound_init(r);
@@ -290,6 +309,53 @@ void running_begin(struct running_pod *r)
 		return;
 	bound_watch(r);
 	loop_arm(r->site->loop, &r->turn, 0);
+}
+
+bool running_needs_room(const struct running_pod *r)
+{
+	if (r->leaving)
+		return r->next != NULL;
+	if (r->gives_way || r->pod->is_scheduled)
+		return true;
+	bool is_done = true;
+	/* Not by `is_over` alone: an agent that has just found its pods again has not looked. */
+	for (size_t i = r->pod->init_count; i < running_size(r); i++)
+		is_done = is_done && (r->workloads[i].state == WORKLOAD_DONE ||
+				      r->workloads[i].spec->role == CONTAINER_SIDECAR);
+	return !is_done && !r->is_over;
+}
+
+void running_give_way(struct running_pod *r, const char *reason)
+{
+	if (r->leaving)
+		return;
+	for (size_t i = 0; i < running_size(r); i++)
+		workload_give_way(&r->workloads[i], reason);
+	if (r->gives_way)
+		return;
+	r->gives_way = true;
+	loop_disarm(r->site->loop, &r->bound);
+	running_tell(r, true, "Preempted", reason);
+	if (r->is_over)
+		make_room(r); /* between two runs */
+	else
+		begin_to_end(r);
+}
+
+void running_come_back(struct running_pod *r)
+{
+	if (!r->gives_way || r->leaving)
+		return;
+	r->gives_way = false;
+	if (!r->is_over) {
+		running_replace(r); /* it was still ending */
+		return;
+	}
+	if (!r->pod->is_scheduled) {
+		running_run(r);
+		return;
+	}
+	open_workloads(r);
 }
 
 void running_replace(struct running_pod *r)
@@ -312,7 +378,7 @@ enum err running_restart(struct running_pod *r, struct why *why)
 		return why_set(why, ERR_CONFLICT,
 			       "%s runs to its end once: a job is given again by a new state",
 			       r->pod->name);
-	if (r->leaving || r->is_clearing || r->is_over)
+	if (r->leaving || r->is_clearing || r->is_over || r->gives_way)
 		return why_set(why, ERR_CONFLICT, "%s is %s: there is nothing to restart",
 			       r->pod->name, r->is_over ? "over" : "ending");
 	r->is_asked_again = true;

@@ -29,10 +29,14 @@ struct running_pod {
 	bool is_clearing;      /* its run ends, because another one takes its place */
 	bool is_asked_again;   /* that is because somebody wants it restarted */
 	bool told_no_clock;
+	bool gives_way; /* it is not to run: pods of higher priority need the board */
+	size_t rank;    /* its place in the document */
 
 	/* The supervisor's: nothing of a leaving pod runs any more. */
 	void *owner;
 	void (*on_ended)(void *owner, struct running_pod *r);
+	/* It has done what it had to do, and takes no room any more. */
+	void (*on_over)(void *owner, struct running_pod *r);
 };
 
 size_t running_size(const struct running_pod *r);
@@ -47,6 +51,16 @@ void running_stop(struct running_pod *r);
 /* Begin it anew, as a pod that was just made: empty volumes of its own, init containers first.
  * Its containers count a restart. ERR_CONFLICT: it is a job, or does not run. */
 enum err running_restart(struct running_pod *r, struct why *why);
+
+/* Is there something left to run in it, now or later? */
+bool running_needs_room(const struct running_pod *r);
+
+/* Let it end, or not begin, because of `reason`, until running_come_back(). For one that
+ * leaves this says nothing: its successor is to be asked again when it is there. */
+void running_give_way(struct running_pod *r, const char *reason);
+
+/* There is room again: as a new pod, with nothing of what it was before. */
+void running_come_back(struct running_pod *r);
 
 /* The configs have changed: its files follow, its variables at the next start. */
 void running_refresh(struct running_pod *r);

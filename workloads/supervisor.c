@@ -54,6 +54,49 @@ const struct running_pod *supervisor_pod(const struct supervisor *s, const char 
 	return i < PLAN_HAVE_MAX ? s->pods[i] : NULL;
 }
 
+/* --- who gives way --- */
+
+/* The pods that need room, in the order of the document; how many. */
+static size_t list_needs(const struct supervisor *s, struct running_pod *out[PODS_MAX])
+{
+	struct running_pod *by_rank[PODS_MAX] = { NULL };
+	size_t n = 0;
+	for (size_t i = 0; i < PLAN_HAVE_MAX; i++)
+		if (s->pods[i] && running_needs_room(s->pods[i]))
+			by_rank[s->pods[i]->rank] = s->pods[i];
+	for (size_t i = 0; i < PODS_MAX; i++)
+		if (by_rank[i])
+			out[n++] = by_rank[i];
+	return n;
+}
+
+static void make_room(struct supervisor *s)
+{
+	struct running_pod *pods[PODS_MAX];
+	char reason[PREEMPTION_TEXT_MAX];
+	const size_t count = list_needs(s, pods);
+	struct claim *claims = calloc(PODS_MAX, sizeof *claims); /* too large for the stack */
+	assert(claims);
+	for (size_t i = 0; i < count; i++)
+		supervisor_claim(pods[i]->leaving ? pods[i]->next : pods[i]->pod, &claims[i]);
+	preemption_choose(claims, count, s->site.memory_bytes, s->site.cpu_milli);
+	for (size_t i = 0; i < count; i++) {
+		if (!claims[i].waits) {
+			running_come_back(pods[i]);
+			continue;
+		}
+		preemption_describe(&claims[i], reason);
+		running_give_way(pods[i], reason);
+	}
+	free(claims);
+}
+
+static void on_over(void *owner, struct running_pod *r)
+{
+	(void)r;
+	make_room(owner);
+}
+
 /* All containers have ended: the pod's memory and folders go, its successor comes. */
 static void on_ended(void *owner, struct running_pod *r)
 {
@@ -72,6 +115,7 @@ static void on_ended(void *owner, struct running_pod *r)
 	if (next) {
 		r->generation = r->next_generation;
 		running_begin(r);
+		make_room(s);
 		return;
 	}
 	for (size_t i = 0; i < PLAN_HAVE_MAX; i++)
@@ -97,7 +141,7 @@ static void on_stray_change(void *owner, struct workload *w)
 	}
 }
 
-static void add_pod(struct supervisor *s, struct pod *pod, int64_t generation)
+static void add_pod(struct supervisor *s, struct pod *pod, size_t rank, int64_t generation)
 {
 	size_t i = 0;
 	while (s->pods[i]) /* supervisor_reach() has counted the places */
@@ -106,10 +150,12 @@ static void add_pod(struct supervisor *s, struct pod *pod, int64_t generation)
 	assert(s->pods[i]);
 	*s->pods[i] = (struct running_pod){
 		.pod = pod,
+		.rank = rank,
 		.generation = generation,
 		.site = &s->site,
 		.owner = s,
 		.on_ended = on_ended,
+		.on_over = on_over,
 	};
 	running_begin(s->pods[i]);
 }
@@ -202,10 +248,11 @@ static void carry_out(struct supervisor *s, const struct reaching *r, struct pod
 	for (size_t i = 0; i < r->plan.count; i++) {
 		const struct step *step = &r->plan.steps[i];
 		if (step->kind == STEP_START) {
-			add_pod(s, pods[step->want], generation);
+			add_pod(s, pods[step->want], step->want, generation);
 			continue;
 		}
 		struct running_pod *have = s->pods[find_pod(s, r->names[step->have])];
+		have->rank = step->want;
 		if (step->kind == STEP_STOP)
 			replace_pod(have, NULL, generation);
 		else if (step->kind == STEP_REPLACE || have->leaving)
@@ -258,6 +305,7 @@ enum err supervisor_reach(struct supervisor *s, struct wanted *w, int64_t genera
 	}
 	take_configs(s, w);
 	carry_out(s, r, w->pods, generation);
+	make_room(s);
 	w->count = 0;
 	free(r);
 
@@ -313,7 +361,7 @@ void supervisor_health(const struct supervisor *s, struct supervisor_health *out
 			out->worst = out->worst ? out->worst : &r->workloads[0];
 			continue;
 		}
-		for (size_t k = 0; k < running_size(r) && r->on_trial; k++)
+		for (size_t k = 0; k < running_size(r) && r->on_trial && !r->gives_way; k++)
 			look_at(r, &r->workloads[k], out);
 	}
 }
@@ -390,6 +438,15 @@ static int64_t memory_of(const struct container_spec *c)
 static int64_t cpu_of(const struct container_spec *c)
 {
 	return c->limits.cpu_request_milli;
+}
+
+void supervisor_claim(const struct pod *p, struct claim *out)
+{
+	*out = (struct claim){
+		.priority = p->priority,
+		.memory_bytes = sum_pod(p, memory_of),
+		.cpu_milli = sum_pod(p, cpu_of),
+	};
 }
 
 void supervisor_sum(struct pod *const *pods, size_t count, int64_t *out_memory_bytes,

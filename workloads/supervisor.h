@@ -3,11 +3,13 @@
  *
  * It is told whole sets, never changes: the plan finds out what to do. A pod
  * that is replaced or removed first ends; its successor starts when nothing of
- * it is left.
+ * it is left. Of pods that do not fit together the lowest wait, until others have gone or
+ * have done their work.
  */
 #pragma once
 
 #include "workloads/plan.h"
+#include "workloads/preemption.h"
 #include "workloads/running.h"
 #include "workloads/wanted.h"
 
@@ -63,6 +65,9 @@ struct workload *supervisor_find(struct supervisor *s, const char *name);
  * ERR_CONFLICT as for running_restart() and workload_restart(). */
 enum err supervisor_restart(struct supervisor *s, const char *name, struct why *why);
 
-/* Sums over the wanted pods, for admission. */
+/* What a pod requests of the board. */
+void supervisor_claim(const struct pod *p, struct claim *out);
+
+/* Sums over pods. */
 void supervisor_sum(struct pod *const *pods, size_t count, int64_t *out_memory_bytes,
 		    int64_t *out_cpu_milli);

@@ -15,6 +15,10 @@ static void note_time(struct running_pod *r, int64_t time_ms)
 
 static void take_step(struct running_pod *r, const struct schedule_step *step)
 {
+	if (r->gives_way && (step->verdict == SCHEDULE_RUN || step->verdict == SCHEDULE_REPLACE)) {
+		running_tell(r, true, "Preempted", "a time was left out: it has to give way");
+		return;
+	}
 	switch (step->verdict) {
 	case SCHEDULE_RUN:
 		running_run(r);

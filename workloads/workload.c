@@ -608,6 +608,13 @@ void workload_give_up(struct workload *w, const char *reason)
 		set_state(w, WORKLOAD_DONE);
 }
 
+void workload_give_way(struct workload *w, const char *reason)
+{
+	w->lacks_room = true;
+	(void)why_set(&w->trouble, OK, "Preempted: %s", reason);
+	set_state(w, w->state);
+}
+
 void workload_conclude(struct workload *w, bool well)
 {
 	w->last = (struct workload_exit){ .known = true, .code = well ? 0 : 1 };

@@ -75,6 +75,7 @@ struct workload {
 	bool is_given_up;       /* done, whatever its last run said: its pod has failed */
 	bool is_stale;          /* a part of a config that it mounts has changed: no held keeper */
 	bool lacks_leaf;        /* it waits for that to be gone */
+	bool lacks_room;        /* it is stopped, while pods of higher priority need the board */
 	bool leaf_is_left;      /* the cgroup could not be removed yet */
 	char status[128];       /* what it last said of itself, by sd_notify */
 	bool has_notified;      /* READY=1 */
@@ -116,6 +117,9 @@ void workload_stop(struct workload *w, int64_t grace_ms);
 
 /* A stopped one is done for good, because its pod has failed. */
 void workload_give_up(struct workload *w, const char *reason);
+
+/* Its pod has to give way, because of `reason`; it stops, if it runs, by workload_stop(). */
+void workload_give_way(struct workload *w, const char *reason);
 
 /* A stopped one has done its work on an earlier boot, well or not. */
 void workload_conclude(struct workload *w, bool well);

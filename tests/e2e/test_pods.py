@@ -651,5 +651,84 @@ class CronJobs(PodTest):
         self.assertEqual(self.said("tick/main"), [])
 
 
+class Priorities(PodTest):
+    def pod(self, name, priority, part=None, **spec):
+        """A pod that requests a part of the board's memory, in hundredths."""
+        c = container("main", "exec sleep 1000")
+        c["resources"] = {} if part is None else {"requests": {
+            "memory": str(self.device.status()["capacity"]["memBytes"] * part // 100)}}
+        return pod_of(name, [{**c, **spec.pop("container", {})}], priorityClassName=priority, **spec)
+
+    def seen(self, name):
+        w = self.device.workload(f"{name}/main")
+        return w["state"], w["qos"], w["priority"]
+
+    def test_the_lowest_waits_with_its_reason_and_comes_back(self):
+        low, normal, high = (self.pod("a", "low", 40), self.pod("b", "normal", 40),
+                             self.pod("c", "high", 40))
+        self.bring(low, normal)
+        before = self.device.pid("b/main")
+        self.bring(low, normal, high)
+        self.assertEqual(self.seen("a"), ("waiting", "Burstable", "low"))
+        self.assertRegex(self.device.workload("a/main")["trouble"],
+                         r"^Preempted: needs \S+i, \S+i are free beside pods of higher priority$")
+        self.assertNotIn("pid", self.device.workload("a/main"))
+        self.assertEqual(self.seen("c"), ("running", "Burstable", "high"))
+        self.assertEqual(self.device.pid("b/main"), before)
+        wait_until("it is an event", 20, lambda: self.events("Preempted"))
+        self.assertGreaterEqual(self.device.status()["allocatable"]["memBytes"], 0)
+        self.bring(low, normal)
+        self.device.wait_state("a/main", "running")
+        self.assertNotIn("trouble", self.device.workload("a/main"))
+        self.assertEqual(self.device.pid("b/main"), before)
+
+    def test_it_waits_over_a_restart_of_the_agent_and_comes_back_when_another_is_done(self):
+        job = self.pod("b", "high", 60, restartPolicy="Never", container={
+            "command": sh("while [ ! -e /run/go/now ]; do sleep 0.1; done"),
+            "volumeMounts": [{"name": "go", "mountPath": "/run/go"}]},
+            volumes=[{"name": "go", "configMap": {"name": "go", "optional": True}}])
+        low = self.pod("a", "low", 60)
+        self.bring(job, low)
+        self.assertEqual(self.seen("a")[0], "waiting")
+        pid = self.device.pid("b/main")
+        self.device.kill()
+        self.device.start().wait_up()
+        self.assertEqual(self.seen("a")[0], "waiting")
+        self.assertEqual(self.device.pid("b/main"), pid)
+        self.send(job, low, configs=[config_map("go", now="")])
+        self.device.wait_state("b/main", "completed")
+        self.device.wait_state("a/main", "running")
+        # What has ended takes no room when the agent finds it again, either.
+        pid = self.device.pid("a/main")
+        self.device.kill()
+        self.device.start().wait_up()
+        self.assertEqual(self.device.pid("a/main"), pid)
+
+    def test_one_that_gives_way_waits_as_a_successor_too(self):
+        self.bring(self.pod("a", "low", 60))
+        self.bring(self.pod("a", "low", 61), self.pod("b", "high", 60))
+        self.device.wait_state("a/main", "waiting")
+        self.assertEqual(self.seen("b")[0], "running")
+
+    def test_what_can_never_fit_and_what_nobody_decides_is_refused(self):
+        self.assertIn("workloads[1]: it requests", self.refused(
+            self.pod("a", "high", 10), self.pod("b", "low", 110)))
+        self.assertIn("all of one priorityClassName, they request", self.refused(
+            self.pod("a", "low", 60), self.pod("b", "low", 60)))
+
+    def test_what_is_idle_steps_back(self):
+        self.bring(self.pod("a", "idle"), self.pod("b", "system-node-critical"))
+        self.assertEqual(self.seen("a"), ("running", "BestEffort", "idle"))
+        self.assertEqual(self.seen("b"), ("running", "BestEffort", "system-critical"))
+        a, b = self.device.pid("a/main"), self.device.pid("b/main")
+        self.assertEqual((os.sched_getscheduler(a), os.sched_getscheduler(b)),
+                         (os.SCHED_IDLE, os.SCHED_OTHER))
+        self.assertEqual([self.score(pid) for pid in (a, b)], [1000, 200])
+
+    def score(self, pid):
+        with open(f"/proc/{pid}/oom_score_adj") as f:
+            return int(f.read())
+
+
 if __name__ == "__main__":
     main()
