@@ -306,9 +306,10 @@ static const struct guide_entry entries[] = {
 	  "at least 256Ki, so that 64 for 64Mi is found" },
 	{ "pod.spec.containers[].resources.limits.cpu", HONOURED, "none", "such as 250m or 1.5" },
 	{ "pod.spec.containers[].resources.requests.memory", HONOURED, "the limit",
-	  "the sum of all pods must fit the board; an init container's counts only while it runs" },
+	  "what all pods request must fit the board, or the lowest priority waits; an init "
+	  "container's counts only while it runs" },
 	{ "pod.spec.containers[].resources.requests.cpu", HONOURED, "the limit",
-	  "weight against others, and the sum must fit the board" },
+	  "weight against others, and part of the same sum" },
 	{ "pod.spec.containers[].volumeMounts", HONOURED, "none",
 	  "up to 15; hostAliases, dnsPolicy: None and each file that Skerry adds take one of 16 "
 	  "places" },
