@@ -36,15 +36,37 @@ static void fill_target(struct target *t, struct fleet_view *v, const char *name
 	snprintf(t->architecture, sizeof t->architecture, "%s", architecture ? architecture : "");
 }
 
+/* Those of -l. */
+static enum err choose_by_labels(const struct options *o, struct fleet_view *v, struct targets *out,
+				 struct why *why)
+{
+	enum err e = o->device_count || o->all
+			     ? why_set(why, ERR_INVALID, "-l, -d or --all? one of them chooses")
+			     : fleet_view_choose(v, o->selector, why);
+	if (e)
+		return e;
+	out->list = calloc(v->count + 1, sizeof *out->list);
+	if (!out->list)
+		return why_set(why, ERR_SYSTEM, "no memory");
+	for (size_t i = 0; i < v->count; i++)
+		if (!v->devices[i].is_hidden)
+			fill_target(&out->list[out->count++], v, v->devices[i].name);
+	return out->count ? OK
+			  : why_set(why, ERR_NOT_FOUND,
+				    "no device is chosen: skerry get devices shows their labels");
+}
+
 static enum err choose_devices(const struct options *o, struct fleet_view *v, struct targets *out,
 			       struct why *why)
 {
 	if (!o->device_count && !v->count)
 		return why_set(why, ERR_NOT_FOUND,
 			       "no device has ever reported to this broker in fleet %s", o->fleet);
+	if (o->selector)
+		return choose_by_labels(o, v, out, why);
 	if (!o->device_count && v->count > 1 && !o->all)
 		return why_set(why, ERR_INVALID,
-			       "which of the %zu devices? name them with -d, or say --all",
+			       "which of the %zu devices? name them with -d or -l, or say --all",
 			       v->count);
 	out->count = o->device_count ? o->device_count : v->count;
 	out->list = calloc(out->count, sizeof *out->list);

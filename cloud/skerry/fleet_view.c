@@ -1,6 +1,7 @@
 #include "cloud/skerry/fleet_view.h"
 
 #include "base/text.h"
+#include "cloud/fleet/object.h"
 #include "cloud/skerry/seal.h"
 
 #include <stdio.h>
@@ -257,6 +258,21 @@ enum err fleet_view_read(struct fleet_view *v, struct desk *d, const char *devic
 		e = desk_hear_out(d, why);
 	if (!e && !d->kept)
 		e = ask_hub(v, d, why);
+	return e;
+}
+
+enum err fleet_view_choose(struct fleet_view *v, const char *selector, struct why *why)
+{
+	struct selector s;
+	enum err e = selector_parse(selector, &s, why);
+	for (size_t i = 0; i < v->count && !e; i++) {
+		struct device_view *d = &v->devices[i];
+		const struct device_object given = { .labels = json_member(d->desired, "labels") };
+		struct json *labels = object_labels(d->name, d->state, &given);
+		d->is_hidden = !selector_matches(&s, labels, NULL);
+		json_free(labels);
+	}
+	selector_free(&s);
 	return e;
 }
 

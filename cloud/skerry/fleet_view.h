@@ -20,6 +20,7 @@ struct device_view {
 	int64_t session;                       /* of the newest presence */
 	char *held;             /* what a device keeps that hears what we hear; while awaiting */
 	const char *awaited;    /* a message of ours that is under way */
+	bool is_hidden;         /* fleet_view_choose() has not chosen it */
 	bool has_come, has_won; /* it has come back; and was the first of its generation */
 };
 
@@ -44,6 +45,10 @@ void fleet_view_free(struct fleet_view *v);
 
 /* NULL: nobody has heard of it. */
 struct device_view *fleet_view_find(struct fleet_view *v, const char *device);
+
+/* Hide all devices but those that a selector of `-l` chooses, by the labels of their reports,
+ * those of their desired states, and facts. ERR_INVALID: it is none. */
+enum err fleet_view_choose(struct fleet_view *v, const char *selector, struct why *why);
 
 /* From now on look whether this message, once it comes back, is what the device keeps: a
  * broker has no compare-and-set, but one order of what is published on a topic, and a device

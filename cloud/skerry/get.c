@@ -1,5 +1,6 @@
 #include "base/duration.h"
 #include "base/quantity.h"
+#include "cloud/fleet/answer.h"
 #include "cloud/skerry/fleet_view.h"
 #include "cloud/skerry/table.h"
 #include "cloud/skerry/terminal.h"
@@ -45,6 +46,20 @@ static void add_generation(struct table *t, const struct device_view *d)
 		table_add(t, "%lld", (long long)applied);
 }
 
+/* Does it run something else than it should? */
+static void add_drift(struct table *t, const struct device_view *d)
+{
+	struct state_id id;
+	if (!d->state || !d->desired_text || state_id_read(bytes_of(d->desired_text), &id, NULL)) {
+		table_add(t, "-");
+		return;
+	}
+	const bool is_same = device_view_number(d, "epoch") == id.epoch &&
+			     device_view_number(d, "applied") == id.generation &&
+			     answer_is_same(d->state, &id);
+	table_add(t, "%s", is_same ? "no" : "yes");
+}
+
 static void add_counts(struct table *t, const struct device_view *d)
 {
 	const struct json *w = json_member(d->state, "workloads");
@@ -77,20 +92,21 @@ static void add_labels(struct table *t, const struct device_view *d)
 
 static void print_device_table(const struct fleet_view *v, const char *only)
 {
-	static const char *const titles[] = { "DEVICE", "STATE",    "GEN",    "WORKLOADS", "BUFFER",
-					      "AGENT",  "REPORTED", "LABELS", NULL };
+	static const char *const titles[] = { "DEVICE", "STATE", "GEN",      "DRIFT",  "WORKLOADS",
+					      "BUFFER", "AGENT", "REPORTED", "LABELS", NULL };
 	struct table t;
 	table_begin(&t, titles);
 	for (size_t i = 0; i < v->count; i++) {
 		const struct device_view *d = &v->devices[i];
 		char span[24];
-		if (only && strcmp(only, d->name) != 0)
+		if (d->is_hidden || (only && strcmp(only, d->name) != 0))
 			continue;
 		int64_t reported = device_view_number(d, "t");
 		duration_print(span, clock_wall_ms() - reported);
 		table_add(&t, "%s", d->name);
 		table_add(&t, "%s", device_view_word(d));
 		add_generation(&t, d);
+		add_drift(&t, d);
 		add_counts(&t, d);
 		add_buffer(&t, d);
 		table_add(&t, "%s", d->online ? string(d->online, "agent") : "-");
@@ -127,7 +143,8 @@ static void get_devices(const struct options *o, const struct fleet_view *v)
 	}
 	struct json *list = json_new_array(), *j = json_new_object();
 	for (size_t i = 0; i < v->count; i++)
-		json_push(list, print_device(&v->devices[i]));
+		if (!v->devices[i].is_hidden)
+			json_push(list, print_device(&v->devices[i]));
 	json_set(j, "devices", list);
 	print_json(j);
 }
@@ -162,7 +179,8 @@ static void print_workload_table(const struct fleet_view *v, const char *only_de
 	for (size_t i = 0; i < v->count; i++) {
 		const struct device_view *d = &v->devices[i];
 		const struct json *w = json_first(json_member(d->state, "workloads"));
-		for (; w && (!only_device || strcmp(only_device, d->name) == 0); w = json_next(w))
+		for (; w && !d->is_hidden && (!only_device || strcmp(only_device, d->name) == 0);
+		     w = json_next(w))
 			add_workload(&t, d, w);
 	}
 	table_print(&t);
@@ -177,7 +195,7 @@ static void get_workloads(const struct options *o, const struct fleet_view *v)
 	struct json *list = json_new_array(), *j = json_new_object();
 	for (size_t i = 0; i < v->count; i++) {
 		const struct json *w = json_first(json_member(v->devices[i].state, "workloads"));
-		for (; w; w = json_next(w)) {
+		for (; w && !v->devices[i].is_hidden; w = json_next(w)) {
 			struct json *one = json_copy(w);
 			json_set_string(one, "workload", json_key(w));
 			json_set_string(one, "device", v->devices[i].name);
@@ -223,6 +241,9 @@ static enum err get_one(const struct options *o, struct fleet_view *v, const cha
 static enum err show(const struct options *o, struct fleet_view *v, struct why *why)
 {
 	const char *what = o->word_count ? o->words[0] : "devices";
+	enum err e = o->selector ? fleet_view_choose(v, o->selector, why) : OK;
+	if (e)
+		return e;
 	if (v->count)
 		qsort(v->devices, v->count, sizeof *v->devices, by_name);
 	if (strcmp(what, "devices") == 0)

@@ -41,6 +41,7 @@ struct options {
 	size_t file_count;
 	const char *devices[OPTIONS_DEVICES_MAX];
 	size_t device_count;
+	const char *selector; /* -l; NULL: not given */
 	const char *sql;
 	const char *depot; /* --depot: the hub's folder of files; NULL: beside its database */
 	const char *architecture; /* --arch; NULL: not given */

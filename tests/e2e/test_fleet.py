@@ -356,6 +356,40 @@ class Places(FleetTest):
         self.assertEqual([m.got for m in self.crowd.members], [[], [1], [], []])
 
 
+class Selectors(FleetTest):
+    size = 6
+
+    def names(self, *args):
+        rows = self.world.cli("get", "devices", *args, check=0).stdout.splitlines()
+        at = rows[0].split().index("DRIFT")
+        return {r.split()[0]: r.split()[at] for r in rows[1:]}
+
+    def test_apply_and_get_by_labels_and_who_drifts(self):
+        self.world.write("app.yaml", APP)
+        self.world.cli("apply", "-f", "app.yaml", "-l", "stage=prod,site in (s2,s3)", check=0)
+        self.assertEqual([len(m.got) for m in self.crowd.members], [0, 0, 1, 1, 0, 0])
+        self.assertEqual(self.names("-l", "stage=prod,site!=s4"),
+                         {"d02": "no", "d03": "no", "d05": "-"})
+        self.crowd["d02"].fate = lambda d: "bad"
+        self.world.cli("apply", "-f", "app.yaml", "--healthy-for", "2s", "-l", "site=s2", check=1)
+        self.assertEqual(self.names()["d02"], "yes")
+        self.assertEqual(self.names()["d03"], "no")
+        # JSON of all is chosen likewise.
+        done = self.world.cli("get", "-l", "kubernetes.io/hostname=d01", "-o", "json", check=0)
+        self.assertEqual([d["device"] for d in json.loads(done.stdout)["devices"]], ["d01"])
+
+    def test_what_is_no_choice_is_told(self):
+        self.world.write("app.yaml", APP)
+        for args, code, says in ((["-l", "a=b=c"], 2, "selector: "),
+                                 (["-l", "site=s1", "--all"], 2, "one of them"),
+                                 (["-l", "site=s1", "-d", "d01"], 2, "one of them"),
+                                 (["-l", "site=nowhere"], 3, "no device is chosen")):
+            done = self.world.cli("apply", "-f", "app.yaml", *args, check=code)
+            self.assertIn(says, done.stderr)
+        self.world.cli("get", "-l", ",", check=2)
+        self.assertEqual([m.got for m in self.crowd.members], [[]] * 6)
+
+
 class Board(unittest.TestCase):
     """A real agent, and what it does with a state that nobody has looked at before."""
 
