@@ -10,6 +10,7 @@ import jsonschema
 import yaml
 
 from crowd import Crowd
+from signer import Signer
 from skerry_test import BIN, World, main, pod, wait_until
 
 DOCS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../docs")
@@ -425,6 +426,54 @@ class Board(unittest.TestCase):
         self.device.settings["labels"] = "site=south"
         self.device.start()
         self.device.wait_phase("Available", 3)
+
+
+class Signed(unittest.TestCase):
+    """A real agent with a trust anchor under a rollout that was signed at its start."""
+
+    def setUp(self):
+        self.world = World()
+        self.addCleanup(self.world.close)
+        self.world.start_broker()
+        os.environ["XDG_STATE_HOME"] = os.path.join(self.world.folder, "home")
+        self.signer = Signer(os.path.join(self.world.folder, "keys"), "r1", "s1", "evil", "a1")
+        trust = self.signer.envelope(self.signer.trust(1, ["r1"], ["s1"], ["a1"], 1), "r1")
+        self.anchor = self.world.write("anchor.json", json.dumps(trust))
+        self.device = self.world.device(trust_anchor=self.anchor)
+        self.device.start()
+        self.device.wait_up()
+
+    def start(self, name, program, code, *args):
+        self.world.write("app.yaml", APP.replace("/bin/sleep", program))
+        path = self.world.write("rollout.yaml", json.dumps({
+            "apiVersion": "skerry.dev/v1", "kind": "Rollout", "metadata": {"name": name},
+            "spec": {"to": {"files": ["app.yaml"]}, "healthyFor": "1s"}}))
+        return self.world.cli("rollout", "start", "-f", path, "--trust", self.anchor, "--timeout",
+                              "60s", *args, check=code)
+
+    def running(self):
+        return self.device.workload("app/main")["state"], self.device.status()["applied"]
+
+    def test_forward_a_bad_one_and_the_way_back(self):
+        s1 = self.signer.path("s1")
+        self.start("good", "/bin/sleep", 0, "--wait", "--sign", s1)
+        self.assertEqual(self.running(), ("running", 1))
+        done = self.start("bad", "/bin/false", 8, "--wait", "--sign", s1)
+        self.assertIn("it keeps failing", done.stdout)
+        self.assertEqual(self.running(), ("running", 1))
+        # Whoever releases what was signed needs no key: here, the way back.
+        os.rename(s1, s1 + ".away")
+        self.world.cli("rollout", "undo", "bad", "--timeout", "60s", check=0)
+        self.device.wait_phase("Available", 3)
+        self.assertEqual(self.running(), ("running", 3))
+
+    def test_a_key_that_the_board_does_not_trust(self):
+        done = self.start("evil", "/bin/sleep", 8, "--wait", "--sign", self.signer.path("evil"))
+        self.assertIn("0 of 1 signatures count for the role state", done.stdout)
+        self.assertEqual(self.device.status()["observed"], 0)
+        # Nor does anybody sign a way back to what he has not signed.
+        done = self.start("good", "/bin/sleep", 5, "--wait", "--sign", self.signer.path("s1"))
+        self.assertIn("this key has not signed", done.stderr)
 
 
 class Documents(FleetTest):
