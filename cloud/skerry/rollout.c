@@ -176,18 +176,29 @@ struct listing {
 	struct json *json;
 };
 
+static void add_row(struct table *t, const struct campaign *c, const struct rollout_count *n)
+{
+	char when[24];
+	clock_print(when, c->made_ms);
+	table_add(t, "%s", c->name);
+	table_add(t, "%s", rollout_phase_name(c->rollout.phase));
+	table_add(t, "%zu/%zu", c->rollout.batch + 1, c->spec.batch_count);
+	table_add(t, "%lld/%lld", (long long)n->by_state[MEMBER_SUCCEEDED], (long long)n->total);
+	table_add(t, "%lld", (long long)n->by_state[MEMBER_FAILED]);
+	table_add(t, "%lld", (long long)n->late);
+	table_add(t, "%s", when);
+}
+
 static void list_one(void *owner, const char *name)
 {
 	struct listing *l = owner;
 	struct campaign_file f;
 	struct campaign c;
 	struct rollout_count n;
-	char when[24];
 	if (campaign_file_find(&f, l->options->fleet, name, NULL) ||
 	    campaign_file_load(&f, &c, NULL))
 		return;
 	rollout_count(&c.rollout, &n);
-	clock_print(when, c.made_ms);
 	struct json *j = json_new_object();
 	json_set_string(j, "rollout", c.name);
 	json_set_string(j, "phase", rollout_phase_name(c.rollout.phase));
@@ -196,14 +207,8 @@ static void list_one(void *owner, const char *name)
 	json_set_integer(j, "total", n.total);
 	json_set_integer(j, "made", c.made_ms);
 	json_push(l->json, j);
-	table_add(&l->table, "%s", c.name);
-	table_add(&l->table, "%s", rollout_phase_name(c.rollout.phase));
-	table_add(&l->table, "%zu/%zu", c.rollout.batch + 1, c.spec.batch_count);
-	table_add(&l->table, "%lld/%lld", (long long)n.by_state[MEMBER_SUCCEEDED],
-		  (long long)n.total);
-	table_add(&l->table, "%lld", (long long)n.by_state[MEMBER_FAILED]);
-	table_add(&l->table, "%lld", (long long)n.late);
-	table_add(&l->table, "%s", when);
+	if (!l->options->json)
+		add_row(&l->table, &c, &n);
 	campaign_free(&c);
 }
 
@@ -213,7 +218,8 @@ static enum exit_code list_all(const struct options *o)
 					      "FAILED",  "LATE",  "MADE",  NULL };
 	struct listing l = { .options = o, .json = json_new_array() };
 	struct why why;
-	table_begin(&l.table, titles);
+	if (!o->json)
+		table_begin(&l.table, titles);
 	enum err e = campaign_file_each(o->fleet, list_one, &l, &why);
 	char *text = json_print_pretty(l.json);
 	if (!e && !o->json)
