@@ -1,5 +1,6 @@
 #include "agent/agent.h"
 
+#include "agent/lock.h"
 #include "base/log.h"
 #include "base/scoped.h"
 #include "base/text.h"
@@ -7,14 +8,12 @@
 #include "ports/file.h"
 #include "ports/notify.h"
 
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 
-enum { GOODBYE_MS = 3000, STATE_PATH_MAX = 192, LOCK_WAIT_MS = 1000, LOCK_TURN_MS = 20 };
+enum { GOODBYE_MS = 3000, STATE_PATH_MAX = 192 };
 
 /* --- news of the workloads --- */
 
@@ -108,9 +107,26 @@ static void on_letter_added(void *owner)
 
 /* --- the link --- */
 
+static enum err on_dial(void *owner, struct tls_files *files, struct why *why)
+{
+	struct agent *a = owner;
+	return a->renewal ? renewal_on_dial(a->renewal, files, why) : OK;
+}
+
+static void on_proved(void *owner)
+{
+	struct agent *a = owner;
+	if (!a->renewal)
+		return;
+	renewal_on_proved(a->renewal);
+	report_changed(&a->report);
+}
+
 static void on_link_up(void *owner)
 {
 	struct agent *a = owner;
+	if (a->renewal)
+		renewal_on_up(a->renewal);
 	compact_on_up(&a->compact);
 	command_on_up(&a->command);
 	fresh_on_up(&a->fresh);
@@ -250,23 +266,6 @@ static bool needs_blobs(void *owner)
 
 /* --- opening --- */
 
-static enum err take_lock(struct agent *a, struct why *why)
-{
-	char path[STATE_PATH_MAX];
-	snprintf(path, sizeof path, "%s/lock", a->config.state_dir);
-	a->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (a->lock_fd < 0)
-		return why_set(why, ERR_SYSTEM, "open %s: %s", path, strerror(errno));
-	/* A child that an agent was about to start when it was killed has the lock until it is
-	 * another program. */
-	for (int waited_ms = 0; waited_ms < LOCK_WAIT_MS; waited_ms += LOCK_TURN_MS) {
-		if (flock(a->lock_fd, LOCK_EX | LOCK_NB) == 0)
-			return OK;
-		usleep(LOCK_TURN_MS * 1000);
-	}
-	return why_set(why, ERR_CONFLICT, "another agent works in %s", a->config.state_dir);
-}
-
 /* Folders of workloads belong to one boot: after another one nothing of them runs. */
 static enum err clear_old_run(struct agent *a, struct why *why)
 {
@@ -302,7 +301,7 @@ static enum err open_folders(struct agent *a, struct why *why)
 	if (!e)
 		e = make_closed(a->config.run_dir, 0710, why);
 	if (!e)
-		e = take_lock(a, why);
+		e = lock_take(a->config.state_dir, &a->lock_fd, why);
 	if (!e)
 		e = clear_old_run(a, why);
 	return e;
@@ -505,8 +504,17 @@ static enum err open_link(struct agent *a, struct why *why)
 		.join_dir = a->config.run_dir,
 		.tls = config_tls(&a->config),
 	};
-	const struct link_hooks hooks = { a, on_link_up, on_link_down, on_letter, on_delivered };
-	enum err e = link_open(&a->link, a->loop, a->store, &options, &hooks, why);
+	const struct link_hooks hooks = { a,         on_link_up,   on_link_down,
+					  on_letter, on_delivered, on_dial,
+					  on_proved };
+	enum err e = renewal_open(&a->renewal, a->loop, &a->config, why);
+	if (e)
+		return why_in(why, e, "identity");
+	if (a->renewal) {
+		a->renewal->link = &a->link;
+		a->renewal->events = &a->events;
+	}
+	e = link_open(&a->link, a->loop, a->store, &options, &hooks, why);
 	if (!e)
 		e = uplink_open(&a->uplink, a->loop, &a->link, &a->outbox, a->config.link_rate,
 				a->config.link_daily, why);
@@ -683,6 +691,7 @@ void agent_close(struct agent *a)
 	networks_deinit(&a->networks);
 	files_close(&a->files);
 	uplink_close(&a->uplink);
+	renewal_close(a->renewal);
 	link_close(&a->link);
 	ingest_close(&a->ingest);
 	/* The groups of running workloads stay; empty ones go. */

@@ -20,6 +20,7 @@
 #include "agent/ingest.h"
 #include "agent/program.h"
 #include "agent/pulse.h"
+#include "agent/renewal.h"
 #include "agent/report.h"
 #include "agent/sources/host_metrics.h"
 #include "agent/sources/local_broker.h"
@@ -55,6 +56,7 @@ struct agent {
 	struct local_broker *local_broker; /* likewise */
 	struct statsd_server *statsd;      /* likewise */
 	struct scrapes scrapes;
+	struct renewal *renewal; /* NULL: its certificate, if any, is the configuration's */
 	struct link link;
 	struct uplink uplink;
 	struct fresh fresh;

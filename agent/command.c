@@ -180,6 +180,14 @@ static void do_top(struct command *c, const struct request *r)
 	answer(c, r, ANSWER_OK, top_make(c->agent));
 }
 
+static void do_certificate(struct command *c, const struct request *r)
+{
+	int code = ANSWER_BAD;
+	const char *text = c->agent->renewal ? renewal_on_answer(c->agent->renewal, r->args, &code)
+					     : "this board's certificate is its configuration's";
+	answer_text(c, r, code, text);
+}
+
 void command_on_log(struct command *c, const struct workload *w)
 {
 	for (size_t i = 0; i < COMMAND_TAILS_MAX; i++) {
@@ -371,7 +379,7 @@ static enum err check_author(const struct command *c, enum verb verb, const stru
 			     struct why *why)
 {
 	const struct agent *a = c->agent;
-	if (!a->anchor || r->signers[0] || a->config.unsigned_verbs & 1u << verb)
+	if (!a->anchor || r->signers[0] || !verb_needs_signature(verb, a->config.unsigned_verbs))
 		return OK;
 	return why_set(why, ERR_DENIED, "nobody has signed it, and this board wants that here");
 }
@@ -392,9 +400,10 @@ static enum err check_once(struct command *c, enum verb verb, const struct reque
 static void carry_out(struct command *c, enum verb verb, const struct request *r)
 {
 	static void (*const run[])(struct command * c, const struct request *r) = {
-		[VERB_PING] = do_ping, [VERB_LOGS] = do_logs, [VERB_TAIL] = do_tail,
-		[VERB_TOP] = do_top,   [VERB_WAKE] = do_wake, [VERB_RESTART] = do_restart,
-		[VERB_EXEC] = do_exec,
+		[VERB_PING] = do_ping, [VERB_LOGS] = do_logs,
+		[VERB_TAIL] = do_tail, [VERB_TOP] = do_top,
+		[VERB_WAKE] = do_wake, [VERB_RESTART] = do_restart,
+		[VERB_EXEC] = do_exec, [VERB_CERTIFICATE] = do_certificate,
 	};
 	run[verb](c, r);
 }

@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "ports/file.h"
 #include "ports/net.h"
+#include "sync/topic.h"
 
 #include <stddef.h>
 #include <stdio.h>
@@ -25,8 +26,9 @@ enum {
 static enum err read_label(struct config *c, struct bytes value, void *into, struct why *why)
 {
 	(void)c;
-	if (!label_is_valid(value) || bytes_are(value, "hub"))
-		return why_set(why, ERR_INVALID, "\"%.*s\" is not a name: " LABEL_RULE,
+	if (!topic_is_device(value))
+		return why_set(why, ERR_INVALID,
+			       "\"%.*s\" is not a name: " LABEL_RULE "; hub and claim are taken",
 			       (int)(value.len < 80 ? value.len : 80), value.at);
 	text_copy(into, LABEL_SIZE, value);
 	return OK;

@@ -1,6 +1,7 @@
 #include "agent/doctor.h"
 
 #include "agent/board.h"
+#include "agent/identity.h"
 #include "agent/program.h"
 #include "base/quantity.h"
 #include "base/scoped.h"
@@ -279,10 +280,66 @@ static void examine_run(const struct doctor *d, struct finding *f)
 			  "such as below /run");
 }
 
+static void examine_identity(const struct doctor *d, struct finding *f)
+{
+	enum { DAY = 10 };
+	struct identity i;
+	struct certificate_view v;
+	char path[IDENTITY_PATH_MAX], until[24];
+	struct why why;
+	const int64_t wall_ms = clock_wall_ms();
+	enum err e =
+		identity_is_wanted(d->config) ? identity_open(&i, d->config, &why) : ERR_NOT_FOUND;
+	if (e == ERR_NOT_FOUND) {
+		snprintf(f->found, sizeof f->found, "none of its own: this board has not joined");
+		return;
+	}
+	if (!e)
+		identity_cert_path(&i, identity_slot(&i), path);
+	if (!e)
+		e = certificate_read(path, &v, &why);
+	if (e) {
+		snprintf(f->found, sizeof f->found, "%.190s", why.text);
+		prescribe(
+			f, GRADE_FAIL,
+			"join again: at a desk skerry device add %s, here the line that it prints",
+			d->config->device);
+		return;
+	}
+	clock_print(until, v.to_ms);
+	until[DAY] = '\0';
+	snprintf(f->found, sizeof f->found, "%s until %s", path, until);
+	if (!clock_is_set(wall_ms))
+		return;
+	if (wall_ms > v.to_ms)
+		prescribe(f, GRADE_FAIL,
+			  "it has expired; join again: at a desk skerry device add %s, here the "
+			  "line that it prints",
+			  d->config->device);
+	else if (wall_ms > v.from_ms + (v.to_ms - v.from_ms) / 10 * 9)
+		prescribe(f, GRADE_WARN,
+			  "it should have been renewed by now: skerry status says why not");
+}
+
+/* The certificate of the configuration, or the board's own. */
+static struct tls_files find_files(const struct doctor *d, char cert[IDENTITY_PATH_MAX],
+				   char key[IDENTITY_PATH_MAX])
+{
+	struct tls_files files = config_tls(d->config);
+	struct identity i;
+	if (!identity_is_wanted(d->config) || identity_open(&i, d->config, NULL))
+		return files;
+	identity_cert_path(&i, identity_slot(&i), cert);
+	identity_key_path(&i, identity_slot(&i), key);
+	files.cert = cert;
+	files.key = key;
+	return files;
+}
+
 static void examine_tls(const struct doctor *d, struct finding *f)
 {
-	const struct tls_files files = config_tls(d->config);
-	char library[TLS_TEXT_SIZE];
+	char library[TLS_TEXT_SIZE], cert[IDENTITY_PATH_MAX], key[IDENTITY_PATH_MAX];
+	const struct tls_files files = find_files(d, cert, key);
 	struct why why;
 	if (!d->config->broker.tls) {
 		snprintf(f->found, sizeof f->found, "not used: the broker is mqtt://");
@@ -375,6 +432,7 @@ void doctor_examine(struct doctor *d)
 		{ "state_dir", examine_state },
 		{ "run_dir", examine_run },
 		{ "tls", examine_tls },
+		{ "identity", examine_identity },
 		{ "watchdog", examine_watchdog },
 		{ "devices", examine_devices },
 		{ "programs", examine_programs },

@@ -1,10 +1,13 @@
 /*
  * skerryd --config FILE [--set key=value ...] [--check]
+ * skerryd join LINE ...: see agent/join.h
  *
- * Exit codes: 0 ended by a signal or checked, 1 failed, 2 usage or configuration.
+ * Exit codes, but those of join: 0 ended by a signal or checked, 1 failed, 2 usage or
+ * configuration.
  */
 #include "agent/agent.h"
 
+#include "agent/join.h"
 #include "base/log.h"
 #include "ports/confine.h"
 #include "ports/mailbox.h"
@@ -19,6 +22,7 @@ enum { EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
 static const char usage[] =
 	"usage: skerryd --config FILE [--set KEY=VALUE ...] [--check|--debug]\n"
+	"       skerryd join LINE ...   become a member of a fleet; skerryd join --help\n"
 	"\n"
 	"Runs the workloads that the cloud asks for, keeps their telemetry while the\n"
 	"network is away, and stays in the foreground, logging to stderr.\n"
@@ -79,6 +83,8 @@ int main(int argc, char **argv)
 	}
 
 	umask(077);
+	if (argc > 1 && strcmp(argv[1], "join") == 0)
+		return join_run(argc - 1, argv + 1);
 	config_init(&config);
 	if (read_arguments(argc, argv, &config, &check, &why)) {
 		fprintf(stderr, "skerryd: %s\nTry: skerryd --help\n", why.text);

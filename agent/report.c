@@ -326,6 +326,8 @@ struct json *report_make(struct agent *a)
 	json_set_string(j, "document", d->newest.digest);
 	json_set_string(j, "phase", deploy_phase_name(d->phase));
 	add_trust(j, a);
+	if (a->renewal)
+		json_set(j, "identity", renewal_report(a->renewal));
 	json_set(j, "conditions", print_conditions(a));
 	json_set(j, "workloads", print_workloads(a));
 	add_offer(j, a);

@@ -10,9 +10,10 @@ const unsigned VERBS_THAT_READ =
 enum verb verb_find(struct bytes name)
 {
 	static const char *const names[] = {
-		[VERB_PING] = "ping", [VERB_LOGS] = "logs", [VERB_TAIL] = "tail",
-		[VERB_TOP] = "top",   [VERB_WAKE] = "wake", [VERB_RESTART] = "restart",
-		[VERB_EXEC] = "exec",
+		[VERB_PING] = "ping", [VERB_LOGS] = "logs",
+		[VERB_TAIL] = "tail", [VERB_TOP] = "top",
+		[VERB_WAKE] = "wake", [VERB_RESTART] = "restart",
+		[VERB_EXEC] = "exec", [VERB_CERTIFICATE] = "certificate",
 	};
 	enum verb v = 0;
 	while (v < VERBS && !bytes_are(name, names[v]))
@@ -22,7 +23,12 @@ enum verb verb_find(struct bytes name)
 
 bool verb_acts(enum verb v)
 {
-	return !(VERBS_THAT_READ & 1u << v);
+	return v != VERB_CERTIFICATE && !(VERBS_THAT_READ & 1u << v);
+}
+
+bool verb_needs_signature(enum verb v, unsigned unsigned_verbs)
+{
+	return v != VERB_CERTIFICATE && !(unsigned_verbs & 1u << v);
 }
 
 static struct bytes trim(struct bytes s)
@@ -44,7 +50,7 @@ enum err verb_set_read(struct bytes text, unsigned *out, struct why *why)
 		const size_t len = comma ? (size_t)(comma - text.at) : text.len;
 		const struct bytes name = trim((struct bytes){ text.at, len });
 		const enum verb v = verb_find(name);
-		if (v == VERBS || verb_acts(v))
+		if (v == VERBS || !(VERBS_THAT_READ & 1u << v))
 			return why_set(
 				why, ERR_INVALID,
 				"\"%.*s\": ping, logs, tail and top may come unsigned; or none",

@@ -66,3 +66,47 @@ void base64_encode(struct bytes s, char *out)
 	}
 	*out = '\0';
 }
+
+void base64url_encode(struct bytes s, char *out)
+{
+	base64_encode(s, out);
+	for (; *out && *out != '='; out++) {
+		if (*out == '+')
+			*out = '-';
+		else if (*out == '/')
+			*out = '_';
+	}
+	*out = '\0';
+}
+
+static int url_digit_of(char c)
+{
+	switch (c) {
+	case '-':
+		return 62;
+	case '_':
+		return 63;
+	case '+':
+	case '/':
+		return -1;
+	default:
+		return digit_of(c);
+	}
+}
+
+enum err base64url_decode(struct bytes s, char *out, size_t *out_len)
+{
+	uint32_t group = 0;
+	size_t len = 0;
+	for (size_t i = 0; i < s.len; i++) {
+		const int d = url_digit_of(s.at[i]);
+		if (d < 0)
+			return ERR_INVALID;
+		group = group << 6 | (uint32_t)d;
+		if (i % 4)
+			out[len++] = (char)(group >> (6 - 2 * (i % 4)));
+	}
+	/* A last digit that stands alone is no byte. */
+	*out_len = len;
+	return s.len % 4 == 1 ? ERR_INVALID : OK;
+}

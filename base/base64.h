@@ -22,3 +22,10 @@ static inline size_t base64_size(size_t len)
 
 /* Encode into `out`, which has base64_size(), without line breaks. */
 void base64_encode(struct bytes s, char *out);
+
+/* The form for addresses and command lines: '-' and '_' in place of '+' and '/', nothing at
+ * the end. `out` has base64_size(). */
+void base64url_encode(struct bytes s, char *out);
+
+/* Decode that form alone into `out`, which has base64_room(). ERR_INVALID: anything else. */
+enum err base64url_decode(struct bytes s, char *out, size_t *out_len);

@@ -18,3 +18,9 @@ void digest_drop(struct digest *d); /* NULL is fine */
 
 /* All at once. */
 void digest_of(struct bytes b, char out[DIGEST_SIZE]);
+
+/* HMAC-SHA256 (RFC 2104) in the same form as a digest. */
+void digest_keyed(struct bytes key, struct bytes b, char out[DIGEST_SIZE]);
+
+/* Are they the same? Takes as long wherever they differ. */
+bool digest_equal(const char *a, const char *b);

@@ -41,7 +41,7 @@ static char *print_presence(const struct link *l, bool online, const char *why)
 static void publish_presence(struct link *l, bool online, const char *why)
 {
 	char *text = print_presence(l, online, why);
-	enum err e = link_publish(l, PRESENCE, bytes_of(text), 1, true, NULL);
+	enum err e = link_publish(l, PRESENCE, bytes_of(text), 1, true, &l->birth);
 	free(text);
 	if (e)
 		log_debug("presence was not published");
@@ -88,14 +88,18 @@ static void go_down(struct link *l, const struct why *why)
 {
 	bool was_up = l->is_up;
 	l->is_up = l->is_renewing = false;
+	l->birth = 0;
 	l->why = *why;
 	if (was_up || !l->changed_ms)
 		l->changed_ms = clock_now_ms();
 	loop_disarm(l->loop, &l->timer);
-	if (!l->leaving) {
+	if (l->redialling && !l->leaving) {
+		loop_arm(l->loop, &l->timer, clock_now_ms());
+	} else if (!l->leaving) {
 		try_later(l, was_up);
 		log_failure(l);
 	}
+	l->redialling = false;
 	if (was_up || l->leaving)
 		l->hooks.on_down(l->hooks.owner);
 }
@@ -110,6 +114,10 @@ static void connect(struct link *l)
 		/* A full or broken flash must not keep the board from the cloud; the
 		 * number still rises while we live. */
 		log_warn("session number not kept, connecting all the same why=\"%s\"", why.text);
+	}
+	if (l->hooks.on_dial && l->hooks.on_dial(l->hooks.owner, &l->tls, &why)) {
+		go_down(l, &why);
+		return;
 	}
 	char *will = print_presence(l, false, "lost");
 	topic_make(will_topic, l->fleet, l->device, PRESENCE);
@@ -211,6 +219,10 @@ static void on_message(void *owner, const struct mqtt_message *m)
 static void on_delivered(void *owner, int ticket)
 {
 	struct link *l = owner;
+	if (ticket == l->birth && l->hooks.on_proved) {
+		l->birth = 0;
+		l->hooks.on_proved(l->hooks.owner);
+	}
 	l->hooks.on_delivered(l->hooks.owner, ticket);
 }
 
@@ -271,6 +283,14 @@ void link_leave(struct link *l, const char *why)
 		return;
 	}
 	publish_presence(l, false, why);
+	mqtt_leave(l->mqtt);
+}
+
+void link_redial(struct link *l)
+{
+	if (!l->is_up || l->leaving)
+		return;
+	l->redialling = true;
 	mqtt_leave(l->mqtt);
 }
 

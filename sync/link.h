@@ -27,6 +27,10 @@ struct link_hooks {
 	void (*on_down)(void *owner); /* what was under way is lost */
 	void (*on_letter)(void *owner, const struct topic *topic, struct bytes payload);
 	void (*on_delivered)(void *owner, int ticket);
+	/* Before each attempt: with which files. A failure is the attempt's. NULL: as they are. */
+	enum err (*on_dial)(void *owner, struct tls_files *files, struct why *why);
+	/* The broker has acknowledged our birth: it takes us for who we are. May be NULL. */
+	void (*on_proved)(void *owner);
 };
 
 struct link {
@@ -41,7 +45,8 @@ struct link {
 	struct timer timer; /* to connect again, or to give up waiting for SUBACK */
 	struct pause pause;
 	bool is_up; /* CONNACK and SUBACK */
-	bool leaving;
+	bool leaving, redialling;
+	int birth; /* ticket of its presence on this connection */
 	char why_leaving[16];
 	int64_t session;
 	bool is_session_kept; /* on flash: no later connection has this number */
@@ -75,6 +80,10 @@ void link_renew(struct link *l);
 /* Say goodbye: `why` is "stop", "reboot" or "sleep". on_down follows, at once
  * when there is no connection. */
 void link_leave(struct link *l, const char *why);
+
+/* Leave in peace and connect again at once, with what on_dial says then. Not up: nothing happens.
+ */
+void link_redial(struct link *l);
 
 /* Tell the generation with the presence; published when it changes. */
 void link_set_generation(struct link *l, int64_t generation);

@@ -23,6 +23,11 @@ static bool take_level(const char **rest, char out[LABEL_SIZE])
 	return true;
 }
 
+bool topic_is_device(struct bytes name)
+{
+	return label_is_valid(name) && !bytes_are(name, TOPIC_HUB) && !bytes_are(name, TOPIC_CLAIM);
+}
+
 enum err topic_parse(const char *text, struct topic *out)
 {
 	char root[LABEL_SIZE], direction[LABEL_SIZE];

@@ -16,6 +16,11 @@
 /* Reserved: the hub is addressed like a device, so that its rights are the
  * same two lines of an ACL. */
 #define TOPIC_HUB "hub"
+/* Reserved too: whose credential a board uses that has none of its own yet. */
+#define TOPIC_CLAIM "claim"
+
+/* May a device have this name? A label, and none that is reserved. */
+bool topic_is_device(struct bytes name);
 
 struct topic {
 	char fleet[LABEL_SIZE], device[LABEL_SIZE];

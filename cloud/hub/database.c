@@ -87,6 +87,10 @@ static void on_settled(void *owner, const struct letter_fate *fate)
 static enum err open_ledger(struct hub *h, struct why *why)
 {
 	enum err e = ledger_open(&h->ledger, h->options.database, why);
+	if (!e)
+		e = roll_open(&h->roll, &h->ledger, why);
+	if (e)
+		ledger_close(&h->ledger);
 	h->ledger.letters.owner = h;
 	h->ledger.letters.on_settled = on_settled;
 	return e;
@@ -126,6 +130,7 @@ void hub_note_trouble(struct hub *h, const struct why *why)
 		ledger_rollback(&h->ledger);
 	if (ledger_is_open(&h->ledger))
 		return;
+	roll_close(&h->roll);
 	ledger_close(&h->ledger);
 	loop_disarm(h->loop, &h->commit);
 	const int64_t now_ms = clock_now_ms();
@@ -167,5 +172,6 @@ void database_close(struct hub *h)
 		return;
 	ledger_rollback(&h->ledger);
 	roles_give_up(&h->roles, &h->ledger, h->client_id);
+	roll_close(&h->roll);
 	ledger_close(&h->ledger);
 }

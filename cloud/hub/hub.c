@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "cloud/hub/control.h"
 #include "cloud/hub/database.h"
+#include "cloud/hub/enrol.h"
 #include "cloud/hub/files.h"
 #include "cloud/hub/freshness.h"
 #include "cloud/hub/push.h"
@@ -45,6 +46,41 @@ void hub_tell_retained(struct hub *h, const struct ledger_source *to, const char
 		       struct bytes payload)
 {
 	publish(h, to, rest, payload, &kept);
+}
+
+bool hub_has_control(const struct hub *h)
+{
+	return ledger_is_open(&h->ledger) && roles_have(&h->roles, ROLE_CONTROL, &h->ledger);
+}
+
+bool hub_read_caller(const struct json *command, const struct topic *t, struct hub_caller *out)
+{
+	const char *id = json_string(json_member(command, "id"));
+	const char *requester = json_string(json_member(command, "re"));
+	*out = (struct hub_caller){ 0 };
+	if (!id || !requester || !label_is_valid(bytes_of(id)) ||
+	    !label_is_valid(bytes_of(requester)))
+		return false;
+	strcpy(out->fleet, t->fleet);
+	strcpy(out->id, id);
+	strcpy(out->requester, requester);
+	return true;
+}
+
+void hub_answer(struct hub *h, const struct hub_caller *to, int code, struct json *body)
+{
+	char rest[TOPIC_MAX];
+	const struct ledger_source us = { to->fleet, TOPIC_HUB };
+	struct json *j = json_new_object();
+	json_set_integer(j, "v", 1);
+	json_set_string(j, "id", to->id);
+	json_set_integer(j, "code", code);
+	json_set(j, "body", body);
+	char *text = json_print(j);
+	json_free(j);
+	snprintf(rest, sizeof rest, "up/res/%s", to->requester);
+	publish(h, &us, rest, bytes_of(text), &surely);
+	free(text);
 }
 
 /* --- committing --- */
@@ -201,6 +237,8 @@ static void on_all_subscribed(struct hub *h)
 		hub_note_trouble(h, &why);
 	loop_arm(h->loop, &h->look, clock_now_ms() + HUB_LOOK_MS);
 	fetch_on_up(&h->fetch);
+	if (hub_has_control(h))
+		enrol_on_up(h);
 }
 
 static void subscribe_next(struct hub *h)
@@ -251,13 +289,27 @@ static void on_up_letter(struct hub *h, const struct topic *t, struct bytes payl
 	if (strcmp(t->channel, "blob") == 0) {
 		if (strcmp(t->a, "get") == 0 && roles_have(&h->roles, ROLE_SERVE, &h->ledger))
 			on_blob_get(h, t, payload);
+	} else if (strcmp(t->channel, "csr") == 0) {
+		if (hub_has_control(h))
+			enrol_on_renewal(h, t, payload);
 	} else if (ledger_is_open(&h->ledger)) {
 		on_kept_letter(h, t, payload);
 	}
 }
 
+static bool is_about_members(const struct topic *t)
+{
+	return !t->is_up && strcmp(t->channel, "cmd") == 0 &&
+	       (strcmp(t->a, "invite") == 0 || strcmp(t->a, "dismiss") == 0);
+}
+
 static void on_own_letter(struct hub *h, const struct topic *t, struct bytes payload)
 {
+	if (is_about_members(t)) {
+		if (hub_has_control(h))
+			enrol_on_command(h, t, payload);
+		return;
+	}
 	if (share_on_letter(&h->share, h->client_id, t))
 		on_share_known(h);
 	else if (t->is_up || !roles_have(&h->roles, ROLE_SERVE, &h->ledger))
@@ -276,6 +328,8 @@ static void on_message(void *owner, const struct mqtt_message *m)
 		return;
 	if (strcmp(t.device, TOPIC_HUB) == 0)
 		on_own_letter(h, &t, m->payload);
+	else if (strcmp(t.device, TOPIC_CLAIM) == 0)
+		enrol_on_claim(h, &t, m->payload);
 	else if (t.is_up)
 		on_up_letter(h, &t, m->payload);
 	else if (strcmp(t.channel, "desired") == 0 && ledger_is_open(&h->ledger) &&
@@ -430,6 +484,8 @@ enum err hub_open(struct hub *h, const struct hub_options *options, struct why *
 		e = exposition_open(h->loop, options->metrics, on_ask, h, &h->exposition, why);
 	if (!e)
 		e = database_open(h, why);
+	if (!e)
+		e = enrol_open(h, why);
 	push_init(h);
 	return e;
 }
@@ -465,6 +521,7 @@ void hub_close(struct hub *h)
 	fetch_stop(&h->fetch);
 	files_close(h);
 	mqtt_close(h->mqtt);
+	enrol_close(h);
 	database_close(h);
 	intake_close(&h->intake);
 	loop_close(h->loop);

@@ -11,6 +11,7 @@
 #pragma once
 
 #include "base/url.h"
+#include "cloud/hub/authority.h"
 #include "cloud/hub/depot.h"
 #include "cloud/hub/exposition.h"
 #include "cloud/hub/intake.h"
@@ -19,12 +20,15 @@
 #include "cloud/hub/meter.h"
 #include "cloud/hub/receipts.h"
 #include "cloud/hub/roles.h"
+#include "cloud/hub/roll.h"
 #include "cloud/hub/share.h"
 #include "ports/blobs.h"
+#include "ports/json.h"
 #include "ports/loop.h"
 #include "ports/mqtt.h"
 #include "sync/fetch.h"
 #include "sync/pause.h"
+#include "sync/topic.h"
 
 enum {
 	HUB_COMMIT_MS = 50, /* a batch waits this long for others to share its commit */
@@ -38,6 +42,14 @@ enum {
 	HUB_DATABASE_PAUSE_MS = 15 * 1000, /* an attempt holds up the loop for 5 s at most */
 };
 
+/* How boards become members; NULL: not given. */
+struct enrol_options {
+	struct authority_options authority;
+	const char *crl_file;               /* what is revoked, for the broker */
+	const char *board_ca;               /* whom boards trust as the broker; NULL: whom we do */
+	const char *claim_cert, *claim_key; /* what a board claims with */
+};
+
 struct hub_options {
 	struct url broker;
 	const char *database, *blobs, *files, *run_dir;
@@ -47,11 +59,17 @@ struct hub_options {
 	int64_t keep_ms;       /* rows older than this go; 0: they stay */
 	const char *fresh_key; /* PEM file of the role `fresh`; NULL: boards' questions stay open */
 	struct tls_files tls;  /* for mqtts:// */
+	struct enrol_options enrol;
+};
+
+/* Who has sent a command, and how the answer is named. */
+struct hub_caller {
+	char fleet[LABEL_SIZE], requester[LABEL_SIZE], id[LABEL_SIZE];
 };
 
 /* An artifact that somebody has announced. */
 struct hub_push {
-	char fleet[LABEL_SIZE], requester[LABEL_SIZE], id[LABEL_SIZE];
+	struct hub_caller caller;
 	char digest[DIGEST_SIZE];
 };
 
@@ -103,13 +121,17 @@ struct hub {
 	size_t push_count;
 	struct timer push_stall;
 	int64_t push_arrived;
+
+	struct roll roll; /* open while the ledger is */
+	struct authority authority;
+	struct timer enrol_look;
 };
 
 enum err hub_open(struct hub *h, const struct hub_options *options, struct why *why);
 enum err hub_run(struct hub *h, struct why *why);
 void hub_close(struct hub *h);
 
-/* --- for files.c and control.c --- */
+/* --- for files.c, control.c, push.c and enrol.c --- */
 
 /* Publish below a device's own topic, with QoS 1; retained. */
 void hub_tell(struct hub *h, const struct ledger_source *to, const char *rest,
@@ -120,6 +142,14 @@ void hub_tell_retained(struct hub *h, const struct ledger_source *to, const char
 /* Make durable what waits, and acknowledge it: now; or soon, with others. Trouble is noted. */
 enum err hub_commit(struct hub *h, struct why *why);
 void hub_commit_soon(struct hub *h);
+
+/* Is the database there, and the state of devices ours to look after? */
+bool hub_has_control(const struct hub *h);
+
+/* Who has sent this command? False: nobody who can be answered. */
+bool hub_read_caller(const struct json *command, const struct topic *t, struct hub_caller *out);
+/* Answer a command; takes the body. */
+void hub_answer(struct hub *h, const struct hub_caller *to, int code, struct json *body);
 
 /* --- for database.c --- */
 

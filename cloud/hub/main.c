@@ -41,15 +41,27 @@ static const char usage[] =
 	"  --metrics 127.0.0.1:PORT   numbers for Prometheus: GET /metrics\n"
 	"  --fresh-key FILE answer boards that ask what is new, as the role fresh; in PEM.\n"
 	"                   For every hub with --control\n"
+	"\n"
+	"Boards become members with `skerry device add`, where the hub signs:\n"
+	"  --ca-cert FILE --ca-key FILE   a CA for boards, in PEM, its key for our eyes only\n"
+	"  --certificate-life T   how long a certificate lasts; 2160h if not given\n"
+	"  --csr-command CMD      instead of the key: a request in, a certificate out\n"
+	"  --crl-file FILE        where the broker reads which certificates are revoked\n"
+	"  --board-ca FILE        whom boards trust as the broker; --ca if not given\n"
+	"  --claim-cert FILE --claim-key FILE   what boards claim with, CN claim\n"
+	"\n"
 	"  --version, --help\n"
 	"\n"
 	"       skerry-hub migrate --from FILE --to postgresql://...\n"
 	"\n"
 	"Copies what a hub has kept in a file; goes on where it was interrupted, counts.\n";
 
+#define LIFE_MS (90LL * 24 * 60 * 60 * 1000)
+
 struct arguments {
-	const char *broker, *database, *blobs, *files, *shard, *metrics, *keep, *fresh_key;
+	const char *broker, *database, *blobs, *files, *shard, *metrics, *keep, *fresh_key, *life;
 	struct tls_files tls;
+	struct enrol_options enrol;
 	unsigned roles;
 };
 
@@ -70,6 +82,14 @@ static const struct {
 	{ "--key", offsetof(struct arguments, tls.key) },
 	{ "--crl", offsetof(struct arguments, tls.crl) },
 	{ "--alpn", offsetof(struct arguments, tls.alpn) },
+	{ "--ca-cert", offsetof(struct arguments, enrol.authority.cert) },
+	{ "--ca-key", offsetof(struct arguments, enrol.authority.key) },
+	{ "--certificate-life", offsetof(struct arguments, life) },
+	{ "--csr-command", offsetof(struct arguments, enrol.authority.command) },
+	{ "--crl-file", offsetof(struct arguments, enrol.crl_file) },
+	{ "--board-ca", offsetof(struct arguments, enrol.board_ca) },
+	{ "--claim-cert", offsetof(struct arguments, enrol.claim_cert) },
+	{ "--claim-key", offsetof(struct arguments, enrol.claim_key) },
 };
 
 static const char **find_option(struct arguments *a, const char *word)
@@ -157,7 +177,9 @@ static enum err run(const struct arguments *a, const char *run_dir, struct why *
 		.metrics = a->metrics,
 		.fresh_key = a->fresh_key,
 		.tls = a->tls,
+		.enrol = a->enrol,
 	};
+	o.enrol.authority.life_ms = LIFE_MS;
 	enum err e = url_parse(bytes_of(a->broker), &o.broker, why);
 	if (!e)
 		e = tls_files_check(&a->tls, o.broker.tls, why);
@@ -165,6 +187,8 @@ static enum err run(const struct arguments *a, const char *run_dir, struct why *
 		e = set_folders(a, &o, why);
 	if (!e && a->keep)
 		e = read_keep(a->keep, &o.keep_ms, why);
+	if (!e && a->life)
+		e = duration_ms(bytes_of(a->life), &o.enrol.authority.life_ms, why);
 	if (!e && o.broker.tls)
 		warn_of_library();
 	if (!e)

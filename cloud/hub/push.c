@@ -5,9 +5,6 @@
 #include "ports/clock.h"
 #include "ports/json.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-
 enum { PUSH_OK = 200, PUSH_BAD = 400, PUSH_GONE = 410, PUSH_FULL = 429 };
 
 static void publish(struct hub *h, const char *fleet, const char *rest, struct bytes payload)
@@ -20,17 +17,7 @@ static void publish(struct hub *h, const char *fleet, const char *rest, struct b
 
 static void answer(struct hub *h, const struct hub_push *p, int code, const char *text)
 {
-	char rest[TOPIC_MAX];
-	struct json *j = json_new_object();
-	json_set_integer(j, "v", 1);
-	json_set_string(j, "id", p->id);
-	json_set_integer(j, "code", code);
-	json_set_string(j, "body", text);
-	char *payload = json_print(j);
-	json_free(j);
-	snprintf(rest, sizeof rest, "up/res/%s", p->requester);
-	publish(h, p->fleet, rest, bytes_of(payload));
-	free(payload);
+	hub_answer(h, &p->caller, code, json_new_string(text));
 }
 
 static void begin_next(struct hub *h);
@@ -76,7 +63,7 @@ static enum err ask(void *owner, struct bytes request)
 	struct hub *h = owner;
 	if (!mqtt_is_up(h->mqtt))
 		return ERR_OFFLINE;
-	publish(h, h->pushes[0].fleet, "up/blob/get", request);
+	publish(h, h->pushes[0].caller.fleet, "up/blob/get", request);
 	return OK;
 }
 
@@ -102,19 +89,11 @@ void push_init(struct hub *h)
 
 static bool read_push(const struct json *j, const struct topic *t, struct hub_push *out)
 {
-	const char *id = json_string(json_member(j, "id"));
-	const char *requester = json_string(json_member(j, "re"));
 	const char *digest = json_string(json_member(json_member(j, "args"), "digest"));
 	*out = (struct hub_push){ 0 };
-	if (!id || !requester || !label_is_valid(bytes_of(id)) ||
-	    !label_is_valid(bytes_of(requester)))
-		return false;
-	strcpy(out->fleet, t->fleet);
-	strcpy(out->id, id);
-	strcpy(out->requester, requester);
 	if (digest && label_is_digest(bytes_of(digest)))
 		strcpy(out->digest, digest);
-	return true;
+	return hub_read_caller(j, t, &out->caller);
 }
 
 static void on_push(struct hub *h, const struct topic *t, struct bytes payload)

@@ -65,6 +65,12 @@ void share_list(struct share *s, const struct roles *r, const char *group)
 		add(s, "", "+/up/state");
 		add(s, "", "+/up/fresh");
 		add(s, "", "+/dn/desired");
+		add(s, "", "+/up/csr/+");
+	}
+	/* One command must not come by two subscriptions. */
+	if (r->mine & ROLE_CONTROL && !(r->mine & ROLE_SERVE)) {
+		add(s, "", TOPIC_HUB "/dn/cmd/invite");
+		add(s, "", TOPIC_HUB "/dn/cmd/dismiss");
 	}
 	if (r->mine & ROLE_SERVE) {
 		add(s, "", "+/up/blob/get");

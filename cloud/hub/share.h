@@ -15,7 +15,7 @@
 
 enum {
 	SHARE_WAIT_MS = 2000,   /* for the word to come back */
-	SHARE_FILTERS_MAX = 11, /* two SUBSCRIBEs of MQTT_FILTERS_MAX at most */
+	SHARE_FILTERS_MAX = 12, /* two SUBSCRIBEs of MQTT_FILTERS_MAX at most */
 };
 
 enum share_state { SHARE_UNKNOWN, SHARE_ASKED, SHARE_SENT, SHARE_NO, SHARE_YES };

@@ -164,9 +164,14 @@ static void on_letter(void *owner, const struct topic *t, struct bytes payload)
 	struct fleet_view *v = owner;
 	struct json *j;
 	if (strcmp(t->device, TOPIC_HUB) == 0) {
-		on_hubs_letter(v, t, payload);
+		if (strcmp(t->channel, "awaited") == 0 && !json_parse(payload, &j, NULL))
+			replace(&v->awaited, j);
+		else
+			on_hubs_letter(v, t, payload);
 		return;
 	}
+	if (strcmp(t->device, TOPIC_CLAIM) == 0)
+		return; /* no device: whoever has its credential may say anything there */
 	struct device_view *d = find_or_add(v, t->device);
 	v->changes++;
 	if (d && !payload.len && strcmp(t->channel, "desired") == 0)
@@ -244,14 +249,14 @@ enum err fleet_view_read(struct fleet_view *v, struct desk *d, const char *devic
 	static const char *const channels[] = { "up/online", "up/state", "dn/desired" };
 	enum { CHANNELS = sizeof channels / sizeof *channels };
 	char rests[CHANNELS][TOPIC_MAX];
-	const char *filters[CHANNELS];
+	const char *filters[CHANNELS + 1] = { [CHANNELS] = TOPIC_HUB "/up/awaited" };
 	for (size_t i = 0; i < CHANNELS; i++) {
 		snprintf(rests[i], sizeof rests[i], "%s/%s", device ? device : "+", channels[i]);
 		filters[i] = rests[i];
 	}
 	fleet_view_listen(v, d);
 	d->kept = 0;
-	enum err e = desk_subscribe(d, filters, CHANNELS, why);
+	enum err e = desk_subscribe(d, filters, device ? CHANNELS : CHANNELS + 1, why);
 	if (!e)
 		e = desk_settle(d, why);
 	if (!e)
@@ -287,6 +292,7 @@ void fleet_view_free(struct fleet_view *v)
 		free(v->devices[i].held);
 	}
 	free(v->devices);
+	json_free(v->awaited);
 	*v = (struct fleet_view){ 0 };
 }
 

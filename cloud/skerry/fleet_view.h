@@ -33,6 +33,8 @@ struct fleet_view {
 	bool is_answered, has_more;
 	int64_t shown, documents;
 	char last[LABEL_SIZE];
+
+	struct json *awaited; /* of the hub: devices that may join; NULL: nothing heard */
 };
 
 /* Connect desk letters to a view: desk->owner and desk->on_letter. */

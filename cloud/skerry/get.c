@@ -135,10 +135,22 @@ static void print_json(struct json *j)
 	json_free(j);
 }
 
+/* Who may join, and has not. One that has been there before is in the table above. */
+static void print_awaited(const struct fleet_view *v)
+{
+	const struct json *one = json_first(json_member(v->awaited, "devices"));
+	for (; one; one = json_next(one)) {
+		char until[24];
+		clock_print(until, number(one, "until"));
+		printf("%s is awaited: it may join until %s\n", string(one, "device"), until);
+	}
+}
+
 static void get_devices(const struct options *o, const struct fleet_view *v)
 {
 	if (!o->json) {
 		print_device_table(v, NULL);
+		print_awaited(v);
 		return;
 	}
 	struct json *list = json_new_array(), *j = json_new_object();
@@ -146,6 +158,8 @@ static void get_devices(const struct options *o, const struct fleet_view *v)
 		if (!v->devices[i].is_hidden)
 			json_push(list, print_device(&v->devices[i]));
 	json_set(j, "devices", list);
+	const struct json *awaited = json_member(v->awaited, "devices");
+	json_set(j, "awaited", awaited ? json_copy(awaited) : json_new_array());
 	print_json(j);
 }
 

@@ -1,7 +1,7 @@
 /* history - what the hub has kept, straight from its database. */
 #pragma once
 
-#include "cloud/skerry/exit_code.h"
+#include "base/exit_code.h"
 #include "cloud/skerry/options.h"
 
 /* Lines of a workload, for `skerry logs --db`. */

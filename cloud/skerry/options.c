@@ -106,7 +106,8 @@ static const struct option {
 	  "of the agent on this board; /etc/skerry/skerryd.conf", set_text,
 	  offsetof(struct options, config) },
 	{ "--output", "-o",
-	  "get logs events telemetry files status doctor validate explain pack push rollout top",
+	  "get logs events telemetry files status doctor validate explain pack push rollout top "
+	  "device",
 	  "json", "for programs; the schema is in docs/schema", set_output, 0 },
 	{ "--output", "-o", "pack key", "PATH", "what to write", set_output, 0 },
 	{ "--file", "-f", "apply validate dev rollout", "FILE",
@@ -120,6 +121,11 @@ static const struct option {
 	{ "--arch", NULL, "apply pack push rollout", "NAME",
 	  "which image of several: amd64, arm64, arm, 386, riscv64", set_text,
 	  offsetof(struct options, architecture) },
+	{ "--board-broker", NULL, "device", "URL",
+	  "device add: where the board finds the broker, if not where this desk does", set_text,
+	  offsetof(struct options, board_broker) },
+	{ "--label", NULL, "device", "KEY=VALUE", "device add: of the board", add_item,
+	  offsetof(struct options, labels) },
 	{ "--sql", NULL, "telemetry", "QUERY", "one query that reads", set_text,
 	  offsetof(struct options, sql) },
 	{ "--depot", NULL, "import", "FOLDER",
@@ -191,7 +197,7 @@ static const struct option {
 enum { OPTIONS = sizeof all_options / sizeof *all_options };
 
 static const char SPEAKING[] =
-	"apply get logs push doctor rollout top restart exec"; /* with the broker */
+	"apply get logs push doctor rollout top restart exec device"; /* with the broker */
 
 static bool is_of(const struct option *opt, const char *verb)
 {

@@ -65,6 +65,23 @@ static void print_trust(const struct json *s)
 	       (long long)number(t, "version"), until);
 }
 
+static void print_identity(const struct json *s)
+{
+	const struct json *i = json_member(s, "identity");
+	char until[24], renewal[24];
+	if (!i)
+		return;
+	clock_print(until, number(i, "expires"));
+	clock_print(renewal, number(i, "renewal"));
+	if (flag(i, "expired"))
+		printf("identity   slot %s   EXPIRED %s\n", string(i, "slot"), until);
+	else
+		printf("identity   slot %s   until %s   renewed from %s\n", string(i, "slot"),
+		       until, renewal);
+	if (*string(i, "why"))
+		printf("           %s\n", string(i, "why"));
+}
+
 static void print_workloads(const struct json *s)
 {
 	static const char *const titles[] = { "WORKLOAD", "STATE", "RESTARTS", "MEM",
@@ -175,6 +192,7 @@ enum exit_code verb_status(struct options *o)
 	} else {
 		print_head(s);
 		print_trust(s);
+		print_identity(s);
 		print_desired(s);
 		print_workloads(s);
 		print_buffer(s);

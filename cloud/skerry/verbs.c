@@ -48,6 +48,8 @@ static const struct verb verbs[] = {
 	{ "key", verb_key, false, WORDS_FILES, "new id trust sign",
 	  "new NAME | id FILE | trust | sign FILE|DIGEST KEY",
 	  "keys, trust documents and signatures for boards that take signed states only" },
+	{ "device", verb_device, false, WORDS_DEVICES, "add rm", "add NAME [--label K=V] | rm NAME",
+	  "have a device awaited: prints the line that it joins with; or dismiss it" },
 	{ "pack", verb_pack, false, WORDS_FILES, "", "FOLDER|TAR [-o LAYOUT]",
 	  "a folder as an OCI image, or an image as it is; its digest" },
 	{ "push", verb_push, false, WORDS_FILES, "", "FOLDER|TAR", "pack and hand it to the hub" },

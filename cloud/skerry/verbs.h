@@ -1,7 +1,7 @@
 /* verbs - one file each, and the table of all, with their help. */
 #pragma once
 
-#include "cloud/skerry/exit_code.h"
+#include "base/exit_code.h"
 #include "cloud/skerry/options.h"
 
 /* What the words behind a verb are, for shells. */
@@ -22,6 +22,7 @@ const struct verb *verbs_find(const char *name); /* NULL: there is none */
 enum exit_code verb_apply(struct options *o);
 enum exit_code verb_completion(struct options *o);
 enum exit_code verb_convert(struct options *o);
+enum exit_code verb_device(struct options *o);
 enum exit_code verb_dev(struct options *o);
 enum exit_code verb_doctor(struct options *o);
 enum exit_code verb_events(struct options *o);

@@ -59,6 +59,17 @@ static inline int compat_check_pair(const mbedtls_pk_context *public,
 	return mbedtls_pk_check_pair(public, private);
 }
 
+static inline int compat_set_serial(mbedtls_x509write_cert *w, unsigned char *at, size_t len)
+{
+	mbedtls_mpi serial;
+	mbedtls_mpi_init(&serial);
+	int code = mbedtls_mpi_read_binary(&serial, at, len);
+	if (!code)
+		code = mbedtls_x509write_crt_set_serial(w, &serial);
+	mbedtls_mpi_free(&serial);
+	return code;
+}
+
 static inline void compat_restrict(mbedtls_ssl_config *config)
 {
 	/* A server takes the first that it knows; 2.28 would name P-521 first, at ten times the
@@ -106,6 +117,11 @@ static inline int compat_check_pair(const mbedtls_pk_context *public,
 				    const mbedtls_pk_context *private, compat_random *random)
 {
 	return mbedtls_pk_check_pair(public, private, random, NULL);
+}
+
+static inline int compat_set_serial(mbedtls_x509write_cert *w, unsigned char *at, size_t len)
+{
+	return mbedtls_x509write_crt_set_serial_raw(w, at, len);
 }
 
 static inline void compat_restrict(mbedtls_ssl_config *config)

@@ -1,12 +1,23 @@
 #include "ports/linux/tls_identity.h"
 
 #include "base/scoped.h"
-#include "ports/digest.h"
 #include "ports/file.h"
 #include "ports/random.h"
 
 #include <string.h>
 #include <sys/stat.h>
+
+enum { RSA_MIN_BITS = 2048 };
+
+/* 2.28 alone would take curves of 192 bits. */
+const mbedtls_x509_crt_profile tls_profile = {
+	MBEDTLS_X509_ID_FLAG(MBEDTLS_MD_SHA256) | MBEDTLS_X509_ID_FLAG(MBEDTLS_MD_SHA384) |
+		MBEDTLS_X509_ID_FLAG(MBEDTLS_MD_SHA512),
+	UINT32_MAX,
+	MBEDTLS_X509_ID_FLAG(MBEDTLS_ECP_DP_SECP256R1) |
+		MBEDTLS_X509_ID_FLAG(MBEDTLS_ECP_DP_SECP384R1),
+	RSA_MIN_BITS,
+};
 
 static bool is_given(const char *path)
 {
@@ -33,12 +44,14 @@ static enum err read_file(const char *path, struct digest *sum, struct pem *out,
 	enum err e = file_read(path, TLS_FILE_MAX, &out->at, &out->len, why);
 	if (e)
 		return e;
-	digest_add(sum, (struct bytes){ out->at, ++out->len });
+	out->len++;
+	if (sum)
+		digest_add(sum, (struct bytes){ out->at, out->len });
 	return OK;
 }
 
-static enum err read_certificates(mbedtls_x509_crt *into, const char *path, struct digest *sum,
-				  struct why *why)
+enum err tls_certificates_read(mbedtls_x509_crt *into, const char *path, struct digest *sum,
+			       struct why *why)
 {
 	SCOPED_PEM pem = { 0 };
 	enum err e = read_file(path, sum, &pem, why);
@@ -86,8 +99,8 @@ static enum err check_privacy(const char *path, struct why *why)
 	return OK;
 }
 
-static enum err read_key(mbedtls_pk_context *into, const char *path, struct digest *sum,
-			 struct why *why)
+enum err tls_key_read(mbedtls_pk_context *into, const char *path, struct digest *sum,
+		      struct why *why)
 {
 	SCOPED_PEM pem = { 0 };
 	enum err e = check_privacy(path, why);
@@ -114,13 +127,13 @@ static enum err read_all(struct tls_identity *i, const struct tls_files *f, stru
 	i->has_crl = is_given(f->crl);
 	enum err e = tls_files_check(f, true, why);
 	if (!e)
-		e = read_certificates(&i->ca, f->ca, sum, why);
+		e = tls_certificates_read(&i->ca, f->ca, sum, why);
 	if (!e && i->has_crl)
 		e = read_list(&i->crl, f->crl, sum, why);
 	if (!e && i->has_cert)
-		e = read_certificates(&i->cert, f->cert, sum, why);
+		e = tls_certificates_read(&i->cert, f->cert, sum, why);
 	if (!e && i->has_cert)
-		e = read_key(&i->key, f->key, sum, why);
+		e = tls_key_read(&i->key, f->key, sum, why);
 	return e;
 }
 

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "base/label.h"
+#include "ports/digest.h"
 #include "ports/linux/mbedtls_compat.h"
 #include "ports/tls.h"
 
@@ -28,3 +29,20 @@ enum err tls_identity_match(const struct tls_identity *i, const struct tls_files
 
 /* compat_random, by the kernel's generator: nothing to seed, nothing to copy in a fork. */
 int tls_random(void *unused, unsigned char *out, size_t len);
+
+/* What a certificate, ours or a broker's, may use at most and must at least. */
+extern const mbedtls_x509_crt_profile tls_profile;
+
+/* Parts of the above: certificates, and a private key that is for our eyes only. What the
+ * file holds is added to `sum`, which may be NULL. */
+enum err tls_certificates_read(mbedtls_x509_crt *into, const char *path, struct digest *sum,
+			       struct why *why);
+enum err tls_key_read(mbedtls_pk_context *into, const char *path, struct digest *sum,
+		      struct why *why);
+
+struct authority_files;
+
+/* A CA that signs: its certificate and key; see ports/certificate.h. tls_identity_drop() also
+ * after a failure. */
+enum err authority_load(const struct authority_files *ca, struct tls_identity *out,
+			struct why *why);

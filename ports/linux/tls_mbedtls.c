@@ -14,7 +14,6 @@
 
 enum {
 	HOST_SIZE = 256, /* of struct url */
-	RSA_MIN_BITS = 2048,
 	RECORD_ALERT = 21,
 	RECORD_ALERT_BYTES = 7, /* type, version, length, level, description */
 	OLD_2 = 0x021c0a00,     /* 2.28.10 and 3.6.5: what is older has known holes */
@@ -63,16 +62,6 @@ static const int ciphers[] = {
 	MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
 	MBEDTLS_TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
 	0,
-};
-
-/* 2.28 alone would take curves of 192 bits. */
-static const mbedtls_x509_crt_profile strong = {
-	MBEDTLS_X509_ID_FLAG(MBEDTLS_MD_SHA256) | MBEDTLS_X509_ID_FLAG(MBEDTLS_MD_SHA384) |
-		MBEDTLS_X509_ID_FLAG(MBEDTLS_MD_SHA512),
-	UINT32_MAX,
-	MBEDTLS_X509_ID_FLAG(MBEDTLS_ECP_DP_SECP256R1) |
-		MBEDTLS_X509_ID_FLAG(MBEDTLS_ECP_DP_SECP384R1),
-	RSA_MIN_BITS,
 };
 
 /* --- the socket --- */
@@ -215,7 +204,7 @@ static int configure(struct tls *t)
 		return code;
 	compat_restrict(c);
 	mbedtls_ssl_conf_ciphersuites(c, ciphers);
-	mbedtls_ssl_conf_cert_profile(c, &strong);
+	mbedtls_ssl_conf_cert_profile(c, &tls_profile);
 	mbedtls_ssl_conf_rng(c, tls_random, NULL);
 	mbedtls_ssl_conf_authmode(c, MBEDTLS_SSL_VERIFY_REQUIRED);
 	mbedtls_ssl_conf_ca_chain(c, &i->ca, i->has_crl ? &i->crl : NULL);

@@ -56,12 +56,27 @@ static void one_may_be_dropped_and_so_may_nothing(void **state)
 	digest_drop(NULL);
 }
 
+/* RFC 4231, 4.3. */
+static void a_keyed_digest_is_hmac(void **state)
+{
+	char out[DIGEST_SIZE], other[DIGEST_SIZE];
+	(void)state;
+	digest_keyed(BYTES_LIT("Jefe"), BYTES_LIT("what do ya want for nothing?"), out);
+	assert_string_equal(out, "sha256:5bdcc146bf60754e6a042426089575c7"
+				 "5a003f089d2739839dec58b964ec3843");
+	assert_true(digest_equal(out, out));
+	digest_keyed(BYTES_LIT("Jeff"), BYTES_LIT("what do ya want for nothing?"), other);
+	assert_false(digest_equal(out, other));
+	assert_false(digest_equal(out, "sha256:"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(known_digests_come_out),
 		cmocka_unit_test(a_digest_is_a_digest),
 		cmocka_unit_test(parts_make_the_same_as_the_whole),
+		cmocka_unit_test(a_keyed_digest_is_hmac),
 		cmocka_unit_test(one_may_be_dropped_and_so_may_nothing),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

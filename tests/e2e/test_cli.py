@@ -29,7 +29,7 @@ FAILING = pod("steady", "/bin/sh", "-c", "echo broken; exit 7")
 VERBS = {"apply": "-f", "get": "devices", "logs": "POD", "events": "--since", "telemetry": "--sql",
          "status": "--run-dir", "validate": "-f", "explain": "FIELD", "pack": "FOLDER",
          "push": "FOLDER", "dev": "-f", "wake": "POD", "files": "POD",
-         "export": "FOLDER", "import": "FOLDER", "key": "new NAME",
+         "export": "FOLDER", "import": "FOLDER", "key": "new NAME", "device": "add NAME",
          "completion": "bash", "schema": "KIND", "convert": "COMPOSE",
          "rollout": "start",
          "top": "DEVICE", "restart": "POD", "exec": "COMMAND"}

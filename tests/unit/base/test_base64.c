@@ -58,6 +58,26 @@ static void what_is_encoded_decodes_again(void **state)
 	}
 }
 
+static void the_form_for_addresses_has_no_padding(void **state)
+{
+	static const char all[] = "\0\377\376\373 skerry";
+	static const char *const bad[] = { "Z", "Zg==", "Zm9vY", "Zm+/", "Zm 9", "Zm9v\n" };
+	char text[64], back[64];
+	size_t len;
+	(void)state;
+	base64url_encode(BYTES_LIT("\377\376\373\357"), text);
+	assert_string_equal(text, "__777w");
+	for (size_t n = 0; n <= sizeof all; n++) {
+		base64url_encode((struct bytes){ all, n }, text);
+		assert_ok(base64url_decode(bytes_of(text), back, &len));
+		assert_int_equal(len, n);
+		assert_memory_equal(back, all, n);
+	}
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+		if (base64url_decode(bytes_of(bad[i]), back, &len) != ERR_INVALID)
+			fail_msg("\"%s\" was taken", bad[i]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -65,6 +85,7 @@ int main(void)
 		cmocka_unit_test(takes_all_bytes_and_folded_lines),
 		cmocka_unit_test(refuses_what_is_not_whole),
 		cmocka_unit_test(what_is_encoded_decodes_again),
+		cmocka_unit_test(the_form_for_addresses_has_no_padding),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

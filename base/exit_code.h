@@ -1,5 +1,5 @@
 /*
- * exit_code - what `skerry` ends with; the same numbers in every verb.
+ * exit_code - what `skerry` and `skerryd join` end with; the same numbers in every verb.
  */
 #pragma once
 

@@ -1,4 +1,4 @@
-#include "cloud/skerry/exit_code.h"
+#include "base/exit_code.h"
 
 #include <stdio.h>
 

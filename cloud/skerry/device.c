@@ -1,0 +1,245 @@
+#include "cloud/skerry/desk.h"
+#include "cloud/skerry/verbs.h"
+#include "ports/clock.h"
+#include "ports/json.h"
+#include "sync/enrolment.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { HUB_WAIT_MS = 15 * 1000, CODE_OK = 200, CODE_NOT_FOUND = 404 };
+
+/* What the hub has answered. */
+struct answer {
+	const struct desk *desk;
+	struct json *body; /* NULL: nothing yet */
+	int64_t code;
+};
+
+static void on_letter(void *owner, const struct topic *t, struct bytes payload)
+{
+	struct answer *a = owner;
+	struct json *j;
+	if (a->body || strcmp(t->channel, "res") != 0 || strcmp(t->a, a->desk->name) != 0 ||
+	    json_parse(payload, &j, NULL))
+		return;
+	json_integer(json_member(j, "code"), &a->code);
+	a->body = json_detach(j, "body");
+	json_free(j);
+}
+
+static bool has_answer(void *owner)
+{
+	return ((const struct answer *)owner)->body != NULL;
+}
+
+static enum err send_command(struct desk *d, const char *verb, const char *device, struct why *why)
+{
+	char rest[32];
+	struct json *j = json_new_object(), *args = json_new_object();
+	json_set_integer(j, "v", 1);
+	json_set_string(j, "id", verb);
+	json_set_string(j, "re", d->name);
+	json_set_string(args, "device", device);
+	json_set(j, "args", args);
+	char *text = json_print(j);
+	json_free(j);
+	snprintf(rest, sizeof rest, "dn/cmd/%s", verb);
+	enum err e = desk_send(d, TOPIC_HUB, rest, bytes_of(text), 1, why);
+	free(text);
+	return e;
+}
+
+/* Have the hub do `verb` with a device; its answer is the caller's. */
+static enum err ask_hub(struct desk *d, const char *verb, const char *device, struct json **out,
+			struct why *why)
+{
+	char rest[TOPIC_MAX];
+	const char *const filter[] = { rest };
+	struct answer a = { .desk = d };
+	snprintf(rest, sizeof rest, TOPIC_HUB "/up/res/%s", d->name);
+	d->owner = &a;
+	d->on_letter = on_letter;
+	enum err e = desk_subscribe(d, filter, 1, why);
+	if (!e)
+		e = send_command(d, verb, device, why);
+	if (!e)
+		e = desk_wait(d, has_answer, &a, HUB_WAIT_MS, why);
+	if (e == ERR_AGAIN && !d->interrupted)
+		e = why_set(why, ERR_OFFLINE, "no hub answers on this broker");
+	if (!e && a.code != CODE_OK) {
+		const char *text = json_string(a.body);
+		e = why_set(why, a.code == CODE_NOT_FOUND ? ERR_NOT_FOUND : ERR_DENIED,
+			    "the hub refuses: %.200s", text ? text : "");
+	}
+	if (e)
+		json_free(a.body);
+	*out = e ? NULL : a.body;
+	d->on_letter = NULL;
+	return e;
+}
+
+/* --- add --- */
+
+/* Where the board finds the broker: never with the user and password of this desk. */
+static enum err find_broker(const struct options *o, char out[300], bool *out_has_user,
+			    struct why *why)
+{
+	struct url url = o->broker;
+	enum err e = OK;
+	*out_has_user = false;
+	if (o->board_broker)
+		e = url_parse(bytes_of(o->board_broker), &url, why);
+	if (e)
+		return why_in(why, e, "--board-broker");
+	if (!url.tls)
+		return why_set(why, ERR_INVALID,
+			       "a board shows its certificate over mqtts:// alone: say where it "
+			       "finds the broker with --board-broker mqtts://HOST");
+	url_print(&url, out, 300);
+	if (o->board_broker && url.user[0]) {
+		snprintf(out, 300, "%.290s", o->board_broker);
+		*out_has_user = true;
+	}
+	return OK;
+}
+
+static enum err set_labels(const struct options *o, struct json *line, struct why *why)
+{
+	char text[INVITATION_LABELS_MAX] = "";
+	size_t len = 0;
+	for (size_t i = 0; i < o->labels.count; i++) {
+		const char *one = o->labels.items[i], *equals = strchr(one, '=');
+		const size_t n = strlen(one);
+		if (!equals || equals == one || strpbrk(one, ",\n\r") || len + n + 2 > sizeof text)
+			return why_set(why, ERR_INVALID,
+				       "--label %.60s: KEY=VALUE without a comma is expected", one);
+		len += (size_t)snprintf(text + len, sizeof text - len, "%s%s", len ? "," : "", one);
+	}
+	if (len)
+		json_set_string(line, "labels", text);
+	return OK;
+}
+
+static void print_line(const struct options *o, const char *device, const struct json *line,
+		       int64_t until_ms)
+{
+	char until[24];
+	char *text = invitation_print(line);
+	clock_print(until, until_ms);
+	if (o->json) {
+		struct json *j = json_new_object();
+		json_set_string(j, "device", device);
+		json_set_integer(j, "until", until_ms);
+		json_set_string(j, "line", text);
+		char *pretty = json_print_pretty(j);
+		puts(pretty);
+		free(pretty);
+		json_free(j);
+	} else {
+		fprintf(stderr, "awaited     %s  until %s; this line works once, on the board:\n",
+			device, until);
+		printf("sudo skerryd join %s\n", text);
+	}
+	free(text);
+}
+
+static enum err compose(const struct options *o, const char *device, const struct json *body,
+			struct json *line, struct why *why)
+{
+	static const char *const handed_on[] = { "token", "ca", "issuer", "claim" };
+	char broker[300];
+	bool has_user;
+	enum err e = find_broker(o, broker, &has_user, why);
+	if (!e && !has_user && !json_member(body, "claim"))
+		e = why_set(why, ERR_INVALID,
+			    "with what shall the board claim its certificate? Start the hub with "
+			    "--claim-cert and --claim-key, or give --board-broker "
+			    "mqtts://claim:PASSWORD@HOST");
+	json_set_string(line, "broker", broker);
+	json_set_string(line, "fleet", o->fleet);
+	json_set_string(line, "device", device);
+	for (size_t i = 0; i < sizeof handed_on / sizeof *handed_on; i++)
+		if (json_member(body, handed_on[i]))
+			json_set(line, handed_on[i], json_copy(json_member(body, handed_on[i])));
+	return e ? e : set_labels(o, line, why);
+}
+
+static enum err add(struct options *o, struct desk *d, const char *device, struct why *why)
+{
+	struct json *body, *line = json_new_object();
+	char unused[300];
+	bool has_user;
+	int64_t until_ms = 0;
+	/* What is wrong here is said before anybody is awaited. */
+	enum err e = find_broker(o, unused, &has_user, why);
+	if (!e)
+		e = set_labels(o, line, why);
+	json_free(line);
+	if (!e)
+		e = ask_hub(d, "invite", device, &body, why);
+	if (e)
+		return e;
+	json_integer(json_member(body, "until"), &until_ms);
+	line = json_new_object();
+	e = compose(o, device, body, line, why);
+	if (!e)
+		print_line(o, device, line, until_ms);
+	json_free(line);
+	json_free(body);
+	return e;
+}
+
+/* --- rm --- */
+
+static enum err dismiss(struct desk *d, const char *device, struct why *why)
+{
+	struct json *body;
+	int64_t count = 0;
+	bool was_awaited = false;
+	enum err e = ask_hub(d, "dismiss", device, &body, why);
+	if (e)
+		return e;
+	const char *crl = json_string(json_member(body, "crl"));
+	json_integer(json_member(body, "certificates"), &count);
+	json_bool(json_member(body, "awaited"), &was_awaited);
+	printf("dismissed   %s  %s%lld certificates revoked\n", device,
+	       was_awaited ? "no longer awaited, " : "", (long long)count);
+	if (count && crl)
+		printf("            the list is %s on the hub's machine: have the broker read it, "
+		       "and end its connection\n",
+		       crl);
+	else if (count)
+		printf("            the hub renews none of them; revoke them at your CA, and end "
+		       "its connection\n");
+	json_free(body);
+	return OK;
+}
+
+static enum err run(struct options *o, struct desk *d, struct why *why)
+{
+	const bool is_add = o->word_count == 2 && strcmp(o->words[0], "add") == 0;
+	if (!is_add && (o->word_count != 2 || strcmp(o->words[0], "rm") != 0))
+		return why_set(why, ERR_INVALID, "add NAME or rm NAME is expected");
+	const char *device = o->words[1];
+	if (!topic_is_device(bytes_of(device)))
+		return why_set(why, ERR_INVALID,
+			       "\"%.60s\" is not the name of a device: " LABEL_RULE
+			       "; hub and claim are taken",
+			       device);
+	enum err e = desk_open(d, o, why);
+	if (e)
+		return e;
+	return is_add ? add(o, d, device, why) : dismiss(d, device, why);
+}
+
+enum exit_code verb_device(struct options *o)
+{
+	struct desk d = { 0 };
+	struct why why;
+	enum err e = run(o, &d, &why);
+	bool interrupted = d.interrupted;
+	desk_close(&d);
+	return interrupted ? EXIT_CODE_INTERRUPTED : exit_code_tell(e, &why);
+}
