@@ -2,8 +2,9 @@
 
 Memory is the kernel's own account of a process whose programs lie on a disk: the
 same on every run to a few KiB. Sizes are of stripped static programs. The bounds are
-the project's aims for skerryd and the keeper's memory; for the sizes of the other
-programs, what is reached with a tenth of room. Private means dirty: the text of a static program that runs once
+the project's aims for the memory of skerryd and of the keeper; for the sizes of programs,
+what is reached with some room: the aim for skerryd, 1,300 KiB on arm64, was passed when it
+learned to join, to renew and to be updated. Private means dirty: the text of a static program that runs once
 is "private" to the kernel too, but can be dropped and read again.
 """
 from board_test import BoardTest, actor_pod, main
@@ -16,10 +17,10 @@ IDLE_WAKES = 16
 class Cost(BoardTest):
     settings = {"telemetry_flush": "5s"}
     # KiB: of skerryd stripped; of it idle and connected; of one keeper.
-    size, pss, private, keeper, with_8_pss = 1300, 1700, 700, 100, 1900
-    cli = 1450  # the command line is the operator's tool, too: manifests, keys, images
+    size, pss, private, keeper, with_8_pss = 1400, 1700, 700, 100, 1900
+    cli = 1650  # the command line is the operator's tool, too: manifests, keys, images, rollouts
     workload = 215  # what is reached: a keeper and its name spaces; the aim is 100
-    flash_programs = 3150  # of the four together
+    flash_programs = 3500  # of the five together
 
     def memory_of(self, pid):
         """PSS and private, in KiB."""
@@ -44,7 +45,7 @@ class Cost(BoardTest):
         return [int(b) - int(a) for a, b in zip(before, self.board.check(script).split())]
 
     def test_sizes(self):
-        for program, limit in (("skerryd", self.size), ("skerry-keeper", 140), ("skerry-unpack", 260),
+        for program, limit in (("skerryd", self.size), ("skerry-keeper", 140), ("skerry-unpack", 270),
                                ("skerry-launcher", 75),
                                ("skerry", self.cli)):
             self.bound(f"size of {program}",
@@ -96,9 +97,9 @@ class Cost(BoardTest):
         self.bound("an idle workload beyond its own process", each, self.workload)
 
     def test_flash(self):
-        """The four programs, and what the agent keeps when it has just begun."""
+        """The five programs, and what the agent keeps when it has just begun."""
         self.device.wait_up()
-        programs = int(self.board.check("cd /skerry/bin; stat -c %s skerryd skerry skerry-keeper skerry-unpack | "
+        programs = int(self.board.check("cd /skerry/bin; stat -c %s skerryd skerry skerry-keeper skerry-unpack skerry-launcher | "
                                         "awk '{n += $1} END {print int(n / 1024)}'"))
         state = int(self.board.check("sync; du -sk /data/skerry").split()[0])
         self.bound("flash of the programs", programs, self.flash_programs)
@@ -132,7 +133,7 @@ class CostOnArmv7(Cost):
     board_name = "qemu-armv7"
     options = {"memory": 64}
     size, pss, private, with_8_pss = 900, 1300, 700, 1500
-    cli, flash_programs = 930, 2000
+    cli, flash_programs = 1080, 2250
 
 
 if __name__ == "__main__":
