@@ -47,18 +47,22 @@ struct workloads_of {
 	struct json *object;
 };
 
+static const char *state_of(const struct workload *w)
+{
+	if (w->state == WORKLOAD_DONE && (w->is_given_up || !verdict_is_good(&w->last)))
+		return "failed";
+	if (w->rest == REST_FROZEN)
+		return "standby";
+	if (w->lacks_room && w->state == WORKLOAD_STOPPED)
+		return "waiting";
+	return workload_state_name(w->state);
+}
+
 static void add_workload(void *owner, struct workload *w)
 {
 	struct workloads_of *o = owner;
 	struct json *j = json_new_object();
-	bool failed = w->state == WORKLOAD_DONE && (w->is_given_up || !verdict_is_good(&w->last));
-	const bool frozen = w->rest == REST_FROZEN;
-	const bool lacks_room = w->lacks_room && w->state == WORKLOAD_STOPPED;
-	json_set_string(j, "state",
-			failed       ? "failed"
-			: frozen     ? "standby"
-			: lacks_room ? "waiting"
-				     : workload_state_name(w->state));
+	json_set_string(j, "state", state_of(w));
 	if (w->status[0] && w->pid)
 		json_set_string(j, "status", w->status);
 	json_set_bool(j, "ready", w->ready);
