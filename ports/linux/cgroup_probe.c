@@ -111,6 +111,12 @@ static void add_v2(struct cgroup_tree *t, const char *mount, const char *name)
 	if (!h)
 		return;
 	enable(h->base);
+	/* A service manager may have taken one back at the top meanwhile; it cannot once the
+	 * group below uses it. */
+	if (!has_knob(h, "cpuset.cpus") || !has_knob(h, "io.max")) {
+		enable(mount);
+		enable(h->base);
+	}
 	t->v2 = t->account = h;
 	t->is_birthplace = can_be_born_in(h);
 	if (has_knob(h, "memory.max"))
