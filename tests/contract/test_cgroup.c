@@ -313,11 +313,15 @@ static void a_leaf_with_somebody_in_it_is_not_removed(void **state)
 
 /* --- limits --- */
 
+enum { BURNT_MS = 100 };
+
+/* So much of a processor, however long that takes on a busy machine. */
 static void burn(void)
 {
-	const int64_t until = clock_now_ms() + 150;
-	while (clock_now_ms() < until)
-		;
+	struct timespec t;
+	do
+		clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	while (t.tv_sec == 0 && t.tv_nsec < BURNT_MS * 1000000);
 }
 
 static void time_on_the_processor_is_counted(void **state)
@@ -328,23 +332,20 @@ static void time_on_the_processor_is_counted(void **state)
 	make(f, &limits);
 	assert_int_equal(wait_for(start(f, burn)), 0);
 	assert_ok(cgroup_read(f->tree, LEAF, &usage));
-	assert_in_range(usage.cpu_ms, 50, 1000);
+	assert_in_range(usage.cpu_ms, BURNT_MS - 10, 50 * BURNT_MS);
 }
 
 static void a_cpu_limit_holds(void **state)
 {
 	struct fixture *f = *state;
 	const struct cgroup_limits tenth = { .cpu_milli = 100, .pids = roomy(f).pids };
-	struct cgroup_usage usage;
 	if (!(cgroup_controllers(f->tree) & CGROUP_CPU))
 		return;
 	make(f, &tenth);
 	int64_t before = clock_now_ms();
-	wait_for(start(f, burn));
-	int64_t took = clock_now_ms() - before;
-	assert_ok(cgroup_read(f->tree, LEAF, &usage));
-	/* Of each 100 ms it gets 10; a slice may come late. */
-	assert_true(usage.cpu_ms <= took / 10 + 40);
+	assert_int_equal(wait_for(start(f, burn)), 0);
+	/* Ten times as long at least, but for what it may run ahead; a busy machine only adds to it. */
+	assert_true(clock_now_ms() - before >= 5 * BURNT_MS);
 }
 
 /* A knob of the leaf, wherever it is; "": this kernel has none. */
