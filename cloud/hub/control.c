@@ -94,13 +94,28 @@ static void on_state(struct hub *h, const struct topic *t, const struct json *j,
 static enum err keep_desired(struct hub *h, const struct ledger_source *to, struct bytes payload,
 			     const struct desired *d, struct why *why)
 {
+	struct trail_sight sight = { to, payload, d, false, clock_wall_ms() };
 	enum err e = ledger_begin(&h->ledger, why);
-	if (e)
-		return e;
-	if (!payload.len)
-		return ledger_forget_desired(&h->ledger, to, why);
-	e = ledger_set_desired(&h->ledger, to, payload, d->id.epoch, d->id.generation, why);
+	if (!e)
+		e = ledger_set_desired(&h->ledger, to, payload, d->id.epoch, d->id.generation, why);
+	sight.kept = !e && sql_changes(h->ledger.sql) > 0;
+	if (!e)
+		e = trail_add(&h->trail, &sight, why);
 	return e ? e : ledger_mark_seen(&h->ledger, to, why);
+}
+
+/* Clearing what is not there is no news. */
+static enum err forget_desired(struct hub *h, const struct ledger_source *to, struct why *why)
+{
+	const struct trail_sight sight = { to, { 0 }, NULL, true, clock_wall_ms() };
+	struct bytes document;
+	int64_t epoch, generation;
+	if (ledger_get_desired(&h->ledger, to, &document, &epoch, &generation))
+		return OK;
+	enum err e = ledger_begin(&h->ledger, why);
+	if (!e)
+		e = ledger_forget_desired(&h->ledger, to, why);
+	return e ? e : trail_add(&h->trail, &sight, why);
 }
 
 void control_on_desired(struct hub *h, const struct topic *t, struct bytes payload)
@@ -112,7 +127,8 @@ void control_on_desired(struct hub *h, const struct topic *t, struct bytes paylo
 	if (e)
 		log_warn("desired state not kept device=%s/%s why=\"%s\"", t->fleet, t->device,
 			 why.text);
-	else if (keep_desired(h, &to, payload, &d, &why))
+	else if (payload.len ? keep_desired(h, &to, payload, &d, &why)
+			     : forget_desired(h, &to, &why))
 		hub_note_trouble(h, &why);
 	if (payload.len)
 		desired_free(&d);

@@ -84,13 +84,22 @@ static void on_settled(void *owner, const struct letter_fate *fate)
 
 /* --- opening --- */
 
+static void close_ledger(struct hub *h)
+{
+	trail_close(&h->trail);
+	roll_close(&h->roll);
+	ledger_close(&h->ledger);
+}
+
 static enum err open_ledger(struct hub *h, struct why *why)
 {
 	enum err e = ledger_open(&h->ledger, h->options.database, why);
 	if (!e)
 		e = roll_open(&h->roll, &h->ledger, why);
+	if (!e)
+		e = trail_open(&h->trail, &h->ledger, why);
 	if (e)
-		ledger_close(&h->ledger);
+		close_ledger(h);
 	h->ledger.letters.owner = h;
 	h->ledger.letters.on_settled = on_settled;
 	return e;
@@ -130,8 +139,7 @@ void hub_note_trouble(struct hub *h, const struct why *why)
 		ledger_rollback(&h->ledger);
 	if (ledger_is_open(&h->ledger))
 		return;
-	roll_close(&h->roll);
-	ledger_close(&h->ledger);
+	close_ledger(h);
 	loop_disarm(h->loop, &h->commit);
 	const int64_t now_ms = clock_now_ms();
 	loop_arm(h->loop, &h->reopen, now_ms + pause_next(&h->reopen_pause, now_ms));
@@ -172,6 +180,5 @@ void database_close(struct hub *h)
 		return;
 	ledger_rollback(&h->ledger);
 	roles_give_up(&h->roles, &h->ledger, h->client_id);
-	roll_close(&h->roll);
-	ledger_close(&h->ledger);
+	close_ledger(h);
 }

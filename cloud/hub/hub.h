@@ -22,6 +22,7 @@
 #include "cloud/hub/roles.h"
 #include "cloud/hub/roll.h"
 #include "cloud/hub/share.h"
+#include "cloud/hub/trail.h"
 #include "ports/blobs.h"
 #include "ports/json.h"
 #include "ports/loop.h"
@@ -122,7 +123,8 @@ struct hub {
 	struct timer push_stall;
 	int64_t push_arrived;
 
-	struct roll roll; /* open while the ledger is */
+	struct roll roll;   /* open while the ledger is */
+	struct trail trail; /* likewise */
 	struct authority authority;
 	struct timer enrol_look;
 };

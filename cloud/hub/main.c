@@ -6,6 +6,7 @@
 #include "base/duration.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "cloud/hub/audit.h"
 #include "cloud/hub/hub.h"
 #include "cloud/hub/migrate.h"
 #include "ports/file.h"
@@ -54,7 +55,12 @@ static const char usage[] =
 	"\n"
 	"       skerry-hub migrate --from FILE --to postgresql://...\n"
 	"\n"
-	"Copies what a hub has kept in a file; goes on where it was interrupted, counts.\n";
+	"Copies what a hub has kept in a file; goes on where it was interrupted, counts.\n"
+	"\n"
+	"       skerry-hub audit [--db FILE|postgresql://...] [--verify] [--has HASH]\n"
+	"\n"
+	"Prints which desired states were seen, and whose; with --verify says which rows\n"
+	"are not as they were written. --has: a hash that was the last one earlier.\n";
 
 #define LIFE_MS (90LL * 24 * 60 * 60 * 1000)
 
@@ -212,6 +218,38 @@ static int run_migrate(int argc, char **argv)
 	return e == ERR_INVALID ? 2 : e ? 1 : 0;
 }
 
+static bool read_audit(int argc, char **argv, struct audit_options *out)
+{
+	*out = (struct audit_options){ .database = getenv("SKERRY_DB") };
+	for (int i = 2; i < argc; i++) {
+		const bool has_value = i + 1 < argc;
+		if (strcmp(argv[i], "--verify") == 0)
+			out->verify = true;
+		else if (has_value && strcmp(argv[i], "--db") == 0)
+			out->database = argv[++i];
+		else if (has_value && strcmp(argv[i], "--has") == 0)
+			out->has = argv[++i];
+		else
+			return false;
+	}
+	return out->database != NULL;
+}
+
+/* Exit codes: 0 it is whole, 1 it is not. */
+static int run_audit(int argc, char **argv)
+{
+	struct audit_options o;
+	struct why why;
+	if (!read_audit(argc, argv, &o)) {
+		fputs(usage, stderr);
+		return 2;
+	}
+	const enum err e = audit(&o, &why);
+	if (e)
+		fprintf(stderr, "error: %s\n", why.text);
+	return e == ERR_INVALID ? 2 : e ? 1 : 0;
+}
+
 int main(int argc, char **argv)
 {
 	struct arguments arguments;
@@ -229,6 +267,8 @@ int main(int argc, char **argv)
 	}
 	if (argc > 1 && strcmp(argv[1], "migrate") == 0)
 		return run_migrate(argc, argv);
+	if (argc > 1 && strcmp(argv[1], "audit") == 0)
+		return run_audit(argc, argv);
 	if (!read_arguments(argc, argv, &arguments)) {
 		fputs(usage, stderr);
 		return 2;

@@ -10,6 +10,7 @@
 static const struct table {
 	const char *name, *columns;
 	int count;
+	int64_t since; /* schema; 0: the first */
 } tables[] = {
 	{ "device",
 	  "fleet,device,online,session,boot,agent,generation,why,seen_ms,state,state_ms,desired,"
@@ -20,12 +21,17 @@ static const struct table {
 	{ "event", "ts_ms,fleet,device,type,reason,object,message,more", 8 },
 	{ "log", "ts_ms,fleet,device,pod,container,stream,line", 7 },
 	{ "file", "ts_ms,fleet,device,id,pod,name,bytes,digest,path,received_ms", 10 },
+	{ "audit",
+	  "seq,fleet,device,epoch,generation,base,writer,reason,document,kept,at_ms,previous,hash",
+	  13, 3 },
+	{ "audit_end", "only_row,seq,hash", 3, 3 },
 };
 enum { TABLES = sizeof tables / sizeof *tables };
 
 struct move {
 	struct sql *from, *to;
 	int64_t at[TABLES]; /* the last rowid that is there */
+	int64_t version;    /* of the file's schema */
 };
 
 static enum err ask_number(struct sql *s, const char *statement, int64_t *out, struct why *why)
@@ -45,6 +51,12 @@ static enum err count(struct sql *s, const struct table *t, int64_t *out, struct
 	char statement[64];
 	snprintf(statement, sizeof statement, "SELECT count(*) FROM %s", t->name);
 	return ask_number(s, statement, out, why);
+}
+
+/* An older file has not all tables. */
+static bool has_table(const struct move *m, int i)
+{
+	return m->version >= tables[i].since;
 }
 
 /* --- how far it is --- */
@@ -147,15 +159,16 @@ static enum err compare(struct move *m, struct why *why)
 {
 	enum err e = OK;
 	bool differs = false;
-	printf("%-8s %12s %12s\n", "TABLE", "FILE", "SERVER");
+	printf("%-9s %12s %12s\n", "TABLE", "FILE", "SERVER");
 	for (int i = 0; !e && i < TABLES; i++) {
-		int64_t from, to;
-		e = count(m->from, &tables[i], &from, why);
+		int64_t from = 0, to;
+		if (has_table(m, i))
+			e = count(m->from, &tables[i], &from, why);
 		if (!e)
 			e = count(m->to, &tables[i], &to, why);
 		if (e)
 			return e;
-		printf("%-8s %12" PRId64 " %12" PRId64 "%s\n", tables[i].name, from, to,
+		printf("%-9s %12" PRId64 " %12" PRId64 "%s\n", tables[i].name, from, to,
 		       from == to ? "" : "  differs");
 		differs |= from != to;
 	}
@@ -166,19 +179,19 @@ static enum err compare(struct move *m, struct why *why)
 
 static enum err copy_all(struct move *m, struct why *why)
 {
-	int64_t version;
 	enum err e =
 		ask_number(m->from, "SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'schema'",
-			   &version, why);
-	if (!e && version > SCHEMA_VERSION)
+			   &m->version, why);
+	if (!e && m->version > SCHEMA_VERSION)
 		e = why_set(why, ERR_INVALID, "the file has schema %" PRId64 ", this hub knows %d",
-			    version, SCHEMA_VERSION);
+			    m->version, SCHEMA_VERSION);
 	if (!e)
 		e = schema_bring_up(m->to, why);
 	for (int i = 0; !e && i < TABLES; i++)
 		e = read_progress(m, i, why);
 	for (int i = 0; !e && i < TABLES; i++)
-		e = copy_table(m, i, why);
+		if (has_table(m, i))
+			e = copy_table(m, i, why);
 	return e ? e : compare(m, why);
 }
 

@@ -158,6 +158,23 @@ enum exit_code verb_telemetry(struct options *o)
 		   o->word_count ? o->words[0] : "");
 }
 
+enum exit_code verb_history(struct options *o)
+{
+	struct why why;
+	if (o->word_count != 1)
+		return exit_code_tell(why_set(&why, ERR_INVALID, "which device? one is expected"),
+				      &why);
+	return ask(o,
+		   "SELECT \"TIME\", \"GENERATION\", \"BASE\", \"KEPT\", \"WRITER\", \"REASON\","
+		   " \"DOCUMENT\" FROM"
+		   " (SELECT seq AS n, at_ms AS \"TIME\", generation AS \"GENERATION\","
+		   " base AS \"BASE\", CASE kept WHEN 1 THEN 'yes' ELSE 'no' END AS \"KEPT\","
+		   " writer AS \"WRITER\", reason AS \"REASON\", document AS \"DOCUMENT\""
+		   " FROM audit WHERE fleet = ?1 AND device = ?5 AND ?2 = '' AND at_ms >= ?3"
+		   " ORDER BY seq DESC LIMIT ?4) AS newest ORDER BY n",
+		   o->words[0]);
+}
+
 enum exit_code history_logs(struct options *o, const char *workload)
 {
 	return ask(o,

@@ -26,6 +26,8 @@ static const struct verb verbs[] = {
 	  "[MEASUREMENT] [--since 1h] [--sql QUERY]", "points, from the hub's database" },
 	{ "files", verb_files, true, WORDS_NONE, "", "[POD] [--since 1h] [-d DEVICE]",
 	  "what workloads have left for the cloud, from the hub's database" },
+	{ "history", verb_history, false, WORDS_DEVICES, "", "DEVICE [--since 24h] [-n N]",
+	  "what a device was told, when, by whom and why, from the hub's database" },
 	{ "import", verb_import, false, WORDS_FILES, "", "FOLDER [--db FILE] [--public FILE]",
 	  "what skerry export has written, into the hub's database" },
 	{ "export", verb_export, false, WORDS_FILES, "", "FOLDER [--config FILE]",

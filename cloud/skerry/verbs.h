@@ -31,6 +31,7 @@ enum exit_code verb_explain(struct options *o);
 enum exit_code verb_export(struct options *o);
 enum exit_code verb_files(struct options *o);
 enum exit_code verb_get(struct options *o);
+enum exit_code verb_history(struct options *o);
 enum exit_code verb_import(struct options *o);
 enum exit_code verb_key(struct options *o);
 enum exit_code verb_logs(struct options *o);

@@ -29,7 +29,7 @@ FAILING = pod("steady", "/bin/sh", "-c", "echo broken; exit 7")
 VERBS = {"apply": "-f", "get": "devices", "logs": "POD", "events": "--since", "telemetry": "--sql",
          "status": "--run-dir", "validate": "-f", "explain": "FIELD", "pack": "FOLDER",
          "push": "FOLDER", "dev": "-f", "wake": "POD", "files": "POD",
-         "export": "FOLDER", "import": "FOLDER", "key": "new NAME", "device": "add NAME",
+         "export": "FOLDER", "history": "DEVICE", "import": "FOLDER", "key": "new NAME", "device": "add NAME",
          "completion": "bash", "schema": "KIND", "convert": "COMPOSE",
          "rollout": "start",
          "top": "DEVICE", "restart": "POD", "exec": "COMMAND"}
@@ -149,6 +149,8 @@ class Usage(Alone):
         self.run_it(2, "apply", "-f", "x.yaml", says="which broker? give --broker")
         self.run_it(2, "events", says="which database? give --db")
         self.run_it(2, "telemetry", says="which database? give --db")
+        self.run_it(2, "history", says="which device? one is expected")
+        self.run_it(2, "history", "drone-07", says="which database? give --db")
         self.run_it(2, "logs", says="which workload?")
         self.run_it(2, "validate", says="which files? give -f")
         self.run_it(2, "pack", says="one folder or tar is expected")
@@ -780,6 +782,8 @@ class Fleet(WorldTest):
                          [("steady/main", name, "running")])
         self.assertEqual(self.valid("status", *board, "status")["device"], name)
         self.assertGreater(len(self.valid("events", "events")), 3)
+        told = self.valid("history", "history", name)
+        self.assertEqual([(x["GENERATION"], x["KEPT"]) for x in told], [(1, "yes")])
         points = self.valid("telemetry", "telemetry", "batt")
         self.assertEqual(points[0]["FIELDS"], {"volt": 15.72, "n": 4, "ok": True, "note": "fine"})
         rows = self.valid("telemetry-sql", "telemetry", "--sql",

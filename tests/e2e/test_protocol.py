@@ -790,7 +790,7 @@ class Hub(unittest.TestCase):
         for (name,) in self.world.db("SELECT name FROM sqlite_master WHERE type = 'table'"):
             found[name] = ", ".join(c[1] for c in self.world.db(f"PRAGMA table_info({name})"))
         self.assertEqual(found, documented)
-        self.assertEqual(self.world.db("SELECT key, value FROM meta"), [("schema", "2")])
+        self.assertEqual(self.world.db("SELECT key, value FROM meta"), [("schema", "3")])
 
 
 class Keeper(WorldTest):
