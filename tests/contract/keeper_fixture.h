@@ -24,7 +24,6 @@
 #include <sys/wait.h>
 
 enum {
-	SKIPPED = 77,
 	MIB = 1024 * 1024,
 	UID = 61234,
 	GID = 61235,

@@ -309,10 +309,17 @@ class EngineWorld(World):
     def start_hub(self):
         self.hub = Part("hub", [os.path.join(BIN, "skerry-hub"), "--db", self.db_path], self.folder,
                         self.desk("hub"))
-        before = self.hub.log().count("connected broker")
-        wait_until("the hub is connected", 30, lambda: (
-            self.hub.log().count("connected broker") > before))
+        self.wait_hub_connected(self.hub.log().count("connected broker"))
         return self
+
+    def wait_hub_connected(self, times_before):
+        wait_until("the hub is connected", 60, lambda: (
+            self.hub.log().count("connected broker") > times_before))
+
+    def restart_engine(self):
+        before = self.hub.log().count("connected broker")
+        self.engine.restart()
+        self.wait_hub_connected(before)
 
     def device(self, name, **settings):
         return super().device(name, **{"broker": self.url(name, self.relay.port), **settings})

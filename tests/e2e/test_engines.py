@@ -111,7 +111,7 @@ class MainJob(EngineTest):
         self.device.stop()
         self.world.send_desired(self.device, 2, [])
         wait_until("the hub knows it", 20, lambda: self.known(2))
-        self.world.engine.restart()
+        self.world.restart_engine()
         self.device.start().wait_up(60)
         self.device.wait_phase("Available", 2, 60)
         wait_until("desks see it too", 30, lambda: (

@@ -10,6 +10,7 @@
 #include "ports/clock.h"
 #include "sync/anchor.h"
 #include "sync/shelf.h"
+#include "tests/contract/openssl.h"
 #include "tests/fault/medium.h"
 #include "tests/unit/sync/signing.h"
 
@@ -281,5 +282,7 @@ int main(void)
 		cmocka_unit_test(killed_before_any_write_it_has_the_old_state_or_the_new_one),
 		cmocka_unit_test(killed_within_any_write_it_has_the_old_state_or_the_new_one),
 	};
+	if (openssl_is_missing())
+		return SKIPPED;
 	return cmocka_run_group_tests(tests, begin_all, end_all);
 }

@@ -219,7 +219,7 @@ int main(void)
 {
 	if (!has_openat2()) {
 		puts("skipped: this kernel, or the emulator that stands for one, has no openat2");
-		return 77;
+		return SKIPPED;
 	}
 #define PASSWD_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
