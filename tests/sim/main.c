@@ -72,7 +72,7 @@ struct sim {
 	struct member *members;
 	int count;
 	struct timer look;
-	int64_t give_up_ms; /* 0: never */
+	int64_t first_look_ms, give_up_ms; /* 0: never */
 	bool is_late;
 };
 
@@ -124,7 +124,7 @@ static enum err make_plan(const struct arguments *a, struct sim *s, struct why *
 	s->plan.seed = (uint32_t)number(&e, "--seed", a->seed, 0, UINT32_MAX, why);
 	s->plan.spread_ms = 1000 * number(&e, "--jitter", a->jitter, 0, 3600, why);
 	s->plan.rate = (unsigned)number(&e, "--rate", a->rate, 0, MEMBER_RATE_MAX, why);
-	s->plan.every_ms = number(&e, "--every", a->every, 10, 3600 * 1000, why);
+	s->plan.every_ms = number(&e, "--every", a->every, 10, 3600LL * 1000, why);
 	s->plan.bad_percent = (unsigned)number(&e, "--bad", a->bad, 0, 100, why);
 	const int64_t for_ms = 1000 * number(&e, "--for", a->seconds, 0, 86400, why);
 	const int64_t drain_ms = 1000 * number(&e, "--drain", a->drain, 0, 86400, why);
@@ -132,6 +132,7 @@ static enum err make_plan(const struct arguments *a, struct sim *s, struct why *
 		return e;
 	/* Counted, not timed: what there must be at the end is known beforehand. */
 	s->plan.letters = for_ms / s->plan.every_ms;
+	s->first_look_ms = clock_now_ms() + (s->plan.rate ? 0 : s->plan.spread_ms + for_ms);
 	s->give_up_ms = clock_now_ms() + s->plan.spread_ms + for_ms + drain_ms;
 	return OK;
 }
@@ -218,7 +219,7 @@ static enum err run(struct sim *s, struct why *why)
 		e = member_open(&s->members[i], s->loop, &s->plan, &s->tally, i, why);
 	s->look = (struct timer){ .owner = s, .on_due = on_look };
 	if (!e && s->give_up_ms)
-		loop_arm(s->loop, &s->look, clock_now_ms());
+		loop_arm(s->loop, &s->look, s->first_look_ms);
 	if (!e)
 		e = loop_run(s->loop, why);
 	if (!e)
@@ -235,7 +236,7 @@ int main(int argc, char **argv)
 	static struct sim sim;
 	struct arguments arguments;
 	struct why why = { "" };
-	char run_dir[] = "/tmp/skerry-sim-XXXXXX"; /* for the private socket, 0700 */
+	static char run_dir[] = "/tmp/skerry-sim-XXXXXX"; /* for the private socket, 0700 */
 	if (net_is_resolver(argc, argv))
 		return 0;
 	if (argc == 2 && strcmp(argv[1], "--help") == 0) {

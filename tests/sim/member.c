@@ -70,8 +70,9 @@ static void on_proving(void *owner, int64_t now_ms)
 	(void)now_ms;
 	if (m->is_bad) {
 		(void)why_set(&m->why, OK, "it keeps failing: app/main: exit code 7");
-		m->tally->rolled_back += m->rolls_back;
-		move(m, m->rolls_back ? "RolledBack" : "Degraded");
+		const bool goes_back = m->rolls_back && m->applied; /* there was a good one */
+		m->tally->rolled_back += goes_back;
+		move(m, goes_back ? "RolledBack" : "Degraded");
 		return;
 	}
 	m->applied = m->newest.generation;
