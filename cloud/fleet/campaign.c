@@ -66,8 +66,9 @@ static enum err read_ids(struct campaign_states *s, struct why *why)
 	return e ? e : state_id_read(bytes_of(s->back), &s->back_id, why);
 }
 
-enum err campaign_add(struct campaign *c, const char *device, const struct campaign_states *s,
-		      struct why *why)
+/* Takes both messages, whatever they are. */
+static enum err append(struct campaign *c, const char *device, const struct campaign_states *s,
+		       struct why *why)
 {
 	struct rollout *r = &c->rollout;
 	enum err e = grow(c, why);
@@ -76,12 +77,20 @@ enum err campaign_add(struct campaign *c, const char *device, const struct campa
 		free(s->back);
 		return e;
 	}
-	struct campaign_states *own = &c->states[r->count];
-	struct member *m = &r->members[r->count++];
-	*own = *s;
+	struct member *m = &r->members[r->count];
+	c->states[r->count++] = *s;
 	*m = (struct member){ 0 };
 	snprintf(m->name, sizeof m->name, "%s", device);
-	e = read_ids(own, why);
+	return OK;
+}
+
+enum err campaign_add(struct campaign *c, const char *device, const struct campaign_states *s,
+		      struct why *why)
+{
+	enum err e = append(c, device, s, why);
+	if (e)
+		return e;
+	e = read_ids(&c->states[c->rollout.count - 1], why);
 	return e ? why_in(why, e, device) : OK;
 }
 
@@ -161,19 +170,24 @@ static void add_line(struct lines *l, struct json *j)
 	free(text);
 }
 
-static struct json *print_member(const struct member *m, const struct campaign_states *s)
+static struct json *print_member(const struct member *m, const struct campaign_states *s,
+				 bool is_view)
 {
 	struct json *j = json_new_object();
 	json_set_string(j, "device", m->name);
 	json_set_integer(j, "batch", (int64_t)m->batch);
 	json_set_string(j, "group", s->group);
+	if (is_view) {
+		json_set_integer(j, "generation", s->forward_id.generation);
+		return j;
+	}
 	json_set_string(j, "base", s->base);
 	json_set_string(j, "forward", s->forward);
 	json_set_string(j, "back", s->back);
 	return j;
 }
 
-char *campaign_print(const struct campaign *c)
+static char *print(const struct campaign *c, bool is_view)
 {
 	struct lines l = { 0 };
 	struct json *head = json_new_object();
@@ -185,7 +199,7 @@ char *campaign_print(const struct campaign *c)
 	json_set(head, "spec", json_copy(c->spec_tree));
 	add_line(&l, head);
 	for (size_t i = 0; i < c->rollout.count; i++)
-		add_line(&l, print_member(&c->rollout.members[i], &c->states[i]));
+		add_line(&l, print_member(&c->rollout.members[i], &c->states[i], is_view));
 	for (size_t i = 0; i < c->left_count; i++) {
 		struct json *j = json_new_object();
 		json_set_string(j, "left", c->left[i].device);
@@ -193,6 +207,16 @@ char *campaign_print(const struct campaign *c)
 		add_line(&l, j);
 	}
 	return l.text;
+}
+
+char *campaign_print(const struct campaign *c)
+{
+	return print(c, false);
+}
+
+char *campaign_print_view(const struct campaign *c)
+{
+	return print(c, true);
 }
 
 /* --- reading it --- */
@@ -245,7 +269,23 @@ static enum err read_head(const struct json *j, struct campaign *out, struct why
 	return e;
 }
 
-static enum err read_member(const struct json *j, struct campaign *c, struct why *why)
+static enum err read_states(const struct json *j, struct campaign *c, bool is_view, struct why *why)
+{
+	const char *device = text_at(j, "device");
+	struct campaign_states s = { .forward = strdup(text_at(j, "forward")),
+				     .back = strdup(text_at(j, "back")) };
+	snprintf(s.base, sizeof s.base, "%s", text_at(j, "base"));
+	snprintf(s.group, sizeof s.group, "%s", text_at(j, "group"));
+	s.forward_id.generation = number_at(j, "generation");
+	if (!s.forward || !s.back) {
+		free(s.forward);
+		free(s.back);
+		return why_set(why, ERR_SYSTEM, "no memory");
+	}
+	return is_view ? append(c, device, &s, why) : campaign_add(c, device, &s, why);
+}
+
+static enum err read_member(const struct json *j, struct campaign *c, bool is_view, struct why *why)
 {
 	const char *device = text_at(j, "device");
 	const int64_t batch = number_at(j, "batch");
@@ -253,22 +293,13 @@ static enum err read_member(const struct json *j, struct campaign *c, struct why
 		return campaign_leave(c, text_at(j, "left"), text_at(j, "why"), why);
 	if (!label_is_valid(bytes_of(device)) || batch < 0 || batch >= (int64_t)c->spec.batch_count)
 		return why_set(why, ERR_INVALID, "a device without a name or batch");
-	struct campaign_states s = { .forward = strdup(text_at(j, "forward")),
-				     .back = strdup(text_at(j, "back")) };
-	snprintf(s.base, sizeof s.base, "%s", text_at(j, "base"));
-	snprintf(s.group, sizeof s.group, "%s", text_at(j, "group"));
-	if (!s.forward || !s.back) {
-		free(s.forward);
-		free(s.back);
-		return why_set(why, ERR_SYSTEM, "no memory");
-	}
-	enum err e = campaign_add(c, device, &s, why);
+	enum err e = read_states(j, c, is_view, why);
 	if (!e)
 		c->rollout.members[c->rollout.count - 1].batch = (size_t)batch;
 	return e;
 }
 
-enum err campaign_read(struct bytes text, struct campaign *out, struct why *why)
+static enum err read_text(struct bytes text, struct campaign *out, bool is_view, struct why *why)
 {
 	struct json *j = NULL;
 	*out = (struct campaign){ 0 };
@@ -283,7 +314,7 @@ enum err campaign_read(struct bytes text, struct campaign *out, struct why *why)
 		e = take_json(&text, &j, why);
 		if (e)
 			break;
-		e = read_member(j, out, why);
+		e = read_member(j, out, is_view, why);
 		json_free(j);
 	}
 	if (e == ERR_NOT_FOUND)
@@ -291,6 +322,16 @@ enum err campaign_read(struct bytes text, struct campaign *out, struct why *why)
 	if (e)
 		campaign_free(out);
 	return e;
+}
+
+enum err campaign_read(struct bytes text, struct campaign *out, struct why *why)
+{
+	return read_text(text, out, false, why);
+}
+
+enum err campaign_read_view(struct bytes text, struct campaign *out, struct why *why)
+{
+	return read_text(text, out, true, why);
 }
 
 /* --- progress --- */
@@ -469,4 +510,32 @@ bool campaign_obey(struct campaign *c, struct bytes wishes, struct why *refused)
 		json_free(j);
 	}
 	return c->obeyed != before;
+}
+
+enum err campaign_try(struct campaign *c, const char *line, struct why *why)
+{
+	struct json *j;
+	enum err e = json_parse(bytes_of(line), &j, why);
+	if (e)
+		return e;
+	e = obey(&c->rollout, j, why);
+	json_free(j);
+	return e ? why_in(why, e, c->name) : OK;
+}
+
+struct json *campaign_summary(const struct campaign *c)
+{
+	struct rollout_count n;
+	struct json *j = json_new_object();
+	rollout_count(&c->rollout, &n);
+	json_set_string(j, "rollout", c->name);
+	json_set_string(j, "phase", rollout_phase_name(c->rollout.phase));
+	json_set_integer(j, "batch", (int64_t)c->rollout.batch + 1);
+	json_set_integer(j, "batches", (int64_t)c->spec.batch_count);
+	json_set_integer(j, "succeeded", n.by_state[MEMBER_SUCCEEDED]);
+	json_set_integer(j, "failed", n.by_state[MEMBER_FAILED]);
+	json_set_integer(j, "late", n.late);
+	json_set_integer(j, "total", n.total);
+	json_set_integer(j, "made", c->made_ms);
+	return j;
 }

@@ -66,6 +66,10 @@ enum err campaign_seal(struct campaign *c, struct why *why);
 /* Write to, and read from, lines. free() the text. ERR_INVALID: it reads as nothing. */
 char *campaign_print(const struct campaign *c);
 enum err campaign_read(struct bytes text, struct campaign *out, struct why *why);
+/* What was prepared for those who only look: each device with "generation" in place of its
+ * messages. What is read from it can be shown, and not be run. */
+char *campaign_print_view(const struct campaign *c);
+enum err campaign_read_view(struct bytes text, struct campaign *out, struct why *why);
 char *campaign_print_progress(const struct campaign *c);
 enum err campaign_read_progress(struct campaign *c, struct bytes text, struct why *why);
 
@@ -80,5 +84,10 @@ struct bytes campaign_message(const struct campaign *c, size_t member);
 /* Obey the wishes that were not obeyed yet; what cannot be is skipped, and said in
  * `refused` (NULL is fine). True: there was one. */
 bool campaign_obey(struct campaign *c, struct bytes wishes, struct why *refused);
+/* Would they obey this wish now, a line? ERR_CONFLICT, ERR_INVALID: no, and nothing changed but
+ * `c`, which is of no further use. */
+enum err campaign_try(struct campaign *c, const char *line, struct why *why);
+/* How far it is, in one line of a list: docs/schema/rollout-list.json without "runner". */
+struct json *campaign_summary(const struct campaign *c);
 /* One wish as a line. free() it. `batch` 0: none named. */
 char *campaign_print_wish(const char *what, int64_t batch, const char *by, int64_t wall_ms);
