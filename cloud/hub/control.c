@@ -1,6 +1,7 @@
 #include "cloud/hub/control.h"
 
 #include "base/log.h"
+#include "cloud/hub/drive.h"
 #include "ports/clock.h"
 #include "ports/json.h"
 #include "sync/desired.h"
@@ -132,6 +133,7 @@ void control_on_desired(struct hub *h, const struct topic *t, struct bytes paylo
 		hub_note_trouble(h, &why);
 	if (payload.len)
 		desired_free(&d);
+	drive_note(h, t->fleet, t->device);
 	hub_commit_soon(h);
 }
 
@@ -151,6 +153,7 @@ void control_on_document(struct hub *h, const struct topic *t, struct bytes payl
 	else
 		on_state(h, t, j, payload);
 	json_free(j);
+	drive_note(h, t->fleet, t->device);
 }
 
 /* --- a broker that has lost them --- */

@@ -86,6 +86,7 @@ static void on_settled(void *owner, const struct letter_fate *fate)
 
 static void close_ledger(struct hub *h)
 {
+	agenda_close(&h->agenda);
 	trail_close(&h->trail);
 	roll_close(&h->roll);
 	ledger_close(&h->ledger);
@@ -98,6 +99,8 @@ static enum err open_ledger(struct hub *h, struct why *why)
 		e = roll_open(&h->roll, &h->ledger, why);
 	if (!e)
 		e = trail_open(&h->trail, &h->ledger, why);
+	if (!e)
+		e = agenda_open(&h->agenda, &h->ledger, why);
 	if (e)
 		close_ledger(h);
 	h->ledger.letters.owner = h;

@@ -4,9 +4,11 @@
 #include "base/text.h"
 #include "cloud/hub/control.h"
 #include "cloud/hub/database.h"
+#include "cloud/hub/drive.h"
 #include "cloud/hub/enrol.h"
 #include "cloud/hub/files.h"
 #include "cloud/hub/freshness.h"
+#include "cloud/hub/handover.h"
 #include "cloud/hub/push.h"
 #include "cloud/hub/recall.h"
 #include "cloud/hub/view.h"
@@ -314,6 +316,8 @@ static void on_own_letter(struct hub *h, const struct topic *t, struct bytes pay
 		on_share_known(h);
 	else if (t->is_up || !roles_have(&h->roles, ROLE_SERVE, &h->ledger))
 		return; /* what hubs say, or another hub's business */
+	else if (strcmp(t->channel, "cmd") == 0 && strcmp(t->a, "rollout") == 0)
+		handover_on_letter(h, t, payload);
 	else if (strcmp(t->channel, "cmd") != 0 || strcmp(t->a, "view") != 0)
 		push_on_letter(h, t, payload);
 	else if (ledger_is_open(&h->ledger))
@@ -487,6 +491,8 @@ enum err hub_open(struct hub *h, const struct hub_options *options, struct why *
 	if (!e)
 		e = enrol_open(h, why);
 	push_init(h);
+	if (!e)
+		drive_init(h);
 	return e;
 }
 
@@ -522,6 +528,7 @@ void hub_close(struct hub *h)
 	files_close(h);
 	mqtt_close(h->mqtt);
 	enrol_close(h);
+	drive_close(h);
 	database_close(h);
 	intake_close(&h->intake);
 	loop_close(h->loop);

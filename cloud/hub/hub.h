@@ -11,6 +11,7 @@
 #pragma once
 
 #include "base/url.h"
+#include "cloud/hub/agenda.h"
 #include "cloud/hub/authority.h"
 #include "cloud/hub/depot.h"
 #include "cloud/hub/exposition.h"
@@ -125,6 +126,9 @@ struct hub {
 
 	struct roll roll;   /* open while the ledger is */
 	struct trail trail; /* likewise */
+	struct agenda agenda;
+	struct drive *drives[AGENDA_OPEN_MAX]; /* rollouts that this hub runs; NULL: a free place */
+	struct timer drive_look;
 	struct authority authority;
 	struct timer enrol_look;
 };

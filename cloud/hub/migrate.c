@@ -25,6 +25,7 @@ static const struct table {
 	  "seq,fleet,device,epoch,generation,base,writer,reason,document,kept,at_ms,previous,hash",
 	  13, 3 },
 	{ "audit_end", "only_row,seq,hash", 3, 3 },
+	{ "rollout", "fleet,name,digest,prepared,progress,wishes,summary,is_over,made_ms", 9, 4 },
 };
 enum { TABLES = sizeof tables / sizeof *tables };
 

@@ -9,7 +9,7 @@
 #include "base/err.h"
 #include "ports/sql.h"
 
-enum { SCHEMA_VERSION = 3, SCHEMA_ID_SIZE = 9 };
+enum { SCHEMA_VERSION = 4, SCHEMA_ID_SIZE = 9 };
 
 /* Bring a database to SCHEMA_VERSION. ERR_INVALID: it is newer than that. */
 enum err schema_bring_up(struct sql *sql, struct why *why);

@@ -784,13 +784,21 @@ class Hub(unittest.TestCase):
         got = heard.wait_json("hub/up/res/desk-k2j4h6g8")
         self.assertEqual((got["code"], got["body"]), (400, "digest is missing"))
 
+    def test_rollouts_are_listed_and_one_that_was_not_pushed_is_refused(self):
+        for name in ("cmd-rollout", "cmd-rollout-list"):
+            heard = Listener(self.world, "hub/up/res/#")
+            self.addCleanup(heard.close)
+            self.world.publish("hub/dn/cmd/rollout", example(name))
+            self.assertEqual(heard.wait_json("hub/up/res/desk-k2j4h6g8"),
+                             example(name.replace("cmd", "res")))
+
     def test_tables_have_the_columns_of_the_page(self):
         documented = dict(re.findall(r"^(\w+)\((.*)\)$", EXAMPLES["tables"], re.M))
         found = {}
         for (name,) in self.world.db("SELECT name FROM sqlite_master WHERE type = 'table'"):
             found[name] = ", ".join(c[1] for c in self.world.db(f"PRAGMA table_info({name})"))
         self.assertEqual(found, documented)
-        self.assertEqual(self.world.db("SELECT key, value FROM meta"), [("schema", "3")])
+        self.assertEqual(self.world.db("SELECT key, value FROM meta"), [("schema", "4")])
 
 
 class Keeper(WorldTest):

@@ -412,12 +412,13 @@ static void an_older_schema_becomes_the_newest(void **state)
 	struct fixture *f = *state;
 	put_batch(f, 1, 2);
 	commit(f);
-	assert_ok(sql_run(f->ledger.sql,
-			  "DROP TABLE lease; DROP TABLE audit; DROP TABLE audit_end;"
-			  "UPDATE meta SET value = '1' WHERE key = 'schema'",
-			  NULL));
+	assert_ok(sql_run(
+		f->ledger.sql,
+		"DROP TABLE lease; DROP TABLE audit; DROP TABLE audit_end; DROP TABLE rollout;"
+		"UPDATE meta SET value = '1' WHERE key = 'schema'",
+		NULL));
 	reopen(f);
-	assert_rows(f, "SELECT value FROM meta WHERE key = 'schema'", "3");
+	assert_rows(f, "SELECT value FROM meta WHERE key = 'schema'", "4");
 	assert_rows(f, "SELECT count(*) FROM point", "2");
 	assert_true(take(f, "one", 1000));
 }
