@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <unistd.h>
 
 enum { WISHES_MAX = 1024 * 1024 };
 
@@ -62,7 +63,7 @@ static enum err read_file(const struct campaign_file *f, const char *name, size_
 }
 
 /* One that is over makes room; one that cannot be read is looked at by a person. */
-static enum err make_room(struct campaign_file *f, const char *name, struct why *why)
+enum err campaign_file_make_room(struct campaign_file *f, const char *name, struct why *why)
 {
 	struct campaign old;
 	enum err e = campaign_file_load(f, &old, why);
@@ -83,7 +84,7 @@ static enum err make_room(struct campaign_file *f, const char *name, struct why 
 enum err campaign_file_create(struct campaign_file *f, const struct campaign *c, struct why *why)
 {
 	SCOPED_MEMORY char *prepared = NULL;
-	enum err e = make_room(f, c->name, why);
+	enum err e = campaign_file_make_room(f, c->name, why);
 	if (!e)
 		e = dir_make(f->folder, 0700, why);
 	if (!e)
@@ -123,6 +124,13 @@ enum err campaign_file_load(const struct campaign_file *f, struct campaign *out,
 	if (e)
 		campaign_free(out);
 	return e ? why_in(why, e, f->folder) : OK;
+}
+
+bool campaign_file_is_there(const struct campaign_file *f)
+{
+	char path[PATH_LIMIT];
+	path_in(f, "prepared", path);
+	return access(path, F_OK) == 0;
 }
 
 enum err campaign_file_lock(struct campaign_file *f, struct why *why)

@@ -21,8 +21,14 @@ enum err campaign_file_find(struct campaign_file *f, const char *fleet, const ch
 /* A new one, in place of one that is over. ERR_CONFLICT: one of this name still goes on. */
 enum err campaign_file_create(struct campaign_file *f, const struct campaign *c, struct why *why);
 
+/* Only the second half of that: no rollout of this name is here afterwards. */
+enum err campaign_file_make_room(struct campaign_file *f, const char *name, struct why *why);
+
 /* What was prepared, how far it has come, and the wishes since then. ERR_NOT_FOUND. */
 enum err campaign_file_load(const struct campaign_file *f, struct campaign *out, struct why *why);
+
+/* Is there one, readable or not? */
+bool campaign_file_is_there(const struct campaign_file *f);
 
 /* Be the only one who runs it. ERR_CONFLICT: somebody else does. */
 enum err campaign_file_lock(struct campaign_file *f, struct why *why);

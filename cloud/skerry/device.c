@@ -1,4 +1,5 @@
 #include "cloud/skerry/desk.h"
+#include "cloud/skerry/hub_ask.h"
 #include "cloud/skerry/verbs.h"
 #include "ports/clock.h"
 #include "ports/json.h"
@@ -8,76 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { HUB_WAIT_MS = 15 * 1000, CODE_OK = 200, CODE_NOT_FOUND = 404 };
-
-/* What the hub has answered. */
-struct answer {
-	const struct desk *desk;
-	struct json *body; /* NULL: nothing yet */
-	int64_t code;
-};
-
-static void on_letter(void *owner, const struct topic *t, struct bytes payload)
-{
-	struct answer *a = owner;
-	struct json *j;
-	if (a->body || strcmp(t->channel, "res") != 0 || strcmp(t->a, a->desk->name) != 0 ||
-	    json_parse(payload, &j, NULL))
-		return;
-	json_integer(json_member(j, "code"), &a->code);
-	a->body = json_detach(j, "body");
-	json_free(j);
-}
-
-static bool has_answer(void *owner)
-{
-	return ((const struct answer *)owner)->body != NULL;
-}
-
-static enum err send_command(struct desk *d, const char *verb, const char *device, struct why *why)
-{
-	char rest[32];
-	struct json *j = json_new_object(), *args = json_new_object();
-	json_set_integer(j, "v", 1);
-	json_set_string(j, "id", verb);
-	json_set_string(j, "re", d->name);
-	json_set_string(args, "device", device);
-	json_set(j, "args", args);
-	char *text = json_print(j);
-	json_free(j);
-	snprintf(rest, sizeof rest, "dn/cmd/%s", verb);
-	enum err e = desk_send(d, TOPIC_HUB, rest, bytes_of(text), 1, why);
-	free(text);
-	return e;
-}
-
 /* Have the hub do `verb` with a device; its answer is the caller's. */
-static enum err ask_hub(struct desk *d, const char *verb, const char *device, struct json **out,
-			struct why *why)
+static enum err ask(struct desk *d, const char *verb, const char *device, struct json **out,
+		    struct why *why)
 {
-	char rest[TOPIC_MAX];
-	const char *const filter[] = { rest };
-	struct answer a = { .desk = d };
-	snprintf(rest, sizeof rest, TOPIC_HUB "/up/res/%s", d->name);
-	d->owner = &a;
-	d->on_letter = on_letter;
-	enum err e = desk_subscribe(d, filter, 1, why);
-	if (!e)
-		e = send_command(d, verb, device, why);
-	if (!e)
-		e = desk_wait(d, has_answer, &a, HUB_WAIT_MS, why);
-	if (e == ERR_AGAIN && !d->interrupted)
-		e = why_set(why, ERR_OFFLINE, "no hub answers on this broker");
-	if (!e && a.code != CODE_OK) {
-		const char *text = json_string(a.body);
-		e = why_set(why, a.code == CODE_NOT_FOUND ? ERR_NOT_FOUND : ERR_DENIED,
-			    "the hub refuses: %.200s", text ? text : "");
-	}
-	if (e)
-		json_free(a.body);
-	*out = e ? NULL : a.body;
-	d->on_letter = NULL;
-	return e;
+	struct json *args = json_new_object();
+	json_set_string(args, "device", device);
+	return hub_ask(d, verb, args, HUB_ASK_WAIT_MS, out, why);
 }
 
 /* --- add --- */
@@ -178,7 +116,7 @@ static enum err add(struct options *o, struct desk *d, const char *device, struc
 		e = set_labels(o, line, why);
 	json_free(line);
 	if (!e)
-		e = ask_hub(d, "invite", device, &body, why);
+		e = ask(d, "invite", device, &body, why);
 	if (e)
 		return e;
 	json_integer(json_member(body, "until"), &until_ms);
@@ -198,7 +136,7 @@ static enum err dismiss(struct desk *d, const char *device, struct why *why)
 	struct json *body;
 	int64_t count = 0;
 	bool was_awaited = false;
-	enum err e = ask_hub(d, "dismiss", device, &body, why);
+	enum err e = ask(d, "dismiss", device, &body, why);
 	if (e)
 		return e;
 	const char *crl = json_string(json_member(body, "crl"));

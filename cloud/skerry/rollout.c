@@ -1,6 +1,7 @@
 #include "cloud/fleet/rollout.h"
 
 #include "cloud/skerry/conduct.h"
+#include "cloud/skerry/hub_rollout.h"
 #include "cloud/skerry/prepare.h"
 #include "cloud/skerry/rollout_view.h"
 #include "cloud/skerry/table.h"
@@ -136,6 +137,44 @@ static void close_session(struct session *s)
 	free(s);
 }
 
+/* Is there a hub that runs rollouts? Nobody answers where the broker knows none. */
+static bool find_hub(struct desk *d)
+{
+	struct json *list = NULL;
+	const bool is_there = hub_rollout_list(d, &list, NULL) == OK;
+	json_free(list);
+	if (!is_there && !d->interrupted)
+		fputs("no hub answers: this desk looks once\n", stderr);
+	return is_there;
+}
+
+/* A new one is the hub's from now on; this desk needs neither stay nor keep anything. */
+static enum err hand_over(struct desk *d, struct fleet_view *v, struct campaign *c, struct why *why)
+{
+	struct campaign_file f;
+	const struct options *o = d->options;
+	enum err e = prepare_campaign(d, v, c, why);
+	if (e)
+		return e;
+	tell_left(c);
+	if (o->dry_run) {
+		print_plan(c);
+		return OK;
+	}
+	if (!c->rollout.count)
+		return why_set(why, ERR_NOT_FOUND, "nothing would change");
+	/* Who asks this desk for the name shall hear of this one. */
+	if (!campaign_file_find(&f, o->fleet, c->name, NULL))
+		e = campaign_file_make_room(&f, c->name, why);
+	if (!e)
+		e = hub_rollout_start(d, c, why);
+	if (!e)
+		printf("handed     %s  %zu devices; the hub runs it\nsee:   skerry rollout status "
+		       "%s\n",
+		       c->name, c->rollout.count, c->name);
+	return e;
+}
+
 static enum exit_code run(struct options *o, bool waits)
 {
 	struct session *s = calloc(1, sizeof *s);
@@ -145,13 +184,15 @@ static enum exit_code run(struct options *o, bool waits)
 		return exit_code_tell(why_set(&why, ERR_SYSTEM, "no memory"), &why);
 	s->file.lock_fd = -1;
 	enum err e = desk_open(&s->desk, o, &why);
+	const bool is_hubs = !e && !waits && !o->no_wait && o->file_count && find_hub(&s->desk);
 	if (!e)
-		e = open_campaign(&s->desk, &s->view, &s->campaign, &s->file, &why);
+		e = is_hubs ? hand_over(&s->desk, &s->view, &s->campaign, &why)
+			    : open_campaign(&s->desk, &s->view, &s->campaign, &s->file, &why);
 	if (e)
 		code = s->desk.interrupted ? EXIT_CODE_INTERRUPTED : exit_code_tell(e, &why);
-	else if (o->dry_run)
+	else if (o->dry_run && !is_hubs)
 		print_plan(&s->campaign);
-	else
+	else if (!is_hubs)
 		code = conduct(&s->desk, &s->view, &s->campaign, &s->file, waits);
 	close_session(s);
 	return code;
@@ -172,21 +213,14 @@ static enum exit_code start(struct options *o)
 
 struct listing {
 	const struct options *options;
-	struct table table;
 	struct json *json;
 };
 
-static void add_row(struct table *t, const struct campaign *c, const struct rollout_count *n)
+/* Takes the summary. */
+static void add_summary(struct json *list, struct json *summary, const char *runner)
 {
-	char when[24];
-	clock_print(when, c->made_ms);
-	table_add(t, "%s", c->name);
-	table_add(t, "%s", rollout_phase_name(c->rollout.phase));
-	table_add(t, "%zu/%zu", c->rollout.batch + 1, c->spec.batch_count);
-	table_add(t, "%lld/%lld", (long long)n->by_state[MEMBER_SUCCEEDED], (long long)n->total);
-	table_add(t, "%lld", (long long)n->by_state[MEMBER_FAILED]);
-	table_add(t, "%lld", (long long)n->late);
-	table_add(t, "%s", when);
+	json_set_string(summary, "runner", runner);
+	json_push(list, summary);
 }
 
 static void list_one(void *owner, const char *name)
@@ -194,40 +228,88 @@ static void list_one(void *owner, const char *name)
 	struct listing *l = owner;
 	struct campaign_file f;
 	struct campaign c;
-	struct rollout_count n;
 	if (campaign_file_find(&f, l->options->fleet, name, NULL) ||
 	    campaign_file_load(&f, &c, NULL))
 		return;
-	rollout_count(&c.rollout, &n);
-	struct json *j = json_new_object();
-	json_set_string(j, "rollout", c.name);
-	json_set_string(j, "phase", rollout_phase_name(c.rollout.phase));
-	json_set_integer(j, "succeeded", n.by_state[MEMBER_SUCCEEDED]);
-	json_set_integer(j, "failed", n.by_state[MEMBER_FAILED]);
-	json_set_integer(j, "total", n.total);
-	json_set_integer(j, "made", c.made_ms);
-	json_push(l->json, j);
-	if (!l->options->json)
-		add_row(&l->table, &c, &n);
+	add_summary(l->json, campaign_summary(&c), "desk");
 	campaign_free(&c);
 }
 
-static enum exit_code list_all(const struct options *o)
+/* Where there is no hub, or no broker, there are those of this desk. */
+static void list_hubs(struct options *o, struct json *list)
 {
-	static const char *const titles[] = { "ROLLOUT", "PHASE", "BATCH", "SUCCEEDED",
-					      "FAILED",  "LATE",  "MADE",  NULL };
+	struct desk d = { 0 };
+	struct json *found = NULL;
+	struct why why;
+	if (!o->broker_text)
+		return;
+	enum err e = desk_open(&d, o, &why);
+	if (!e)
+		e = hub_rollout_list(&d, &found, &why);
+	for (const struct json *j = e ? NULL : json_first(found); j; j = json_next(j))
+		add_summary(list, json_copy(j), "hub");
+	if (e)
+		fprintf(stderr, "of this desk alone: %s\n", why.text);
+	json_free(found);
+	desk_close(&d);
+}
+
+static int64_t number(const struct json *j, const char *key)
+{
+	int64_t n = 0;
+	json_integer(json_member(j, key), &n);
+	return n;
+}
+
+static const char *word(const struct json *j, const char *key)
+{
+	const char *s = json_string(json_member(j, key));
+	return s ? s : "";
+}
+
+static void add_row(struct table *t, const struct json *j)
+{
+	char when[24];
+	clock_print(when, number(j, "made"));
+	table_add(t, "%s", word(j, "rollout"));
+	table_add(t, "%s", word(j, "phase"));
+	table_add(t, "%lld/%lld", (long long)number(j, "batch"), (long long)number(j, "batches"));
+	table_add(t, "%lld/%lld", (long long)number(j, "succeeded"), (long long)number(j, "total"));
+	table_add(t, "%lld", (long long)number(j, "failed"));
+	table_add(t, "%lld", (long long)number(j, "late"));
+	table_add(t, "%s", word(j, "runner"));
+	table_add(t, "%s", when);
+}
+
+static void print_list(const struct json *list)
+{
+	static const char *const titles[] = { "ROLLOUT", "PHASE",  "BATCH", "SUCCEEDED", "FAILED",
+					      "LATE",    "RUNNER", "MADE",  NULL };
+	struct table t;
+	table_begin(&t, titles);
+	for (const struct json *j = json_first(list); j; j = json_next(j))
+		add_row(&t, j);
+	table_print(&t);
+}
+
+static enum exit_code list_all(struct options *o)
+{
 	struct listing l = { .options = o, .json = json_new_array() };
 	struct why why;
-	if (!o->json)
-		table_begin(&l.table, titles);
 	enum err e = campaign_file_each(o->fleet, list_one, &l, &why);
+	list_hubs(o, l.json);
+	/* What is built reads back as nothing before it was printed. */
 	char *text = json_print_pretty(l.json);
-	if (!e && !o->json)
-		table_print(&l.table);
-	else if (!e)
-		puts(text);
-	free(text);
 	json_free(l.json);
+	l.json = NULL;
+	if (!e && o->json)
+		puts(text);
+	else if (!e)
+		e = json_parse(bytes_of(text), &l.json, &why);
+	if (l.json)
+		print_list(l.json);
+	json_free(l.json);
+	free(text);
 	return exit_code_tell(e, &why);
 }
 
@@ -241,17 +323,59 @@ static enum err load(const struct options *o, struct campaign_file *f, struct ca
 	return e ? e : campaign_file_load(f, c, why);
 }
 
-static enum exit_code status(struct options *o)
+/* Of those that this desk does not know, a hub may. */
+static bool is_here(const struct options *o)
 {
 	struct campaign_file f;
-	struct campaign c;
+	return !o->broker_text ||
+	       (!campaign_file_find(&f, o->fleet, o->words[1], NULL) && campaign_file_is_there(&f));
+}
+
+/* A desk that speaks with a hub. ERR_NOT_FOUND: there is none, so nobody has this rollout. */
+static enum err open_hub(struct options *o, struct desk *d, struct why *why)
+{
+	struct json *list = NULL;
+	*d = (struct desk){ 0 };
+	enum err e = desk_open(d, o, why);
+	if (e)
+		return e;
+	e = hub_rollout_list(d, &list, why);
+	json_free(list);
+	return e == ERR_OFFLINE && !d->is_down
+		       ? why_set(why, ERR_NOT_FOUND,
+				 "there is no such rollout at this desk, and no hub answers: %s",
+				 o->words[1])
+		       : e;
+}
+
+static enum err load_from_hub(struct options *o, struct campaign *c, char **wishes, struct why *why)
+{
+	struct desk d;
+	*c = (struct campaign){ 0 };
+	enum err e = open_hub(o, &d, why);
+	if (!e)
+		e = hub_rollout_show(&d, o->words[1], c, wishes, why);
+	desk_close(&d);
+	return e;
+}
+
+static enum err load_from_here(const struct options *o, struct campaign *c, char **wishes,
+			       struct why *why)
+{
+	struct campaign_file f;
+	enum err e = load(o, &f, c, why);
+	return e ? e : campaign_file_wishes(&f, wishes, why);
+}
+
+static enum exit_code status(struct options *o)
+{
+	struct campaign c = { 0 };
 	struct why why;
 	char *wishes = NULL;
 	if (o->word_count < 2)
 		return list_all(o);
-	enum err e = load(o, &f, &c, &why);
-	if (!e)
-		e = campaign_file_wishes(&f, &wishes, &why);
+	enum err e = is_here(o) ? load_from_here(o, &c, &wishes, &why)
+				: load_from_hub(o, &c, &wishes, &why);
 	if (!e && o->json)
 		rollout_view_print_json(&c, wishes);
 	else if (!e)
@@ -300,9 +424,25 @@ static bool is_idle(const struct options *o)
 	return true;
 }
 
+static enum exit_code wish_at_hub(struct options *o, const char *what)
+{
+	struct desk d;
+	struct why why;
+	enum err e = open_hub(o, &d, &why);
+	if (!e)
+		e = hub_rollout_wish(&d, o->words[1], what, o->count, &why);
+	desk_close(&d);
+	if (e)
+		return exit_code_tell(e, &why);
+	fprintf(stderr, "%s: the hub is told\n", o->words[1]);
+	return EXIT_CODE_OK;
+}
+
 static enum exit_code wish_and_run(struct options *o, const char *what)
 {
 	struct why why;
+	if (o->word_count == 2 && !is_here(o))
+		return wish_at_hub(o, what);
 	enum err e = wish(o, what, &why);
 	if (e)
 		return exit_code_tell(e, &why);

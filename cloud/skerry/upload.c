@@ -108,8 +108,7 @@ static enum err wait_for_all(struct upload *u, struct why *why)
 	return u->refused.text[0] ? why_set(why, ERR_DENIED, "%s", u->refused.text) : OK;
 }
 
-enum err upload_image(struct upload *u, struct desk *d, const struct blobs *blobs,
-		      const struct packed *p, struct why *why)
+static enum err begin(struct upload *u, struct desk *d, const struct blobs *blobs, struct why *why)
 {
 	char answers[TOPIC_MAX];
 	const char *const filters[] = { TOPIC_HUB "/up/blob/get", answers };
@@ -117,7 +116,31 @@ enum err upload_image(struct upload *u, struct desk *d, const struct blobs *blob
 	snprintf(answers, sizeof answers, TOPIC_HUB "/up/res/%s", d->name);
 	d->owner = u;
 	d->on_letter = on_letter;
-	enum err e = desk_subscribe(d, filters, 2, why);
+	return desk_subscribe(d, filters, 2, why);
+}
+
+static void end_line(const struct upload *u)
+{
+	if (u->show_progress && u->sent_bytes)
+		fputs("\n", stderr);
+}
+
+enum err upload_blob(struct upload *u, struct desk *d, const struct blobs *blobs,
+		     const char *digest, struct why *why)
+{
+	enum err e = begin(u, d, blobs, why);
+	if (!e)
+		e = announce(u, digest, why);
+	if (!e)
+		e = wait_for_all(u, why);
+	end_line(u);
+	return e;
+}
+
+enum err upload_image(struct upload *u, struct desk *d, const struct blobs *blobs,
+		      const struct packed *p, struct why *why)
+{
+	enum err e = begin(u, d, blobs, why);
 	for (size_t i = 0; i < p->layer_count && !e; i++)
 		e = announce(u, p->layers[i], why);
 	if (!e)
@@ -126,7 +149,6 @@ enum err upload_image(struct upload *u, struct desk *d, const struct blobs *blob
 		e = announce(u, p->digest, why);
 	if (!e)
 		e = wait_for_all(u, why);
-	if (u->show_progress && u->sent_bytes)
-		fputs("\n", stderr);
+	end_line(u);
 	return e;
 }

@@ -21,3 +21,7 @@ struct upload {
 /* ERR_OFFLINE: no hub answers on this broker. */
 enum err upload_image(struct upload *u, struct desk *d, const struct blobs *blobs,
 		      const struct packed *p, struct why *why);
+
+/* One blob alone, likewise. */
+enum err upload_blob(struct upload *u, struct desk *d, const struct blobs *blobs,
+		     const char *digest, struct why *why);
