@@ -15,6 +15,10 @@ TRIAL_S = 25 * SLOW
 # What an init does: start it, whatever became of the one before.
 INIT = 'while :; do "$@" & echo $! >"$0"; wait $!; echo "init: ended with $?" >&2; sleep 0.3; done'
 
+# The first of these starts dies before its N-th rename; with -D strace is not in between.
+KILLED_ONCE = ('mkdir "$0" && exec strace -D -qq -o /dev/null -e trace=rename '
+               '-e inject=rename:signal=SIGKILL:when="$1" "${@:2}"; exec "${@:2}"')
+
 
 class LaunchedDevice(Device):
     def start(self, wrap=(), env=None, trial_s=TRIAL_S):
@@ -22,7 +26,7 @@ class LaunchedDevice(Device):
         with open(config, "w") as f:
             f.writelines(f"{k} = {v}\n" for k, v in self.settings.items())
         self.pid_file = os.path.join(self.folder, "pid")
-        self.part = Part(self.name, ["sh", "-c", INIT, self.pid_file, os.path.join(BIN, "skerry-launcher"),
+        self.part = Part(self.name, ["sh", "-c", INIT, self.pid_file, *wrap, os.path.join(BIN, "skerry-launcher"),
                                      "--trial", str(trial_s), "--config", config], self.world.folder, env)
         return self
 
@@ -152,6 +156,25 @@ class Good(UpdateTest):
         if phase == "Failed":
             self.assertIn("ended 3 times", self.device.condition("AgentUpdateFailed")["message"])
         self.check_the_workload()
+
+
+class Kills(UpdateTest):
+    def test_before_any_step_that_counts_and_the_new_one_runs_in_the_end(self):
+        """A step counts when its file has its name: blobs, the image, the table of slots."""
+        for n in range(1, 40):
+            with self.subTest(f"rename {n}"):
+                device = self.device = self.world.device()
+                flag = os.path.join(self.world.folder, f"killed-{n}")
+                device.start(["bash", "-c", KILLED_ONCE, flag, str(n)],
+                             {**os.environ, "ASAN_OPTIONS": "detect_leaks=0"}).wait_up()
+                self.apply("--no-wait", "--agent", self.programs(f"next-{n}"), check=0)
+                wait_until("the new one has proved itself", 60, lambda: (
+                    self.version() == NEXT_VERSION and device.update().get("phase") == "Running"))
+                killed = "init: ended with 137" in device.part.log()
+                device.clean()
+            if not killed:
+                break
+        self.assertGreater(n, 4)
 
 
 class Bad(UpdateTest):
