@@ -145,6 +145,14 @@ static void note_answer(struct fleet_view *v, struct bytes payload)
 	json_free(j);
 }
 
+/* What the broker has shown of it is never older than what the hub knows. */
+static bool is_shown(const struct device_view *d, const char *channel)
+{
+	return strcmp(channel, "online") == 0  ? d->online != NULL
+	       : strcmp(channel, "state") == 0 ? d->state != NULL
+					       : d->desired != NULL;
+}
+
 /* up/CHANNEL/DESK/DEVICE: what the hub knows of it. */
 static void on_hubs_letter(struct fleet_view *v, const struct topic *t, struct bytes payload)
 {
@@ -155,7 +163,7 @@ static void on_hubs_letter(struct fleet_view *v, const struct topic *t, struct b
 	}
 	v->shown++;
 	struct device_view *d = t->b[0] ? find_or_add(v, t->b) : NULL;
-	if (d && !json_parse(payload, &j, NULL))
+	if (d && !is_shown(d, t->channel) && !json_parse(payload, &j, NULL))
 		note(d, t->channel, j, payload);
 }
 
@@ -241,7 +249,15 @@ static enum err ask_hub(struct fleet_view *v, struct desk *d, struct why *why)
 		if (!e)
 			e = ask_for_page(v, d, why);
 	} while (!e && v->has_more && v->last[0] && v->count < FLEET_VIEW_MAX);
-	return e == ERR_AGAIN && !d->interrupted ? OK : e; /* no hub */
+	if (e != ERR_AGAIN || d->interrupted)
+		return e;
+	if (d->kept)
+		fprintf(stderr,
+			"warning: the broker has shown %zu messages and may have dropped others "
+			"(mosquitto: "
+			"max_queued_messages), and no hub answers: devices may be missing\n",
+			d->kept);
+	return OK;
 }
 
 enum err fleet_view_read(struct fleet_view *v, struct desk *d, const char *device, struct why *why)
@@ -261,7 +277,7 @@ enum err fleet_view_read(struct fleet_view *v, struct desk *d, const char *devic
 		e = desk_settle(d, why);
 	if (!e)
 		e = desk_hear_out(d, why);
-	if (!e && !d->kept)
+	if (!e && (!d->kept || d->kept >= FLEET_VIEW_DOUBT))
 		e = ask_hub(v, d, why);
 	return e;
 }

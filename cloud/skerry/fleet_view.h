@@ -9,7 +9,10 @@
 
 enum {
 	FLEET_VIEW_MAX = 4096,
-	FLEET_VIEW_WAIT_MS = 2000, /* for a hub, where the broker shows nothing */
+	FLEET_VIEW_WAIT_MS = 2000, /* for a hub, where the broker shows nothing or not all */
+	/* From so many retained messages on a broker may have dropped some without a word:
+	 * mosquitto's max_queued_messages, if nobody has set another. */
+	FLEET_VIEW_DOUBT = 1000,
 };
 
 struct device_view {
@@ -41,7 +44,8 @@ struct fleet_view {
 void fleet_view_listen(struct fleet_view *v, struct desk *d);
 
 /* Read one device, or with NULL all of the fleet. A broker that shows nothing may only not show
- * it: then the hub is asked, and if none answers there is nothing. */
+ * it, and one that shows much may have dropped some of it: then the hub is asked for what is
+ * missing. If none answers that is all there is, which in doubt is said on stderr. */
 enum err fleet_view_read(struct fleet_view *v, struct desk *d, const char *device, struct why *why);
 void fleet_view_free(struct fleet_view *v);
 

@@ -62,6 +62,27 @@ class SimTest(unittest.TestCase):
                    for d in json.loads(done.stdout)["devices"])
 
 
+class Forgetful(SimTest):
+    """A broker whose queue nobody has set: it drops most of what a desk asks for."""
+
+    def setUp(self):
+        super().setUp()
+        self.world.broker.kill()
+        self.world.start_broker()
+
+    def test_the_hub_knows_those_that_the_broker_does_not_show(self):
+        self.world.start_hub()
+        self.simulate("--jitter", "3")
+        self.wait_known()
+        self.assertEqual(self.online(), DEVICES)
+
+    def test_without_a_hub_the_desk_says_that_some_may_be_missing(self):
+        self.simulate("--jitter", "3")
+        done = wait_until("it says so", 60, lambda: (lambda d: d if d.stderr else None)(
+            self.world.cli("get", "devices", check=0)))
+        self.assertIn("max_queued_messages", done.stderr)
+
+
 class Storm(SimTest):
     def test_all_come_at_once_and_again_after_a_broker_that_died(self):
         self.world.start_hub()
