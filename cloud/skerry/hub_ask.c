@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CODE_OK = 200 };
+enum { CODE_OK = 200, CODE_AWAY = 503 }; /* its database is */
 
 /* What the hub has answered. */
 struct answer {
@@ -72,7 +72,7 @@ static enum err tell_refusal(const struct answer *a, struct why *why)
 	const enum err e = a->code == 404                     ? ERR_NOT_FOUND
 			   : a->code == 409 || a->code == 429 ? ERR_CONFLICT
 			   : a->code == 400                   ? ERR_INVALID
-			   : a->code >= 500                   ? ERR_OFFLINE
+			   : a->code == CODE_AWAY             ? ERR_OFFLINE
 							      : ERR_DENIED;
 	return why_set(why, e, "the hub refuses: %.200s", text ? text : "");
 }
