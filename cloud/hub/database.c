@@ -126,6 +126,7 @@ static void on_reopen(void *owner, int64_t now_ms)
 	struct hub *h = owner;
 	struct why why;
 	(void)now_ms;
+	close_ledger(h);
 	if (open_ledger(h, &why))
 		hub_note_trouble(h, &why);
 	else
@@ -140,9 +141,9 @@ void hub_note_trouble(struct hub *h, const struct why *why)
 	h->meter.troubles++;
 	if (h->ledger.sql)
 		ledger_rollback(&h->ledger);
-	if (ledger_is_open(&h->ledger))
+	if (ledger_is_open(&h->ledger) || h->reopen.armed)
 		return;
-	close_ledger(h);
+	/* Closed in on_reopen(): whoever calls us may be in the middle of a question to it. */
 	loop_disarm(h->loop, &h->commit);
 	const int64_t now_ms = clock_now_ms();
 	loop_arm(h->loop, &h->reopen, now_ms + pause_next(&h->reopen_pause, now_ms));
