@@ -5,7 +5,10 @@
  * (SubjectPublicKeyInfo, uncompressed: 91 bytes), signatures are DER too.
  * What is signed is named by its digest (ports/digest.h), so that nobody needs the bytes twice.
  *
- * Implementation: ports/linux/signature_mbedtls.c.
+ * Where a path of a private key is wanted, a URI of PKCS#11 (base/token_uri.h) names one in
+ * a token: it signs there, with the errors of ports/linux/token.h.
+ *
+ * Implementation: ports/linux/signature_mbedtls.c, ports/linux/token_*.c.
  */
 #pragma once
 

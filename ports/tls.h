@@ -15,7 +15,8 @@
  * and after TLS_SESSION_MAX_MS.
  *
  * Files are read anew for each connection, and the private key is in memory for
- * the handshake only. Reasons never contain what is in it.
+ * the handshake only; one in a token (PKCS#11) never is, and is asked in each
+ * full handshake, which waits for it. Reasons never contain what is in it.
  *
  * Implementation: ports/linux/tls_mbedtls.c and the tls_*.c beside it.
  */
@@ -38,7 +39,8 @@ enum {
 struct tls_files {
 	const char *ca;   /* whom we trust; needed */
 	const char *cert; /* who we are, with the intermediates below the broker's root */
-	const char *key;  /* of `cert`; for our eyes only: mode 0600 or less */
+	const char *key;  /* of `cert`; for our eyes only: mode 0600 or less; or a URI,
+			     base/token_uri.h */
 	const char *crl;  /* who is not trusted any more: one list for each issuer */
 	const char *alpn; /* the protocol to ask for, such as "x-amzn-mqtt-ca"; no path */
 };

@@ -1,7 +1,9 @@
 #include "ports/signature.h"
 
+#include "base/token_uri.h"
 #include "ports/file.h"
 #include "ports/linux/mbedtls_compat.h"
+#include "ports/linux/token.h"
 #include "ports/random.h"
 
 #include <mbedtls/ecp.h>
@@ -89,11 +91,28 @@ static bool print_public(mbedtls_pk_context *pk, char out[PUBLIC_KEY_SIZE])
 	return memcmp(out, p256_head, sizeof p256_head) == 0;
 }
 
+static enum err read_public_of_token(const char *uri, char out[PUBLIC_KEY_SIZE], struct why *why)
+{
+	struct token *token = NULL;
+	enum err e = token_open(&token, uri, why);
+	if (e)
+		return e;
+	/* The head ends with the first byte of a point. */
+	memcpy(out, p256_head, sizeof p256_head);
+	memcpy(out + sizeof p256_head, token_point(token) + 1, TOKEN_POINT_BYTES - 1);
+	token_close(token);
+	return public_key_is_valid((struct bytes){ out, PUBLIC_KEY_SIZE })
+		       ? OK
+		       : why_set(why, ERR_INVALID, "pkcs11: the key is not of P-256");
+}
+
 enum err public_key_read(const char *path, char out[PUBLIC_KEY_SIZE], struct why *why)
 {
 	char *text = NULL;
 	size_t len = 0;
 	mbedtls_pk_context pk;
+	if (token_uri_is(path))
+		return read_public_of_token(path, out, why);
 	enum err e = file_read(path, KEY_FILE_MAX, &text, &len, why);
 	if (e)
 		return e;
@@ -110,6 +129,20 @@ enum err public_key_read(const char *path, char out[PUBLIC_KEY_SIZE], struct why
 	return e;
 }
 
+static enum err sign_by_token(const char *uri, const char *digest, char out[SIGNATURE_MAX],
+			      size_t *out_len, struct why *why)
+{
+	unsigned char hash[HASH_BYTES];
+	struct token *token = NULL;
+	if (!hash_of(digest, hash))
+		return why_set(why, ERR_INVALID, "%.80s is no digest", digest);
+	enum err e = token_open(&token, uri, why);
+	if (!e)
+		e = token_sign(token, hash, out, out_len, why);
+	token_close(token);
+	return e;
+}
+
 enum err signature_make(const char *path, const char *digest, char out[SIGNATURE_MAX],
 			size_t *out_len, struct why *why)
 {
@@ -117,6 +150,8 @@ enum err signature_make(const char *path, const char *digest, char out[SIGNATURE
 	unsigned char hash[HASH_BYTES];
 	size_t len = 0;
 	mbedtls_pk_context pk;
+	if (token_uri_is(path))
+		return sign_by_token(path, digest, out, out_len, why);
 	enum err e = file_read(path, KEY_FILE_MAX, &text, &len, why);
 	if (e)
 		return e;

@@ -1,7 +1,9 @@
 #include "ports/linux/tls_identity.h"
 
 #include "base/scoped.h"
+#include "base/token_uri.h"
 #include "ports/file.h"
+#include "ports/linux/tls_token.h"
 #include "ports/random.h"
 
 #include <string.h>
@@ -103,6 +105,8 @@ enum err tls_key_read(mbedtls_pk_context *into, const char *path, struct digest 
 		      struct why *why)
 {
 	SCOPED_PEM pem = { 0 };
+	if (token_uri_is(path))
+		return tls_token_read(into, path, sum, why);
 	enum err e = check_privacy(path, why);
 	if (!e)
 		e = read_file(path, sum, &pem, why);
@@ -192,9 +196,15 @@ void tls_identity_drop(struct tls_identity *i)
 enum err tls_identity_match(const struct tls_identity *i, const struct tls_files *files,
 			    struct why *why)
 {
-	if (!i->has_cert || !compat_check_pair(&i->cert.pk, &i->key, tls_random))
+	if (!i->has_cert)
 		return OK;
-	return why_set(why, ERR_INVALID, "%s is not the key of %s", files->key, files->cert);
+	if (token_uri_is(files->key) ? tls_token_fits(&i->key, &i->cert.pk)
+				     : !compat_check_pair(&i->cert.pk, &i->key, tls_random))
+		return OK;
+	const char *reason = tls_token_reason(&i->key);
+	if (reason)
+		return why_set(why, ERR_SYSTEM, "%s", reason);
+	return why_set(why, ERR_INVALID, "%.120s is not the key of %s", files->key, files->cert);
 }
 
 int tls_random(void *unused, unsigned char *out, size_t len)

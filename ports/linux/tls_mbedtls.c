@@ -4,6 +4,7 @@
 #include "ports/clock.h"
 #include "ports/linux/tls_identity.h"
 #include "ports/linux/tls_reason.h"
+#include "ports/linux/tls_token.h"
 #include "ports/linux/tls_verdict.h"
 
 #include <assert.h>
@@ -258,6 +259,9 @@ static enum err fail(struct tls *t, int code, struct why *why)
 	forget_session(t);
 	if (t->verdict.why.text[0])
 		return why_set(why, ERR_DENIED, "%s", t->verdict.why.text);
+	const char *token = tls_token_reason(&t->identity.key);
+	if (token)
+		return why_set(why, ERR_DENIED, "%s", token);
 	if (t->error)
 		look_for_alert(t);
 	if (t->error && t->alert < 0 && t->error != ECONNRESET && t->error != EPIPE)
