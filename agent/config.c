@@ -5,6 +5,7 @@
 #include "base/quantity.h"
 #include "base/scoped.h"
 #include "base/text.h"
+#include "base/token_uri.h"
 #include "ports/file.h"
 #include "ports/net.h"
 #include "sync/topic.h"
@@ -42,6 +43,23 @@ static enum err read_path(struct config *c, struct bytes value, void *into, stru
 			       "an absolute path of at most %zu bytes is expected",
 			       sizeof c->state_dir - 1);
 	return OK;
+}
+
+/* A path, or a URI of a token. */
+static enum err read_key(struct config *c, struct bytes value, void *into, struct why *why)
+{
+	struct token_uri unused;
+	char text[sizeof c->tls_key];
+	const bool fits = text_copy(text, sizeof text, value);
+	if (!token_uri_is(text))
+		return read_path(c, value, into, why);
+	if (!fits)
+		return why_set(why, ERR_FULL, "a URI of at most %zu bytes is expected",
+			       sizeof text - 1);
+	enum err e = token_uri_read(text, &unused, why);
+	if (!e)
+		memcpy(into, text, sizeof text);
+	return e;
 }
 
 static enum err read_broker(struct config *c, struct bytes value, void *into, struct why *why)
@@ -298,7 +316,7 @@ static const struct key {
 	{ "watchdog", read_path, offsetof(struct config, watchdog) },
 	{ "tls_ca", read_path, offsetof(struct config, tls_ca) },
 	{ "tls_cert", read_path, offsetof(struct config, tls_cert) },
-	{ "tls_key", read_path, offsetof(struct config, tls_key) },
+	{ "tls_key", read_key, offsetof(struct config, tls_key) },
 	{ "tls_crl", read_path, offsetof(struct config, tls_crl) },
 	{ "tls_alpn", read_alpn, offsetof(struct config, tls_alpn) },
 	{ "trust_anchor", read_path, offsetof(struct config, trust_anchor) },

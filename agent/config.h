@@ -10,6 +10,7 @@
 #include "agent/sources/topic_rule.h"
 #include "base/err.h"
 #include "base/label.h"
+#include "base/token_uri.h"
 #include "base/url.h"
 #include "ports/tls.h"
 #include "workloads/networks.h"
@@ -30,7 +31,8 @@ struct config {
 	struct url broker, local_broker; /* the second: no host if there is none */
 	char local_topics[TOPIC_RULES_TEXT];
 	char state_dir[128], run_dir[128], watchdog[128];
-	char tls_ca[128], tls_cert[128], tls_key[128], tls_crl[128], tls_alpn[TLS_ALPN_MAX + 1];
+	char tls_ca[128], tls_cert[128], tls_key[TOKEN_URI_SIZE], tls_crl[128],
+		tls_alpn[TLS_ALPN_MAX + 1];
 	char trust_anchor[128]; /* "": states need no signature */
 	bool allow_host_image, allow_exec;
 	unsigned unsigned_verbs; /* 1 << enum verb, ...: what a board with an anchor takes unsigned

@@ -19,10 +19,7 @@ void identity_path(const struct identity *i, const char *name, char out[IDENTITY
 void identity_key_path(const struct identity *i, char slot, char out[IDENTITY_PATH_MAX])
 {
 	const char name[] = { slot, '.', 'k', 'e', 'y', '\0' };
-	if (i->key_uri)
-		snprintf(out, IDENTITY_PATH_MAX, "%s", i->key_uri);
-	else
-		identity_path(i, name, out);
+	identity_path(i, name, out);
 }
 
 void identity_cert_path(const struct identity *i, char slot, char out[IDENTITY_PATH_MAX])
@@ -81,7 +78,7 @@ static enum err clear(const struct identity *i, char slot, struct why *why)
 	char path[IDENTITY_PATH_MAX];
 	identity_cert_path(i, slot, path);
 	enum err e = file_remove(path, why);
-	if (e || i->key_uri)
+	if (e)
 		return e;
 	identity_key_path(i, slot, path);
 	return file_remove(path, why);
@@ -105,7 +102,7 @@ char identity_slot(const struct identity *i)
 
 enum err identity_open(struct identity *i, const struct config *c, struct why *why)
 {
-	*i = (struct identity){ .key_uri = c->tls_key[0] ? c->tls_key : NULL };
+	*i = (struct identity){ 0 };
 	snprintf(i->folder, sizeof i->folder, "%s/identity", c->state_dir);
 	return read_slots(i, why);
 }
@@ -135,7 +132,7 @@ enum err identity_begin(struct identity *i, struct why *why)
 	if (!e)
 		e = clear(i, slot, why);
 	identity_key_path(i, slot, path);
-	if (!e && !i->key_uri)
+	if (!e)
 		e = make_key(path, why);
 	if (!e)
 		e = write_slots(i, i->current, slot, why);

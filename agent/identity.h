@@ -23,8 +23,7 @@ enum { IDENTITY_PATH_MAX = 192 };
 
 struct identity {
 	char folder[IDENTITY_PATH_MAX - 16];
-	const char *key_uri; /* a key that is no file: both slots have it; NULL: files */
-	char current, next;  /* 'a' or 'b'; '\0': none */
+	char current, next; /* 'a' or 'b'; '\0': none */
 };
 
 /* Read what is there. ERR_NOT_FOUND: this board has none; ERR_CORRUPT. */

@@ -7,6 +7,7 @@
 #include "base/pem.h"
 #include "base/scoped.h"
 #include "base/text.h"
+#include "base/token_uri.h"
 #include "ports/clock.h"
 #include "ports/file.h"
 
@@ -124,8 +125,8 @@ static struct bytes key_of(struct bytes line)
 /* Keys that joining is about: what the file says of them gives way. */
 static bool is_ours(const struct join *j, struct bytes key)
 {
-	static const char *const ours[] = { "device", "fleet",    "broker",
-					    "tls_ca", "tls_cert", "tls_crl" };
+	static const char *const ours[] = { "device",   "fleet",   "broker", "tls_ca",
+					    "tls_cert", "tls_key", "tls_crl" };
 	for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
 		if (bytes_are(key, ours[i]))
 			return true;
@@ -147,16 +148,10 @@ static enum err next_line(struct bytes *rest, struct bytes *line)
 	return OK;
 }
 
-/* A key in a file gives way to our own; one in a token stays. */
-static bool is_file_key(struct bytes line)
-{
-	return bytes_are(key_of(line), "tls_key") && !memmem(line.at, line.len, "pkcs11:", 7);
-}
-
 static void keep_others(const struct join *j, struct text *t, struct bytes before)
 {
 	for (struct bytes line; next_line(&before, &line) == OK;) {
-		if (is_ours(j, key_of(line)) || is_file_key(line))
+		if (is_ours(j, key_of(line)))
 			continue;
 		text_add_bytes(t, line);
 		text_add(t, "\n");
@@ -192,6 +187,19 @@ static void add_ours(const struct join *j, struct text *t, const char *state_dir
 		text_add(t, "%s\n", j->sets[i]);
 }
 
+/* The hub knows certificates by their keys, and each has a key of its own: one that cannot be
+ * made anew could not be renewed. */
+static enum err check_key(const struct config *c, struct why *why)
+{
+	return token_uri_is(c->tls_key) ? why_set(why, ERR_CONFLICT,
+						  "tls_key is in a token (pkcs11:), and joining "
+						  "makes keys in files: "
+						  "have your own CA sign the token's key and set "
+						  "tls_cert, or remove "
+						  "tls_key to join with a file")
+					: OK;
+}
+
 /* What the file will say: what others have written there, and what joining is about. */
 static enum err compose(struct join *j, struct bytes before, struct why *why)
 {
@@ -215,7 +223,10 @@ static enum err compose(struct join *j, struct bytes before, struct why *why)
 	config_init(&j->config);
 	e = text_is_cut(&t) ? why_set(why, ERR_FULL, "the file would be too long")
 			    : apply_lines(&j->config, text_bytes(&t), why);
-	return e ? why_in(why, e, j->file) : config_check(&j->config, why);
+	if (e)
+		return why_in(why, e, j->file);
+	e = check_key(&j->config, why);
+	return e ? e : config_check(&j->config, why);
 }
 
 static bool says_the_same(const struct config *a, const struct config *b)
@@ -240,6 +251,9 @@ static enum err plan_config(struct join *j, struct why *why)
 	config_init(&j->present);
 	j->is_same =
 		!config_read(&j->present, j->file, NULL) && says_the_same(&j->present, &j->config);
+	e = check_key(&j->present, why);
+	if (e)
+		return why_in(why, e, j->file);
 	if (!j->is_same && !j->force)
 		return why_set(why, ERR_CONFLICT,
 			       "%s is there already and says otherwise: with --force its device, "

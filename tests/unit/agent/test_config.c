@@ -253,6 +253,13 @@ static void tls_is_asked_for_whole_or_not_at_all(void **state)
 	const struct tls_files files = config_tls(&f->config);
 	assert_string_equal(files.key, "/etc/skerry/key.pem");
 	assert_string_equal(files.alpn, "x-amzn-mqtt-ca");
+	set(f, "tls_key=pkcs11:object=skerry?module-path=/lib/token.so");
+	assert_ok(config_check(&f->config, NULL));
+	assert_string_equal(config_tls(&f->config).key,
+			    "pkcs11:object=skerry?module-path=/lib/token.so");
+	assert_refused(f, "tls_key=pkcs11:object=skerry");
+	assert_refused(f, "tls_key=pkcs11:object=skerry?module-path=/lib/token.so&pin-value=1234");
+	assert_refused(f, "tls_ca=pkcs11:object=skerry?module-path=/lib/token.so");
 	set(f, "broker=mqtt://10.0.0.1");
 	assert_misfit(f, "mqtts://");
 	assert_refused(f, "tls_ca=ca.pem");
