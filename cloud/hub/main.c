@@ -250,11 +250,25 @@ static int run_audit(int argc, char **argv)
 	return e == ERR_INVALID ? 2 : e ? 1 : 0;
 }
 
+/* The private socket is in a folder of 0700: that of systemd's unit, or one of our own, which
+ * whoever sweeps /tmp could take away below us. */
+static enum err run_in_folder(const struct arguments *a, struct why *why)
+{
+	char made[] = "/tmp/skerry-hub-XXXXXX";
+	const char *given = getenv("RUNTIME_DIRECTORY");
+	if (given && *given)
+		return run(a, given, why);
+	if (!mkdtemp(made))
+		return why_set(why, ERR_SYSTEM, "no folder for the private socket below /tmp");
+	enum err e = run(a, made, why);
+	(void)!dir_remove(made, NULL);
+	return e;
+}
+
 int main(int argc, char **argv)
 {
 	struct arguments arguments;
 	struct why why = { "" };
-	char run_dir[] = "/tmp/skerry-hub-XXXXXX"; /* for the private socket, 0700 */
 	if (net_is_resolver(argc, argv))
 		return 0;
 	if (argc == 2 && strcmp(argv[1], "--help") == 0) {
@@ -274,13 +288,8 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	umask(077);
-	if (!mkdtemp(run_dir)) {
-		fprintf(stderr, "skerry-hub: no folder for the private socket below /tmp\n");
-		return 1;
-	}
-	enum err e = run(&arguments, run_dir, &why);
+	enum err e = run_in_folder(&arguments, &why);
 	if (e)
 		log_err("%s", why.text);
-	(void)!dir_remove(run_dir, NULL);
 	return e == ERR_INVALID ? 2 : e ? 1 : 0;
 }

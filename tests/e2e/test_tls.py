@@ -10,6 +10,7 @@ import ssl
 import subprocess
 import threading
 import unittest
+import unittest.mock
 
 import pki
 import test_main_job
@@ -434,6 +435,18 @@ class Desks(TlsTest):
         self.assertEqual(self.world.hub.log().count("chmod 600"), 1)
         os.chmod(key, 0o600)
         wait_until("the hub is connected", 15, lambda: "connected broker=mqtts" in self.world.hub.log())
+
+
+    def test_a_hub_has_its_private_socket_where_systemd_wants_it(self):
+        self.world.start_broker()
+        folder = os.path.join(self.world.folder, "run")
+        os.mkdir(folder, 0o700)
+        before = os.stat(folder).st_mtime_ns
+        with unittest.mock.patch.dict(os.environ, RUNTIME_DIRECTORY=folder):
+            self.world.start_hub()
+        wait_until("the hub is connected", 15, lambda: "connected broker=mqtts" in self.world.hub.log())
+        self.assertGreater(os.stat(folder).st_mtime_ns, before)
+        self.assertEqual(os.listdir(folder), [])
 
 
 class Page(TlsTest):
