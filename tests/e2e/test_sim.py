@@ -91,8 +91,11 @@ class Storm(SimTest):
         self.assertEqual(self.online(), DEVICES)
         self.world.broker.kill()
         self.world.start_broker(BROKER)
-        # A broker without its memory: whoever is seen has come again.
-        wait_until("a desk sees all again", 80, lambda: self.online() == DEVICES)
+        # A broker without its memory: whoever it shows has come again. It is asked itself, because
+        # a desk that is shown nothing asks the hub, which remembers them all.
+        shown = self.world.subscribe("+/up/online", count=DEVICES, seconds=80)
+        self.assertEqual(len({line.split()[0] for line in shown.splitlines()}), DEVICES)
+        wait_until("a desk sees all again", 20, lambda: self.online() == DEVICES)
         self.process.terminate()
         counts = self.counts(30)
         self.assertEqual((counts["connected"], counts["waiting"], counts["dead"]), (DEVICES, 0, 0))
