@@ -1,12 +1,9 @@
 #include "cloud/skerry/apply.h"
 #include "base/duration.h"
 #include "cloud/fleet/answer.h"
-#include "cloud/skerry/fleet_view.h"
-#include "cloud/skerry/intent.h"
-#include "cloud/skerry/pin.h"
+#include "cloud/skerry/change.h"
 #include "cloud/skerry/verbs.h"
 #include "ports/clock.h"
-#include "workloads/manifest.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,84 +11,6 @@
 #include <unistd.h>
 
 enum { WAIT_DEFAULT_MS = 180 * 1000 };
-
-/* --- devices --- */
-
-struct target {
-	char name[LABEL_SIZE];
-	char architecture[OCI_ARCHITECTURE_SIZE]; /* of its images; "" if nobody knows */
-};
-
-struct targets {
-	struct target *list;
-	size_t count;
-};
-
-static void fill_target(struct target *t, struct fleet_view *v, const char *name)
-{
-	const struct device_view *d = fleet_view_find(v, name);
-	const struct json *features = d ? json_member(d->state, "features") : NULL;
-	const char *architecture = json_string(json_member(features, "imageArch"));
-	snprintf(t->name, sizeof t->name, "%s", name);
-	snprintf(t->architecture, sizeof t->architecture, "%s", architecture ? architecture : "");
-}
-
-/* Those of -l. */
-static enum err choose_by_labels(const struct options *o, struct fleet_view *v, struct targets *out,
-				 struct why *why)
-{
-	enum err e = o->device_count || o->all
-			     ? why_set(why, ERR_INVALID, "-l, -d or --all? one of them chooses")
-			     : fleet_view_choose(v, o->selector, why);
-	if (e)
-		return e;
-	out->list = calloc(v->count + 1, sizeof *out->list);
-	if (!out->list)
-		return why_set(why, ERR_SYSTEM, "no memory");
-	for (size_t i = 0; i < v->count; i++)
-		if (!v->devices[i].is_hidden)
-			fill_target(&out->list[out->count++], v, v->devices[i].name);
-	return out->count ? OK
-			  : why_set(why, ERR_NOT_FOUND,
-				    "no device is chosen: skerry get devices shows their labels");
-}
-
-static enum err choose_devices(const struct options *o, struct fleet_view *v, struct targets *out,
-			       struct why *why)
-{
-	if (!o->device_count && !v->count)
-		return why_set(why, ERR_NOT_FOUND,
-			       "no device has ever reported to this broker in fleet %s", o->fleet);
-	if (o->selector)
-		return choose_by_labels(o, v, out, why);
-	if (!o->device_count && v->count > 1 && !o->all)
-		return why_set(why, ERR_INVALID,
-			       "which of the %zu devices? name them with -d or -l, or say --all",
-			       v->count);
-	out->count = o->device_count ? o->device_count : v->count;
-	out->list = calloc(out->count, sizeof *out->list);
-	if (!out->list)
-		return why_set(why, ERR_SYSTEM, "no memory");
-	for (size_t i = 0; i < out->count; i++)
-		fill_target(&out->list[i], v, o->device_count ? o->devices[i] : v->devices[i].name);
-	return OK;
-}
-
-/* Pushing takes time, and the desk's ears: what the fleet looks like is read again. */
-static enum err pin_images(struct pins *p, const struct targets *t, struct fleet_view *v,
-			   struct why *why)
-{
-	enum err e = OK;
-	if (!p->count)
-		return OK;
-	for (size_t i = 0; i < t->count && !e; i++)
-		e = pins_make(p, t->list[i].architecture, why);
-	if (e)
-		return e;
-	fleet_view_free(v);
-	*v = (struct fleet_view){ 0 };
-	return fleet_view_read(v, p->desk, NULL, why);
-}
 
 /* --- publishing and waiting --- */
 
@@ -320,75 +239,38 @@ static bool tell_misfit(const struct desk *d, struct fleet_view *v, const char *
 }
 
 /* Before anything is published. */
-static enum err check_places(const struct desk *d, struct fleet_view *v, struct pins *p,
-			     const struct targets *t, struct intent_wish *wish, struct why *why)
+static enum err check_places(struct change *c, struct why *why)
 {
 	size_t misfits = 0;
-	for (size_t i = 0; i < t->count; i++) {
-		pins_set(p, t->list[i].architecture);
-		wish->agent = p->agent_image;
-		misfits += tell_misfit(d, v, t->list[i].name, wish);
+	for (size_t i = 0; i < c->targets.count; i++) {
+		change_turn_to(c, i);
+		misfits += tell_misfit(c->desk, &c->view, c->targets.list[i].name, &c->wish);
 	}
 	return !misfits ? OK
 			: why_set(why, ERR_INVALID,
 				  "%zu of %zu devices do not have what nodeSelector asks for; "
 				  "nothing "
 				  "was published",
-				  misfits, t->count);
+				  misfits, c->targets.count);
 }
 
-static enum err apply_to_all(struct desk *d, struct fleet_view *v, struct pins *p,
-			     const struct manifest_files *m, struct why *why)
+static enum err apply_to_all(struct change *c, struct why *why)
 {
-	const struct options *o = d->options;
-	struct warrant w;
-	struct intent_trees trees;
-	struct render_source source = intent_source(m, &trees);
-	struct intent_wish wish = { .source = &source, .retry = o->retry, .warrant = &w };
-	source.is_whole = o->prune;
-	source.healthy_ms = o->healthy_ms;
-	struct targets t = { 0 };
-	enum err e = warrant_open(&w, o, why);
-	if (!e)
-		e = fleet_view_read(v, d, NULL, why);
-	if (!e)
-		e = choose_devices(o, v, &t, why);
-	if (!e)
-		e = pin_images(p, &t, v, why);
-	if (!e)
-		e = check_places(d, v, p, &t, &wish, why);
-	for (size_t i = 0; i < t.count && !e; i++) {
-		pins_set(p, t.list[i].architecture);
-		wish.agent = p->agent_image;
-		e = apply_to(d, v, t.list[i].name, &wish, why);
+	enum err e = check_places(c, why);
+	for (size_t i = 0; i < c->targets.count && !e; i++) {
+		change_turn_to(c, i);
+		e = apply_to(c->desk, &c->view, c->targets.list[i].name, &c->wish, why);
 	}
-	free(t.list);
-	warrant_close(&w);
 	return e;
 }
 
 enum err apply_files(struct desk *d, struct options *o, struct why *why)
 {
-	struct fleet_view v = { 0 };
-	struct pins p = { .options = o, .desk = d };
-	struct manifest_files *m = calloc(1, sizeof *m);
-	enum err e = m ? OK : why_set(why, ERR_SYSTEM, "no memory");
-	if (!e && !o->file_count && !o->prune && !o->agent && !o->retry)
-		e = why_set(why, ERR_INVALID,
-			    "what shall be applied? give -f FILE, or --agent FILE");
+	struct change c;
+	enum err e = change_open(&c, d, o, why);
 	if (!e)
-		e = manifest_files_read(m, o->files, o->file_count, why);
-	if (!e)
-		e = manifest_files_refuse_objects(m, why);
-	if (!e)
-		e = pins_open(&p, m, why);
-	if (!e)
-		e = apply_to_all(d, &v, &p, m, why);
-	pins_close(&p);
-	if (m)
-		manifest_files_free(m);
-	free(m);
-	fleet_view_free(&v);
+		e = apply_to_all(&c, why);
+	change_close(&c);
 	return e;
 }
 
