@@ -8,7 +8,8 @@
 enum exit_code {
 	EXIT_CODE_OK = 0,
 	EXIT_CODE_FAILED = 1,
-	EXIT_CODE_USAGE = 2, /* or an invalid file */
+	EXIT_CODE_DIFFERS = 1, /* of diff alone, as of diff(1): what fails there is 2 */
+	EXIT_CODE_USAGE = 2,   /* or an invalid file */
 	EXIT_CODE_NOT_FOUND = 3,
 	EXIT_CODE_CONFLICT = 4,
 	EXIT_CODE_DENIED = 5,

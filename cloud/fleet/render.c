@@ -1,50 +1,22 @@
 #include "cloud/fleet/render.h"
 
+#include "cloud/fleet/named.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const char *text_at(const struct json *j, const char *key)
-{
-	const char *s = json_string(json_member(j, key));
-	return s ? s : "";
-}
-
-static const char *name_of(const struct json *document)
-{
-	return text_at(json_member(document, "metadata"), "name");
-}
-
 /* --- patches --- */
-
-static const struct json *find_named(const struct json *list, const char *name)
-{
-	const struct json *j = json_first(list);
-	while (j && strcmp(text_at(j, "name"), name) != 0)
-		j = json_next(j);
-	return j;
-}
-
-/* Is it a list whose elements are known by their names? */
-static bool is_named_list(const struct json *list)
-{
-	if (json_type_of(list) != JSON_ARRAY || !json_first(list))
-		return false;
-	for (const struct json *j = json_first(list); j; j = json_next(j))
-		if (!*text_at(j, "name"))
-			return false;
-	return true;
-}
 
 static struct json *merge_named(const struct json *base, const struct json *patch)
 {
 	struct json *list = json_new_array();
 	for (const struct json *j = json_first(base); j; j = json_next(j)) {
-		const struct json *change = find_named(patch, text_at(j, "name"));
+		const struct json *change = named_find(patch, named_text(j, "name"));
 		json_push(list, change ? render_patch(j, change) : json_copy(j));
 	}
 	for (const struct json *j = json_first(patch); j; j = json_next(j))
-		if (!find_named(base, text_at(j, "name")))
+		if (!named_find(base, named_text(j, "name")))
 			json_push(list, json_copy(j));
 	return list;
 }
@@ -69,7 +41,7 @@ struct json *render_patch(const struct json *base, const struct json *patch)
 {
 	if (json_type_of(base) == JSON_OBJECT && json_type_of(patch) == JSON_OBJECT)
 		return merge_object(base, patch);
-	if (is_named_list(base) && is_named_list(patch))
+	if (named_is_list(base) && named_is_list(patch))
 		return merge_named(base, patch);
 	return json_copy(patch);
 }
@@ -79,14 +51,14 @@ struct json *render_patch(const struct json *base, const struct json *patch)
 /* Pods are of one kind here, whatever their documents are called: names stand once. */
 static const char *kind_of(const struct json *document, bool is_config)
 {
-	return is_config ? text_at(document, "kind") : "pod";
+	return is_config ? named_text(document, "kind") : "pod";
 }
 
 static const struct json *find_override(const struct json *overrides, const struct json *document,
 					bool is_config)
 {
 	char key[160];
-	snprintf(key, sizeof key, "%s/%s", kind_of(document, is_config), name_of(document));
+	snprintf(key, sizeof key, "%s/%s", kind_of(document, is_config), named_document(document));
 	return json_member(overrides, key);
 }
 
@@ -129,7 +101,7 @@ struct wishes {
 
 static bool is_same_thing(const struct json *a, const struct json *b, bool is_config)
 {
-	return strcmp(name_of(a), name_of(b)) == 0 &&
+	return strcmp(named_document(a), named_document(b)) == 0 &&
 	       strcmp(kind_of(a, is_config), kind_of(b, is_config)) == 0;
 }
 

@@ -106,20 +106,20 @@ static const struct option {
 	  "of the agent on this board; /etc/skerry/skerryd.conf", set_text,
 	  offsetof(struct options, config) },
 	{ "--output", "-o",
-	  "get logs events telemetry files history status doctor validate explain pack push "
+	  "get diff logs events telemetry files history status doctor validate explain pack push "
 	  "rollout top "
 	  "device",
 	  "json", "for programs; the schema is in docs/schema", set_output, 0 },
 	{ "--output", "-o", "pack key", "PATH", "what to write", set_output, 0 },
-	{ "--file", "-f", "apply validate dev rollout", "FILE",
+	{ "--file", "-f", "apply diff validate dev rollout", "FILE",
 	  "manifests, or - for standard input", add_file, 0 },
 	{ "--file", "-f", "key", "FILE", "key trust: the document before", add_file, 0 },
-	{ "--device", "-d", "apply logs events telemetry files top restart exec", "NAME",
+	{ "--device", "-d", "apply diff logs events telemetry files top restart exec", "NAME",
 	  "once for each device", add_device, 0 },
-	{ "--selector", "-l", "apply get", "SELECTOR",
+	{ "--selector", "-l", "apply diff get", "SELECTOR",
 	  "devices by their labels, such as site=north,stage!=canary", set_text,
 	  offsetof(struct options, selector) },
-	{ "--arch", NULL, "apply pack push rollout", "NAME",
+	{ "--arch", NULL, "apply diff pack push rollout", "NAME",
 	  "which image of several: amd64, arm64, arm, 386, riscv64", set_text,
 	  offsetof(struct options, architecture) },
 	{ "--board-broker", NULL, "device", "URL",
@@ -134,7 +134,7 @@ static const struct option {
 	  offsetof(struct options, depot) },
 	{ "--lines", "-n", "logs events telemetry files history", "N", "how many lines", set_count,
 	  offsetof(struct options, count) },
-	{ "--healthy-for", NULL, "apply", "TIME", "how long pods must be well, such as 30s",
+	{ "--healthy-for", NULL, "apply diff", "TIME", "how long pods must be well, such as 30s",
 	  set_span, offsetof(struct options, healthy_ms) },
 	{ "--since", NULL, "events telemetry files history", "TIME",
 	  "not older than that, such as 1h", set_span, offsetof(struct options, since_ms) },
@@ -144,7 +144,7 @@ static const struct option {
 	  "a PEM file that signs", add_item, offsetof(struct options, keys) },
 	{ "--public", NULL, "import", "FILE", "whose signature an export must have", add_item,
 	  offsetof(struct options, public_keys) },
-	{ "--agent", NULL, "apply", "FILE",
+	{ "--agent", NULL, "apply diff", "FILE",
 	  "the board's own programs: an image of them, or package", set_text,
 	  offsetof(struct options, agent) },
 	{ "--sign-images", NULL, "apply rollout", "FILE", "a PEM file of who has built the images",
@@ -174,17 +174,17 @@ static const struct option {
 	  offsetof(struct options, follow) },
 	{ "--watch", "-w", "get", NULL, "again whenever something has changed", NULL,
 	  offsetof(struct options, watch) },
-	{ "--all", NULL, "apply", NULL, "to every device of the fleet", NULL,
+	{ "--all", NULL, "apply diff", NULL, "to every device of the fleet", NULL,
 	  offsetof(struct options, all) },
-	{ "--prune", NULL, "apply", NULL, "pods and configs that are not in the files go", NULL,
-	  offsetof(struct options, prune) },
+	{ "--prune", NULL, "apply diff", NULL, "pods and configs that are not in the files go",
+	  NULL, offsetof(struct options, prune) },
 	{ "--wait", NULL, "rollout", NULL,
 	  "rollout start: run it from here until it is over; else a hub does", NULL,
 	  offsetof(struct options, wait) },
 	{ "--batch", NULL, "rollout", "N", "rollout approve: which one", set_count,
 	  offsetof(struct options, count) },
-	{ "--retry", NULL, "apply", NULL, "the agent once more that a board has given up", NULL,
-	  offsetof(struct options, retry) },
+	{ "--retry", NULL, "apply diff", NULL, "the agent once more that a board has given up",
+	  NULL, offsetof(struct options, retry) },
 	{ "--no-wait", NULL, "apply rollout", NULL, "do not wait for the devices", NULL,
 	  offsetof(struct options, no_wait) },
 	{ "--timestamps", NULL, "logs", NULL, "say when", NULL,
@@ -199,7 +199,7 @@ static const struct option {
 enum { OPTIONS = sizeof all_options / sizeof *all_options };
 
 static const char SPEAKING[] =
-	"apply get logs push doctor rollout top restart exec device"; /* with the broker */
+	"apply diff get logs push doctor rollout top restart exec device"; /* with the broker */
 
 static bool is_of(const struct option *opt, const char *verb)
 {

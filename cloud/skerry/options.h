@@ -37,6 +37,7 @@ struct options {
 	const char *output; /* -o anything else: pack's folder */
 	bool follow, watch, all, prune, wait, no_wait, timestamps, dry_run, once;
 	bool use_stdin; /* -i */
+	bool preview;   /* diff: nothing is handed over, signed or published */
 	const char *files[OPTIONS_FILES_MAX];
 	size_t file_count;
 	const char *devices[OPTIONS_DEVICES_MAX];

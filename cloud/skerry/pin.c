@@ -89,7 +89,7 @@ static enum err pack_and_push(struct pins *p, const char *path, const char *arch
 	p->opened = true;
 	if (!e)
 		e = pack_image(path, wanted, &p->scratch.blobs, out, why);
-	if (e || p->options->dry_run)
+	if (e || p->options->dry_run || p->options->preview)
 		return e;
 	e = upload_image(&u, p->desk, &p->scratch.blobs, out, why);
 	name_of(path, name);

@@ -6,6 +6,8 @@ static const struct verb verbs[] = {
 	{ "apply", verb_apply, false, WORDS_NONE, "", "-f FILE|--agent FILE [-d DEVICE ...|--all]",
 	  "bring pods and their configs, or another agent, to devices and see what becomes of "
 	  "them" },
+	{ "diff", verb_diff, false, WORDS_NONE, "", "-f FILE [-d DEVICE ...|-l SELECTOR|--all]",
+	  "what apply or a rollout would change, device by device; exits 1 if anything" },
 	{ "rollout", verb_rollout, false, WORDS_NONE, "start status pause resume undo approve",
 	  "start -f FILE [--wait] | status [NAME] | pause|resume|undo|approve NAME",
 	  "bring a Fleet or pods to many devices, batch by batch, as long as they report well" },

@@ -24,6 +24,7 @@ enum exit_code verb_completion(struct options *o);
 enum exit_code verb_convert(struct options *o);
 enum exit_code verb_device(struct options *o);
 enum exit_code verb_dev(struct options *o);
+enum exit_code verb_diff(struct options *o);
 enum exit_code verb_doctor(struct options *o);
 enum exit_code verb_events(struct options *o);
 enum exit_code verb_exec(struct options *o);

@@ -108,6 +108,8 @@ static bool is_base_ours(const struct warrant *w, const struct device_view *d)
 enum err warrant_check(const struct warrant *w, const struct device_view *d, struct why *why)
 {
 	const bool wants = d->envelope || json_count(json_member(d->state, "trust"));
+	if (w->options->preview)
+		return OK;
 	if (!warrant_signs(w))
 		return wants ? why_set(why, ERR_DENIED,
 				       "%s takes signed states only: give --sign FILE.pem", d->name)
@@ -172,6 +174,8 @@ static bool is_listed(void *owner, const char *digest)
 bool warrant_stands(const struct warrant *w, const struct device_view *d)
 {
 	int64_t expires_ms = 0, trust = 0;
+	if (w->options->preview)
+		return true;
 	if (!warrant_signs(w))
 		return !d->envelope;
 	json_integer(json_member(d->desired, "trust"), &trust);

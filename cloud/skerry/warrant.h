@@ -3,7 +3,7 @@
  * signatures of the images' builders, as the options of `skerry apply` name them.
  *
  * What a device's last state had with it is taken over: trust documents, and the
- * signatures of images that stay.
+ * signatures of images that stay. For a preview nothing is asked, and nothing signed.
  */
 #pragma once
 

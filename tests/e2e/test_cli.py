@@ -26,7 +26,7 @@ ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../..")
 DOCS = os.path.join(ROOT, "docs")
 STEADY = pod("steady", "/bin/sh", "-c", "echo hello; echo oops >&2; exec sleep 1000")
 FAILING = pod("steady", "/bin/sh", "-c", "echo broken; exit 7")
-VERBS = {"apply": "-f", "get": "devices", "logs": "POD", "events": "--since", "telemetry": "--sql",
+VERBS = {"apply": "-f", "diff": "-f", "get": "devices", "logs": "POD", "events": "--since", "telemetry": "--sql",
          "status": "--run-dir", "validate": "-f", "explain": "FIELD", "pack": "FOLDER",
          "push": "FOLDER", "dev": "-f", "wake": "POD", "files": "POD",
          "export": "FOLDER", "history": "DEVICE", "import": "FOLDER", "key": "new NAME", "device": "add NAME",
