@@ -85,7 +85,8 @@ enum err sql_step(struct sql_query *q, struct why *why);
 /* Ready for new parameters; columns are not valid any more. */
 void sql_rewind(struct sql_query *q);
 
-/* Columns count from 0; bytes are borrowed until the next call on the query. */
+/* Columns count from 0; text is borrowed until the next row or sql_rewind(), bytes of a blob until
+ * the next call on the query. */
 int64_t sql_integer(struct sql_query *q, int column);
 double sql_number(struct sql_query *q, int column);
 struct bytes sql_bytes(struct sql_query *q, int column);

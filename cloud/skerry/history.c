@@ -2,6 +2,7 @@
 
 #include "base/json_guard.h"
 #include "base/text.h"
+#include "cloud/skerry/event_feed.h"
 #include "cloud/skerry/table.h"
 #include "cloud/skerry/verbs.h"
 #include "ports/clock.h"
@@ -118,7 +119,7 @@ static enum exit_code ask(struct options *o, const char *statement, const char *
 	return exit_code_tell(e, &why);
 }
 
-enum exit_code verb_events(struct options *o)
+static enum exit_code list_events(struct options *o)
 {
 	return ask(o,
 		   "SELECT \"TIME\", \"DEVICE\", \"TYPE\", \"REASON\", \"OBJECT\", \"MESSAGE\" FROM"
@@ -128,6 +129,32 @@ enum exit_code verb_events(struct options *o)
 		   " AND (?5 = '' OR object LIKE ?5 || '%')"
 		   " ORDER BY ts_ms DESC, rowid DESC LIMIT ?4) AS newest ORDER BY \"TIME\", n",
 		   o->word_count ? o->words[0] : "");
+}
+
+/* A broker that was asked for by name comes before a database of the environment. */
+static bool is_broker_meant(const struct options *o)
+{
+	const bool is_named = o->broker_text && o->broker_text != getenv("SKERRY_BROKER");
+	return o->broker_text && (!o->database || (is_named && o->database == getenv("SKERRY_DB")));
+}
+
+enum exit_code verb_events(struct options *o)
+{
+	struct why why;
+	if (!o->watch && !o->follow)
+		return list_events(o);
+	if (o->device_count > 1)
+		return exit_code_tell(
+			why_set(&why, ERR_INVALID, "watch one device (-d), or all of the fleet"),
+			&why);
+	if (is_broker_meant(o))
+		return event_feed_from_broker(o);
+	if (o->database)
+		return event_feed_from_database(o);
+	return exit_code_tell(why_set(&why, ERR_INVALID,
+				      "watch what? give --db FILE (the hub's) or --broker "
+				      "mqtt://HOST:1883, or set SKERRY_DB or SKERRY_BROKER"),
+			      &why);
 }
 
 enum exit_code verb_files(struct options *o)

@@ -96,7 +96,7 @@ static const struct option {
 	  offsetof(struct options, tls.crl) },
 	{ "--alpn", NULL, "@", "NAME", "the protocol to ask for; $SKERRY_ALPN", set_text,
 	  offsetof(struct options, tls.alpn) },
-	{ "--fleet", "-F", "@ events telemetry files history key", "NAME",
+	{ "--fleet", "-F", "@ telemetry files history key", "NAME",
 	  "\"main\" if not given; $SKERRY_FLEET", set_text, offsetof(struct options, fleet) },
 	{ "--db", NULL, "logs events telemetry files history import", "FILE",
 	  "the hub's database; $SKERRY_DB", set_text, offsetof(struct options, database) },
@@ -138,7 +138,7 @@ static const struct option {
 	  set_span, offsetof(struct options, healthy_ms) },
 	{ "--since", NULL, "events telemetry files history", "TIME",
 	  "not older than that, such as 1h", set_span, offsetof(struct options, since_ms) },
-	{ "--timeout", NULL, "apply push rollout exec", "TIME", "how long to wait", set_span,
+	{ "--timeout", NULL, "apply push rollout exec events", "TIME", "how long to wait", set_span,
 	  offsetof(struct options, wait_ms) },
 	{ "--sign", NULL, "apply export rollout logs top restart exec", "FILE",
 	  "a PEM file that signs", add_item, offsetof(struct options, keys) },
@@ -170,9 +170,11 @@ static const struct option {
 	{ "--valid-for", NULL, "apply key rollout", "TIME",
 	  "until when a signature counts, such as 720h", set_span,
 	  offsetof(struct options, valid_ms) },
-	{ "--follow", NULL, "logs events files", NULL, "go on with what comes; -f here", NULL,
+	{ "--follow", NULL, "logs events", NULL, "go on with what comes; -f here", NULL,
 	  offsetof(struct options, follow) },
 	{ "--watch", "-w", "get", NULL, "again whenever something has changed", NULL,
+	  offsetof(struct options, watch) },
+	{ "--watch", "-w", "events", NULL, "go on with what comes", NULL,
 	  offsetof(struct options, watch) },
 	{ "--all", NULL, "apply diff", NULL, "to every device of the fleet", NULL,
 	  offsetof(struct options, all) },
@@ -199,7 +201,8 @@ static const struct option {
 enum { OPTIONS = sizeof all_options / sizeof *all_options };
 
 static const char SPEAKING[] =
-	"apply diff get logs push doctor rollout top restart exec device"; /* with the broker */
+	"apply diff get logs events push doctor rollout top restart exec device"; /* with the broker
+										   */
 
 static bool is_of(const struct option *opt, const char *verb)
 {

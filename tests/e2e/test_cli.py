@@ -8,6 +8,7 @@ import select
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import threading
 import time
@@ -148,6 +149,8 @@ class Usage(Alone):
         self.run_it(2, "get", says="which broker? give --broker")
         self.run_it(2, "apply", "-f", "x.yaml", says="which broker? give --broker")
         self.run_it(2, "events", says="which database? give --db")
+        self.run_it(2, "events", "-w", says="watch what? give --db")
+        self.run_it(2, "events", "-w", "--db", "x", "-d", "a", "-d", "b", says="watch one device")
         self.run_it(2, "telemetry", says="which database? give --db")
         self.run_it(2, "history", says="which device? one is expected")
         self.run_it(2, "history", "drone-07", says="which database? give --db")
@@ -914,6 +917,101 @@ class Fleet(WorldTest):
         self.assertLess(seen.index("ready"), seen.index("offline"))
         self.assertGreaterEqual(seen.count("\033[H\033[2J"), 2)
         self.assertEqual(code, 130)
+
+    # --- events as they come ---
+
+    def letter(self, seq, *messages, buf="e2e0test", device=None):
+        """As a device would send it."""
+        self.world.publish(f"{device or self.device.name}/up/event", {
+            "v": 1, "dev": self.device.name, "buf": buf, "seq": seq,
+            "events": [{"t": 1795533397871, "type": "Warning", "reason": "Exited",
+                        "object": "camera/grabber", "message": m} for m in messages]})
+
+    def watching(self, *args, broker=False):
+        """Events in a pipe, and how to read them: lines until one has a text."""
+        where = ["-b", f"mqtt://127.0.0.1:{self.world.port}"] if broker else \
+            ["--db", self.world.db_path]
+        p = start("events", *where, *args)
+        self.addCleanup(p.stderr.close)
+        self.addCleanup(p.stdout.close)
+        self.addCleanup(p.wait, 20)
+        self.addCleanup(p.kill)
+        lines = []
+
+        def until(text):
+            end = threading.Timer(30, p.kill)
+            end.start()
+            try:
+                while not lines or text not in lines[-1]:
+                    line = p.stdout.readline()
+                    self.assertTrue(line, f"{text} has not come: {lines}")
+                    lines.append(line)
+            finally:
+                end.cancel()
+            return lines
+
+        return p, until
+
+    def test_watched_events_are_told_once_each(self):
+        # It begins in the middle of what comes.
+        for i in range(10):
+            self.letter(i, f"before-{i}.")
+        p, until = self.watching("camera", "-w", "-o", "json", "-n", "1000")
+        for i in range(10, 60):
+            self.letter(i, f"m-{i}.", f"n-{i}.")
+        self.letter(60, "last.")
+        for line in until("last."):
+            jsonschema.validate(json.loads(line), schema("events")["items"])
+        told = [json.loads(line)["MESSAGE"] for line in until("last.")]
+        rows = self.world.db("SELECT message FROM event WHERE object LIKE 'camera%'")
+        self.assertEqual(sorted(told), sorted(r[0] for r in rows))
+        self.assertGreaterEqual(len(told), 101)
+        p.send_signal(signal.SIGINT)
+        self.assertEqual(p.wait(20), 130)
+
+    def test_a_row_that_takes_the_number_of_a_removed_one_is_told(self):
+        self.letter(1, "one.", "two.", "three.")
+        p, until = self.watching("camera", "-w")
+        until("three.")
+        with sqlite3.connect(self.world.db_path) as db:  # as --keep does
+            before = db.execute("SELECT max(rowid) FROM event").fetchone()
+            db.execute("DELETE FROM event WHERE message IN ('two.', 'three.')")
+        db.close()
+        self.letter(2, "four.", "five.")
+        lines = until("five.")
+        self.assertEqual(self.world.db("SELECT max(rowid) FROM event"), [before])
+        self.assertEqual([m.split()[-1] for m in lines],
+                         ["MESSAGE", "one.", "two.", "three.", "four.", "five."])
+
+    def test_events_are_watched_without_a_hub(self):
+        self.world.hub.end()
+        p, until = self.watching("-f", "-d", self.device.name, broker=True)
+        until("MESSAGE")  # it listens
+        for _ in range(2):  # nobody acknowledges: a device sends it again
+            self.letter(1, "one.")
+            self.letter(2, "two \033[31m.")
+        self.letter(9, "not of this device", device="another")
+        self.letter(3, "three.")
+        messages = [m[m.index("grabber"):].split(None, 1)[1] for m in until("three.")[1:]]
+        self.assertEqual(messages, ["one.\n", "two ?[31m.\n", "three.\n"])
+        self.device.kill()  # and a real one
+        self.device.start()
+        self.deploy(STEADY)
+        self.assertRegex(until("Started")[-1], r"Normal +Started +steady/main")
+
+    def test_events_are_watched_on_a_terminal_until_somebody_has_seen_enough(self):
+        later = threading.Timer(2, self.letter, (1, "it came later"))
+        later.start()
+        self.addCleanup(later.join)
+        seen, code = self.on_a_terminal("events", "-w", "--db", self.world.db_path, "-n", "1",
+                                        until="it came later")
+        self.assertRegex(seen, r"TIME +DEVICE +TYPE +REASON +OBJECT +MESSAGE")
+        self.assertEqual(code, 130)
+        done = start("events", "-w", "--timeout", "100ms", "-b",
+                     f"mqtt://127.0.0.1:{self.world.port}")
+        self.assertEqual((done.communicate(timeout=30), done.returncode)[1], 0)
+        done = start("events", "-w", "--timeout", "100ms", "--db", self.world.db_path)
+        self.assertEqual((done.communicate(timeout=30), done.returncode)[1], 0)
 
     def test_a_shell_is_told_names_that_live(self):
         self.running()

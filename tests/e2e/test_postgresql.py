@@ -63,6 +63,7 @@ class MainJob(WithPostgreSQL):
         self.assertIn("made 100", self.world.cli("logs", "sampler", "--db", self.world.db_path,
                                                  check=0).stdout)
         self.assertIn("Available", self.world.cli("events", check=0).stdout)
+        self.see_events_come()
         self.assertIn("100", self.world.cli(
             "telemetry", "--sql", "SELECT count(*) FROM point WHERE measurement = 'made'",
             check=0).stdout)
@@ -70,6 +71,22 @@ class MainJob(WithPostgreSQL):
         self.assertNotEqual(refused.returncode, 0)
         self.assertIn("read-only", refused.stderr)
         self.assertEqual(self.world.rows(), 100)
+
+    def see_events_come(self):
+        there = self.world.db("SELECT count(*) FROM event")[0][0]
+        watch = subprocess.Popen([os.path.join(BIN, "skerry"), "events", "-w", "-o", "json", "--db",
+                                  self.world.db_path, "--timeout", "60s"],
+                                 stdout=subprocess.PIPE, text=True)
+        lines = [watch.stdout.readline() for _ in range(there)]
+        self.world.publish(f"{self.device.name}/up/event", {
+            "v": 1, "dev": self.device.name, "buf": "e2e0test", "seq": 1,
+            "events": [{"t": 1795533397871, "reason": "Exited", "message": "it came later"}]})
+        lines.append(watch.stdout.readline())
+        watch.terminate()
+        lines += watch.communicate(timeout=30)[0].splitlines()
+        self.assertEqual(watch.returncode, 130)
+        self.assertEqual(len(lines), there + 1)
+        self.assertIn("it came later", lines[-1])
 
     def test_a_newer_state_is_shown_to_a_device_and_to_a_broker_that_lost_it(self):
         image = self.push_actor()
