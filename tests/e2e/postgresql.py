@@ -29,6 +29,14 @@ def free_port():
         return s.getsockname()[1]
 
 
+# Tables on a file system of their own, which only this server sees.
+SMALL = """cp -a "$1/base" "$1/base.own" &&
+mount -t tmpfs -o size="$2" tables "$1/base" && chmod 700 "$1/base" &&
+chown --reference="$1/base.own" "$1/base" && cp -a "$1/base.own/." "$1/base/" &&
+shift 2 && exec "$@"
+"""
+
+
 def user():
     """initdb refuses root; Debian's package brings a user along."""
     for name in ("postgres", "nobody"):
@@ -40,11 +48,13 @@ def user():
 
 
 class PostgreSQL:
-    def __init__(self, parent=None, settings=()):
+    def __init__(self, parent=None, settings=(), room=None):
+        """`room`: of the tables, as tmpfs has it: "60m"; fill() makes it full. Needs root."""
         self.folder = tempfile.mkdtemp(prefix="skerry-pg-", dir=parent)
         self.data = os.path.join(self.folder, "data")
         self.port = free_port()
         self.settings = list(settings)
+        self.room = room
         self.process = None
         who = user()
         self.who = {"user": who.pw_uid, "group": who.pw_gid, "extra_groups": []} \
@@ -65,9 +75,15 @@ class PostgreSQL:
                 "-c", "listen_addresses=127.0.0.1", "-c", f"unix_socket_directories={self.folder}"]
         for setting in self.settings:
             argv += ["-c", setting]
+        who = self.who
+        if self.room:
+            argv = ["unshare", "-m", "--propagation", "private", "sh", "-c", SMALL, "sh", self.data,
+                    self.room, "setpriv", "--reuid", str(who["user"]), "--regid",
+                    str(who["group"]), "--clear-groups", *argv]
+            who = {}
         with log:
             self.process = subprocess.Popen(argv, cwd=self.folder, stdout=log, stderr=log,
-                                            stdin=subprocess.DEVNULL, **self.who)
+                                            stdin=subprocess.DEVNULL, **who)
         end = time.monotonic() + 60
         while self.ask("SELECT 1", check=False) != [["1"]]:
             if time.monotonic() > end or self.process.poll() is not None:
@@ -86,6 +102,9 @@ class PostgreSQL:
         if check and done.returncode:
             raise AssertionError(done.stderr)
         return [line.split("\x1f") for line in done.stdout.splitlines()]
+
+    def filler(self):
+        return f"/proc/{self.process.pid}/root{self.data}/base/filler"
 
     def signal_all(self, signo):
         """To the server and to each of its children, who come and go."""

@@ -45,6 +45,16 @@ def wait_until(what, seconds, condition):
         time.sleep(0.05)
 
 
+def fill(path):
+    """Write a file until its file system has no room."""
+    with open(path, "wb", buffering=0) as f:
+        try:
+            while f.write(bytes(4096)):
+                pass
+        except OSError:
+            pass
+
+
 class Part:
     """One running program; its output goes to a file."""
 

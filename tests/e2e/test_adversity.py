@@ -1,12 +1,15 @@
 """A full disk, a broker that says nothing or lies, a clock that was never set."""
 import glob
+import json
 import os
 import socket
+import subprocess
+import sys
 import threading
 import time
 import unittest
 
-from skerry_test import SANITIZED, World, WorldTest, main, pod, wait_until
+from skerry_test import SANITIZED, Part, World, WorldTest, actor_pod, fill, main, pod, wait_until
 
 STEADY = pod("steady", "/bin/sh", "-c", "echo up; exec sleep 1000")
 
@@ -38,19 +41,11 @@ class FullDisk(WorldTest):
     def filler(self):
         return f"/proc/{self.device.part.pid}/root{self.device.state_dir}/filler"
 
-    def fill(self):
-        with open(self.filler(), "wb", buffering=0) as f:
-            try:
-                while f.write(bytes(4096)):
-                    pass
-            except OSError:
-                pass
-
     def test_nothing_new_is_accepted_what_runs_goes_on_and_points_wait_for_room(self):
         self.deploy(STEADY)
         pid = self.device.pid("steady/main")
         self.world.stop_broker()
-        self.fill()
+        fill(self.filler())
         sent = 0
 
         def no_room():
@@ -80,6 +75,56 @@ class FullDisk(WorldTest):
         wait_until("what was taken has arrived", 40, lambda: (
             self.world.rows("full") + self.world.rows("room") >= source["points"]))
         self.assertEqual(source["points"] + source["dropped"], sent + 1)
+
+
+class FullHub(WorldTest):
+    """The hub's database is on a file system of 8 MiB, seen through the hub's mount name space."""
+
+    def setUp(self):
+        self.world = World()
+        self.addCleanup(self.world.close)
+        self.world.start_broker()
+        folder = os.path.join(self.world.folder, "small")
+        os.makedirs(folder)
+        self.world.db_path = os.path.join(folder, "hub.db")
+        mount = f'mount -t tmpfs -o size=8m,mode=700 hub "{folder}" && exec "$@"'
+        self.world.hub = Part("hub", ["unshare", "-m", "--propagation", "private", "sh", "-c",
+                                      mount, "sh", *self.world.hub_argv()], self.world.folder,
+                              self.world.desk())
+        self.world.parts.append(self.world.hub)
+        wait_until("the hub is connected", 15,
+                   lambda: "connected broker" in self.world.hub.log())
+        self.filler = f"/proc/{self.world.hub.pid}/root{folder}/filler"
+        self.device = self.world.device(telemetry_flush="200ms")
+        self.device.start().wait_up()
+        self.generation = 0
+
+    def numbers(self):
+        """Asked where the database can be seen."""
+        ask = ("import json, sqlite3, sys\n"
+               "with sqlite3.connect(f'file:{sys.argv[1]}?mode=ro', uri=True, timeout=5) as c:\n"
+               "    print(json.dumps([json.loads(f)['n'] for (f,) in c.execute("
+               "\"SELECT fields FROM point WHERE measurement = 'made'\")]))")
+        done = subprocess.run(["nsenter", "-t", str(self.world.hub.pid), "-m", sys.executable,
+                               "-c", ask, self.world.db_path], capture_output=True, text=True,
+                              check=True, timeout=60)
+        return sorted(json.loads(done.stdout))
+
+    def test_nothing_is_acknowledged_that_has_no_room_and_all_comes_once_there_is(self):
+        count = 1500
+        self.deploy(actor_pod("sampler", "sample", 100, count, image=self.push_actor()))
+        wait_until("rows come", 30, lambda: len(self.numbers()) > 50)
+        fill(self.filler)
+        wait_until("the hub says so", 40,
+                   lambda: "devices will send again" in self.world.hub.log())
+        wait_until("the device keeps what nobody takes", 20,
+                   lambda: self.device.status()["buffer"]["batches"] > 3)
+        self.assertTrue(self.world.hub.is_alive())
+        os.unlink(self.filler)
+        wait_until("all rows are there", 90, lambda: len(self.numbers()) >= count)
+        self.world.wait_drained(self.device)
+        self.assertEqual(self.numbers(), list(range(1, count + 1)))
+        self.assertNotIn("batch refused", self.world.hub.log())
 
 
 class Silence(unittest.TestCase):

@@ -10,7 +10,7 @@ import unittest
 import urllib.request
 
 from postgresql import binaries
-from skerry_test import ACTOR, BIN, World, actor_pod, free_port, main, skip, wait_until
+from skerry_test import ACTOR, BIN, World, actor_pod, fill, free_port, main, skip, wait_until
 import test_main_job
 
 TABLES = ("device", "batch", "point", "event", "log", "file")
@@ -18,13 +18,14 @@ TABLES = ("device", "batch", "point", "event", "log", "file")
 
 class WithPostgreSQL(unittest.TestCase):
     hubs = 1
+    room = None
     settings = {}
 
     def setUp(self):
         self.world = World()
         self.addCleanup(self.world.close)
         self.world.start_broker()
-        self.world.use_postgresql()
+        self.world.use_postgresql(room=self.room)
         self.start_hubs()
         self.device = self.world.device(**self.settings)
         self.device.start().wait_up()
@@ -209,7 +210,7 @@ class Metrics(unittest.TestCase):
         self.assertIn("127.0.0.1:PORT", done.stderr)
 
 
-class Trouble(WithPostgreSQL):
+class WithSampler(WithPostgreSQL):
     """What a device sends is a stream of numbers: none may be lost, none may be there twice."""
     settings = {"telemetry_flush": "200ms"}
     push_actor = test_main_job.WorldTest.push_actor
@@ -225,6 +226,8 @@ class Trouble(WithPostgreSQL):
         self.world.wait_drained(self.device)
         self.assertEqual(self.numbers(), list(range(1, count + 1)))
 
+
+class Trouble(WithSampler):
     def test_a_hub_that_is_killed_again_and_again_loses_nothing(self):
         count = self.begin()
         for _ in range(5):
@@ -291,6 +294,23 @@ class Trouble(WithPostgreSQL):
         self.assertEqual(self.world.db(
             "SELECT count(*), count(DISTINCT ts_ms) FROM point WHERE device = 'other'"),
             [(40, 40)])
+
+
+class Full(WithSampler):
+    room = "60m"
+
+    def test_nothing_is_acknowledged_that_has_no_room_and_all_comes_once_there_is(self):
+        count = self.begin()
+        fill(self.world.postgresql.filler())
+        wait_until("the hub says so", 40,
+                   lambda: "devices will send again" in self.world.hub.log())
+        wait_until("the device keeps what nobody takes", 20,
+                   lambda: self.device.status()["buffer"]["batches"] > 3)
+        self.assertIn("No space left", self.world.postgresql.log())
+        self.assertTrue(self.world.hub.is_alive())
+        os.unlink(self.world.postgresql.filler())
+        self.expect_all(count)
+        self.assertNotIn("batch refused", self.world.hub.log())
 
 
 class Keeping(unittest.TestCase):
