@@ -2,7 +2,7 @@
 
 #include "workloads/compose.h"
 #include "workloads/manifest.h"
-#include "workloads/supervisor.h"
+#include "workloads/preemption.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -37,39 +37,21 @@ static enum err check_names(struct pod *const *pods, size_t count, struct why *w
 	return OK;
 }
 
-static enum err refuse(const struct admission *a, const char *who, const struct claim *c,
-		       struct why *why)
-{
-	if (c->memory_bytes > a->memory_bytes)
-		return why_set(why, ERR_FULL, "%s %lld MiB of memory, this board has %lld MiB", who,
-			       (long long)(c->memory_bytes >> 20),
-			       (long long)(a->memory_bytes >> 20));
-	return why_set(why, ERR_FULL, "%s %lldm of cpu, this board has %lldm", who,
-		       (long long)c->cpu_milli, (long long)a->cpu_milli);
-}
-
-static bool is_too_large(const struct admission *a, const struct claim *c)
-{
-	return c->memory_bytes > a->memory_bytes || c->cpu_milli > a->cpu_milli;
-}
-
 /* A pod that could never run is refused, and so are pods of which none is to give way. */
 static enum err check_requests(const struct admission *a, struct pod *const *pods, size_t count,
 			       struct why *why)
 {
-	struct claim claims[PODS_MAX], sum = { 0 };
-	char who[40];
+	struct claim claims[PODS_MAX];
+	char where[32];
 	for (size_t i = 0; i < count; i++) {
-		supervisor_claim(pods[i], &claims[i]);
-		snprintf(who, sizeof who, "workloads[%zu]: it requests", i);
-		if (is_too_large(a, &claims[i]))
-			return refuse(a, who, &claims[i], why);
-		sum.memory_bytes += claims[i].memory_bytes;
-		sum.cpu_milli += claims[i].cpu_milli;
+		preemption_claim(pods[i], &claims[i]);
+		snprintf(where, sizeof where, "workloads[%zu]", i);
+		enum err e = preemption_check(&claims[i], a->memory_bytes, a->cpu_milli, why);
+		if (e)
+			return why_in(why, e, where);
 	}
-	if (!preemption_is_undecided(claims, count, a->memory_bytes, a->cpu_milli))
-		return OK;
-	return refuse(a, "workloads: all of one priorityClassName, they request", &sum, why);
+	enum err e = preemption_check_all(claims, count, a->memory_bytes, a->cpu_milli, why);
+	return e ? why_in(why, e, "workloads") : OK;
 }
 
 static enum err check_fit(const struct admission *a, struct pod *const *pods, size_t count,

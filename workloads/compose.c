@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "workloads/passwd.h"
+#include "workloads/placement.h"
 #include "workloads/qos.h"
 #include "workloads/signo.h"
 #include "workloads/uid.h"
@@ -470,11 +471,6 @@ enum err compose_admit(const struct site *site, const struct pod *pod,
 				       "this board",
 				       pod->where, i, v->host_path);
 	}
-	for (size_t i = 0; i < pod->container_count; i++)
-		if (!pod->containers[i].image_digest && !site->allow_host_image)
-			return why_set(why, ERR_DENIED,
-				       "%s.image: host is not allowed on this board; "
-				       "set allow_host_image = true",
-				       pod->containers[i].where);
-	return resolve_check(pod, configs, why);
+	enum err e = placement_check_images(pod, site->allow_host_image, why);
+	return e ? e : resolve_check(pod, configs, why);
 }

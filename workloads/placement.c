@@ -85,3 +85,14 @@ enum err placement_check(const struct pod *p, const struct json *labels, struct 
 	}
 	return OK;
 }
+
+enum err placement_check_images(const struct pod *p, bool host_image, struct why *why)
+{
+	for (size_t i = 0; i < p->container_count && !host_image; i++)
+		if (!p->containers[i].image_digest)
+			return why_set(why, ERR_DENIED,
+				       "%s.image: host is not allowed on this board; "
+				       "set allow_host_image = true",
+				       p->containers[i].where);
+	return OK;
+}

@@ -31,3 +31,6 @@ struct json *placement_labels(const struct placement_board *b);
 /* ERR_INVALID: the label that the pod asks for by nodeSelector and the board has not, by the path
  * of the field. */
 enum err placement_check(const struct pod *p, const struct json *labels, struct why *why);
+
+/* ERR_DENIED: a container would run from the board's own root, and the board does not have it. */
+enum err placement_check_images(const struct pod *p, bool host_image, struct why *why);

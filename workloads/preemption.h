@@ -1,5 +1,6 @@
 /*
- * preemption - which pods wait when not all of them fit on the board. Pure.
+ * preemption - which pods wait when not all of them fit on the board, and which it refuses. Pure;
+ * a desk and a board judge alike.
  *
  * The higher priority stays; of one priority, whoever stands first in the document. A lower one
  * takes the room that a higher one is too large for. The same pods always make the same choice.
@@ -11,14 +12,21 @@
 struct claim {
 	enum priority priority;
 	bool waits;                      /* the choice */
-	int64_t memory_bytes, cpu_milli; /* requested */
+	int64_t memory_bytes, cpu_milli; /* requested; thousandths of a processor */
 	int64_t memory_free, cpu_free;   /* what is left beside those that go before it */
 };
 
-/* Does anybody wait, and is there no other priority among them? Then nobody has said who is to
- * give way. */
-bool preemption_is_undecided(const struct claim *claims, size_t count, int64_t memory_bytes,
-			     int64_t cpu_milli);
+/* What a pod requests of the board: Kubernetes' sum over its containers. */
+void preemption_claim(const struct pod *p, struct claim *out);
+
+/* ERR_FULL: it is too large for the empty board, and could never run. */
+enum err preemption_check(const struct claim *c, int64_t memory_bytes, int64_t cpu_milli,
+			  struct why *why);
+
+/* ERR_FULL: together they are too large, and there is no other priority among them: nobody has
+ * said who is to give way. */
+enum err preemption_check_all(const struct claim *claims, size_t count, int64_t memory_bytes,
+			      int64_t cpu_milli, struct why *why);
 
 /* `claims` in the document's order, at most PODS_MAX; what fits nowhere waits. */
 void preemption_choose(struct claim *claims, size_t count, int64_t memory_bytes, int64_t cpu_milli);

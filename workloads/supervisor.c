@@ -78,7 +78,7 @@ static void make_room(struct supervisor *s)
 	struct claim *claims = calloc(PODS_MAX, sizeof *claims); /* too large for the stack */
 	assert(claims);
 	for (size_t i = 0; i < count; i++)
-		supervisor_claim(pods[i]->leaving ? pods[i]->next : pods[i]->pod, &claims[i]);
+		preemption_claim(pods[i]->leaving ? pods[i]->next : pods[i]->pod, &claims[i]);
 	preemption_choose(claims, count, s->site.memory_bytes, s->site.cpu_milli);
 	for (size_t i = 0; i < count; i++) {
 		if (!claims[i].waits) {
@@ -415,46 +415,14 @@ enum err supervisor_restart(struct supervisor *s, const char *name, struct why *
 	return w ? workload_restart(w, why) : running_restart(s->pods[i], why);
 }
 
-/* Kubernetes: an init container needs its own only while it runs, beside the sidecars
- * that were started before it; a sidecar's is needed all the time. */
-static int64_t sum_pod(const struct pod *p, int64_t (*request)(const struct container_spec *c))
-{
-	int64_t all_time = 0, peak = 0;
-	for (size_t i = 0; i < p->container_count; i++) {
-		const struct container_spec *c = &p->containers[i];
-		if (c->role != CONTAINER_INIT)
-			all_time += request(c);
-		else if (all_time + request(c) > peak)
-			peak = all_time + request(c);
-	}
-	return all_time > peak ? all_time : peak;
-}
-
-static int64_t memory_of(const struct container_spec *c)
-{
-	return c->memory_request;
-}
-
-static int64_t cpu_of(const struct container_spec *c)
-{
-	return c->limits.cpu_request_milli;
-}
-
-void supervisor_claim(const struct pod *p, struct claim *out)
-{
-	*out = (struct claim){
-		.priority = p->priority,
-		.memory_bytes = sum_pod(p, memory_of),
-		.cpu_milli = sum_pod(p, cpu_of),
-	};
-}
-
 void supervisor_sum(struct pod *const *pods, size_t count, int64_t *out_memory_bytes,
 		    int64_t *out_cpu_milli)
 {
+	struct claim c;
 	*out_memory_bytes = *out_cpu_milli = 0;
 	for (size_t i = 0; i < count; i++) {
-		*out_memory_bytes += sum_pod(pods[i], memory_of);
-		*out_cpu_milli += sum_pod(pods[i], cpu_of);
+		preemption_claim(pods[i], &c);
+		*out_memory_bytes += c.memory_bytes;
+		*out_cpu_milli += c.cpu_milli;
 	}
 }

@@ -65,9 +65,6 @@ struct workload *supervisor_find(struct supervisor *s, const char *name);
  * ERR_CONFLICT as for running_restart() and workload_restart(). */
 enum err supervisor_restart(struct supervisor *s, const char *name, struct why *why);
 
-/* What a pod requests of the board. */
-void supervisor_claim(const struct pod *p, struct claim *out);
-
 /* Sums over pods. */
 void supervisor_sum(struct pod *const *pods, size_t count, int64_t *out_memory_bytes,
 		    int64_t *out_cpu_milli);

@@ -70,11 +70,25 @@ static void what_it_lacks_is_named(void **state)
 		     "arm64");
 }
 
+static void the_board_s_own_root_is_not_for_everybody(void **state)
+{
+	struct why why = { "" };
+	struct pod *p = pod_of("{}");
+	(void)state;
+	assert_ok(placement_check_images(p, true, &why));
+	assert_err(ERR_DENIED, placement_check_images(p, false, &why));
+	assert_string_equal(why.text,
+			    "spec.containers[0].image: host is not allowed on this board; "
+			    "set allow_host_image = true");
+	pod_free(p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_board_has_all_that_is_asked_for),
 		cmocka_unit_test(what_it_lacks_is_named),
+		cmocka_unit_test(the_board_s_own_root_is_not_for_everybody),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

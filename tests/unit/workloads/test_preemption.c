@@ -16,9 +16,26 @@ static void choose(struct claim *claims, size_t count)
 	preemption_choose(claims, count, (int64_t)BOARD_MIB * MIB, BOARD_MILLI);
 }
 
-static bool is_undecided(const struct claim *claims, size_t count)
+static void assert_refused(const char *reason, enum err e, const struct why *why)
 {
-	return preemption_is_undecided(claims, count, (int64_t)BOARD_MIB * MIB, BOARD_MILLI);
+	assert_err(*reason ? ERR_FULL : OK, e);
+	assert_string_equal(*reason ? why->text : "", reason);
+}
+
+static void check(const char *reason, struct claim c)
+{
+	struct why why;
+	assert_refused(reason, preemption_check(&c, (int64_t)BOARD_MIB * MIB, BOARD_MILLI, &why),
+		       &why);
+}
+
+static void check_all(const char *reason, const struct claim *claims, size_t count)
+{
+	struct why why;
+	assert_refused(
+		reason,
+		preemption_check_all(claims, count, (int64_t)BOARD_MIB * MIB, BOARD_MILLI, &why),
+		&why);
 }
 
 static void what_fits_runs(void **state)
@@ -92,16 +109,31 @@ static void the_reason_has_figures(void **state)
 	assert_string_equal(text, "needs 64Mi, 12Mi are free beside pods of higher priority");
 }
 
+static void what_is_too_large_for_the_empty_board_is_refused(void **state)
+{
+	(void)state;
+	check("", claim(PRIORITY_LOW, BOARD_MIB, BOARD_MILLI));
+	check("it requests 101 MiB of memory, this board has 100 MiB",
+	      claim(PRIORITY_CRITICAL, BOARD_MIB + 1, BOARD_MILLI + 1));
+	check("it requests 1001m of cpu, this board has 1000m",
+	      claim(PRIORITY_CRITICAL, BOARD_MIB, BOARD_MILLI + 1));
+}
+
 static void among_equals_nobody_gives_way(void **state)
 {
-	struct claim c[] = { claim(PRIORITY_HIGH, 60, 0), claim(PRIORITY_HIGH, 60, 0) };
+	struct claim c[] = { claim(PRIORITY_HIGH, 60, 600), claim(PRIORITY_HIGH, 60, 300) };
 	(void)state;
-	assert_true(is_undecided(c, 2));
+	check_all("all of one priorityClassName, they request 120 MiB of memory, this board has "
+		  "100 MiB",
+		  c, 2);
 	c[1].priority = PRIORITY_LOW;
-	assert_false(is_undecided(c, 2));
-	c[1] = claim(PRIORITY_HIGH, 40, 0);
-	assert_false(is_undecided(c, 2));
-	assert_false(is_undecided(NULL, 0));
+	check_all("", c, 2);
+	c[1] = claim(PRIORITY_HIGH, 40, 401);
+	check_all("all of one priorityClassName, they request 1001m of cpu, this board has 1000m",
+		  c, 2);
+	c[1] = claim(PRIORITY_HIGH, 40, 400);
+	check_all("", c, 2);
+	check_all("", NULL, 0);
 }
 
 int main(void)
@@ -114,6 +146,7 @@ int main(void)
 		cmocka_unit_test(processors_count_like_memory),
 		cmocka_unit_test(what_requests_nothing_never_waits),
 		cmocka_unit_test(the_reason_has_figures),
+		cmocka_unit_test(what_is_too_large_for_the_empty_board_is_refused),
 		cmocka_unit_test(among_equals_nobody_gives_way),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
