@@ -2,6 +2,7 @@
 #include "base/duration.h"
 #include "cloud/fleet/answer.h"
 #include "cloud/skerry/change.h"
+#include "cloud/skerry/places.h"
 #include "cloud/skerry/verbs.h"
 #include "ports/clock.h"
 
@@ -191,15 +192,23 @@ static enum err follow(struct desk *d, struct fleet_view *v, const char *device,
 	return w.result;
 }
 
+/* A device may be told before it has ever come. */
+static const struct device_view *view_of(struct fleet_view *v, const char *device,
+					 struct device_view *blank)
+{
+	const struct device_view *known = fleet_view_find(v, device);
+	*blank = (struct device_view){ 0 };
+	snprintf(blank->name, sizeof blank->name, "%s", device);
+	return known ? known : blank;
+}
+
 static enum err apply_to(struct desk *d, struct fleet_view *v, const char *device,
 			 const struct intent_wish *wish, struct why *why)
 {
-	static const struct device_view unknown; /* a device may be told before it has ever come */
-	struct device_view blank = unknown;
+	struct device_view blank;
 	struct intent i;
-	snprintf(blank.name, sizeof blank.name, "%s", device);
-	const struct device_view *known = fleet_view_find(v, device);
-	enum err e = intent_make(known ? known : &blank, d->options->fleet, wish, &i, why);
+	const struct device_view *view = view_of(v, device, &blank);
+	enum err e = intent_make(view, d->options->fleet, wish, &i, why);
 	if (e)
 		return e;
 	if (!i.text) {
@@ -211,7 +220,7 @@ static enum err apply_to(struct desk *d, struct fleet_view *v, const char *devic
 	fflush(stdout);
 	if (!d->options->dry_run)
 		e = publish(d, v, device, &i, why);
-	bool online = known && device_view_is_online(known);
+	bool online = device_view_is_online(view);
 	if (!e && !d->options->dry_run && !online)
 		fprintf(stderr, "offline     %s  will follow when it comes back\n", device);
 	if (!e && online && !d->options->no_wait && !d->options->dry_run)
@@ -220,22 +229,20 @@ static enum err apply_to(struct desk *d, struct fleet_view *v, const char *devic
 	return e;
 }
 
-/* Does the device have the labels that its pods ask for? What else may be wrong shows later. */
-static bool tell_misfit(const struct desk *d, struct fleet_view *v, const char *device,
-			const struct intent_wish *wish)
+/* What else may be wrong shows later. */
+static bool has_place(const struct desk *d, struct fleet_view *v, const char *device,
+		      const struct intent_wish *wish)
 {
 	struct intent i;
-	struct why misfit = { "" };
-	struct intent_wish checked = *wish;
-	const struct device_view *known = fleet_view_find(v, device);
-	checked.misfit = &misfit;
-	if (!known || intent_make(known, d->options->fleet, &checked, &i, NULL))
-		return false;
-	free(i.text);
-	if (!misfit.text[0])
-		return false;
-	fprintf(stderr, "misfit      %s  %s\n", device, misfit.text);
-	return true;
+	struct device_view blank;
+	struct fit *fit = NULL;
+	struct intent_wish judged = *wish;
+	judged.fit = &fit;
+	if (!intent_make(view_of(v, device, &blank), d->options->fleet, &judged, &i, NULL))
+		free(i.text);
+	const bool has = places_tell(device, fit);
+	fit_free(fit);
+	return has;
 }
 
 /* Before anything is published. */
@@ -244,14 +251,9 @@ static enum err check_places(struct change *c, struct why *why)
 	size_t misfits = 0;
 	for (size_t i = 0; i < c->targets.count; i++) {
 		change_turn_to(c, i);
-		misfits += tell_misfit(c->desk, &c->view, c->targets.list[i].name, &c->wish);
+		misfits += !has_place(c->desk, &c->view, c->targets.list[i].name, &c->wish);
 	}
-	return !misfits ? OK
-			: why_set(why, ERR_INVALID,
-				  "%zu of %zu devices do not have what nodeSelector asks for; "
-				  "nothing "
-				  "was published",
-				  misfits, c->targets.count);
+	return misfits ? places_refuse(misfits, c->targets.count, why) : OK;
 }
 
 static enum err apply_to_all(struct change *c, struct why *why)

@@ -1,6 +1,5 @@
 #include "cloud/skerry/intent.h"
 
-#include "cloud/fleet/object.h"
 #include "ports/clock.h"
 #include "ports/digest.h"
 #include "sync/desired.h"
@@ -137,22 +136,8 @@ static enum err check_base(const struct device_view *d, const struct intent_wish
 		d->name, (long long)seen);
 }
 
-/* What its pods can ask for. NULL: it has never reported, and judges by itself. */
-static struct json *labels_of(const struct device_view *d, const struct intent_wish *wish)
-{
-	const struct device_object given = { .labels = wish->labels };
-	return d->state ? object_labels(d->name, d->state, &given) : NULL;
-}
-
-static void check_place(const struct pod *p, const struct json *labels, struct why *misfit)
-{
-	if (misfit && !misfit->text[0] && labels && placement_check(p, labels, misfit))
-		(void)!why_in(misfit, ERR_INVALID, p->name);
-}
-
-/* As the board will: are all configs there that its pods name, and the labels? */
-static enum err check_pods(const struct desired *d, const struct json *labels, struct why *misfit,
-			   struct why *why)
+/* As the board will: are all configs there that its pods name? */
+static enum err check_pods(const struct desired *d, struct why *why)
 {
 	char where[32];
 	size_t n = 0;
@@ -166,7 +151,6 @@ static enum err check_pods(const struct desired *d, const struct json *labels, s
 		snprintf(where, sizeof where, "workloads[%zu]", n);
 		if (resolve_check(pod, configs, why))
 			e = why_in(why, ERR_INVALID, where);
-		check_place(pod, labels, misfit);
 		pod_free(pod);
 	}
 	configs_free(configs);
@@ -178,11 +162,12 @@ static enum err check_document(const struct device_view *device, const char *fle
 			       struct why *why)
 {
 	struct desired check;
-	struct json *labels = labels_of(device, wish);
+	const struct fit_device about = { device->name, device->state, wish->labels };
 	enum err e = desired_read(bytes_of(text), fleet, device->name, &check, why);
 	if (!e)
-		e = check_pods(&check, labels, wish->misfit, why);
-	json_free(labels);
+		e = check_pods(&check, why);
+	if (!e && wish->fit)
+		*wish->fit = fit_judge(&about, check.workloads);
 	strcpy(out->agent, check.agent.image);
 	out->attempt = check.agent.attempt;
 	desired_free(&check);
@@ -257,6 +242,23 @@ enum err intent_make(const struct device_view *device, const char *fleet,
 		return OK;
 	}
 	return make_message(device, fleet, wish, &content, out, why);
+}
+
+enum err intent_judge(const struct device_view *device, const char *fleet,
+		      const struct intent_wish *wish, struct fit **out, struct why *why)
+{
+	struct content content;
+	struct intent nobody_s = { .epoch = 1, .generation = 1 };
+	struct intent_wish judged = *wish;
+	judged.fit = out;
+	*out = NULL;
+	enum err e = render_content(device->desired, wish->source, &content, why);
+	if (e)
+		return e;
+	char *text = print_document(device, fleet, &nobody_s, &content, &judged);
+	e = check_document(device, fleet, &judged, text, &nobody_s, why);
+	free(text);
+	return e;
 }
 
 static struct json *copy_or(const struct json *j, struct json *(*make)(void))

@@ -3,6 +3,7 @@
  */
 #pragma once
 
+#include "cloud/fleet/fit.h"
 #include "cloud/fleet/render.h"
 #include "cloud/skerry/fleet_view.h"
 #include "cloud/skerry/manifest_file.h"
@@ -14,9 +15,7 @@ struct intent {
 	int64_t epoch, base, generation;
 	char agent[DIGEST_SIZE]; /* that it wants, its digest or "package"; "": whichever */
 	int64_t attempt;         /* of that */
-	struct why
-		misfit; /* the label that the device has not; "": it has all, or never reported */
-	int64_t trust;  /* the version that a signed state names; 0: nobody signs it */
+	int64_t trust;           /* the version that a signed state names; 0: nobody signs it */
 };
 
 struct intent_wish {
@@ -26,7 +25,7 @@ struct intent_wish {
 	const char *agent;         /* the image that the board shall be run by; NULL: as before */
 	bool retry;                /* even if it was given up */
 	const struct warrant *warrant; /* who signs it, if anybody */
-	struct why *misfit; /* filled: the label that a pod asks for and the device has not; NULL */
+	struct fit **fit; /* filled, to be freed: would the device run it? NULL: nobody asks */
 };
 
 /* The trees of files, for a render_source; they are borrowed. */
@@ -38,6 +37,11 @@ struct render_source intent_source(const struct manifest_files *m, struct intent
 /* ERR_INVALID, ERR_FULL: the result would be no document. free() the text. */
 enum err intent_make(const struct device_view *device, const char *fleet,
 		     const struct intent_wish *wish, struct intent *out, struct why *why);
+
+/* Would the device run it? Nobody need sign for that, nor need anything change. ERR_INVALID,
+ * ERR_FULL as above. fit_free(*out). */
+enum err intent_judge(const struct device_view *device, const char *fleet,
+		      const struct intent_wish *wish, struct fit **out, struct why *why);
 
 /* The way back from an intent, one generation above it: what the device has now. A device
  * that nobody has told anything yet goes back to nothing. free() the text. */

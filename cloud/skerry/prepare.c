@@ -3,6 +3,7 @@
 #include "cloud/skerry/cast.h"
 #include "cloud/skerry/intent.h"
 #include "cloud/skerry/pin.h"
+#include "cloud/skerry/places.h"
 #include "ports/clock.h"
 #include "ports/digest.h"
 
@@ -27,7 +28,7 @@ struct workshop {
 	struct cast cast;
 	const struct json **labels; /* of the chosen, as many as members */
 	struct pins pins;
-	size_t misfits; /* chosen, and without a label that a pod asks for */
+	size_t misfits; /* chosen, and would refuse it */
 };
 
 /* --- documents --- */
@@ -178,25 +179,31 @@ static void set_group(const struct workshop *w, const struct cast_device *d,
 	snprintf(s->group, sizeof s->group, "%s", word ? word : "");
 }
 
-/* ERR_AGAIN: nothing would change, or `misfit` says which label the device has not. */
+/* ERR_AGAIN: nothing would change, or `misfit` says why the device would refuse it. */
 static enum err make_states(struct workshop *w, const struct cast_device *d,
 			    struct campaign_states *s, struct why *misfit, struct why *why)
 {
 	char reason[LABEL_SIZE + 16];
 	struct device_view blank;
 	struct intent forward, back = { 0 };
+	struct fit *fit = NULL;
 	const struct device_view *known = view_of(w, d->name, &blank);
 	const struct intent_wish wish = { .source = &w->source,
 					  .labels = d->object.labels,
 					  .reason = reason,
 					  .warrant = &w->warrant,
-					  .misfit = misfit };
+					  .fit = &fit };
 	snprintf(reason, sizeof reason, "rollout %s", w->rollout.name);
 	w->source.overrides = d->object.overrides;
 	pins_set(&w->pins, architecture_of(d));
 	enum err e = intent_make(known, w->options->fleet, &wish, &forward, why);
 	if (!e && !forward.text)
 		return ERR_AGAIN; /* nothing would change */
+	if (!e)
+		*misfit = fit->refused;
+	if (!e && !misfit->text[0])
+		places_tell_waiting(d->name, fit);
+	fit_free(fit);
 	if (!e && misfit->text[0]) {
 		free(forward.text);
 		return ERR_AGAIN;
@@ -240,9 +247,7 @@ static enum err refuse_misfits(const struct campaign *c, size_t misfits, struct 
 {
 	for (size_t i = 0; i < c->left_count; i++)
 		fprintf(stderr, "left       %s  %s\n", c->left[i].device, c->left[i].why);
-	return why_set(why, ERR_INVALID,
-		       "it fits nowhere: %zu devices do not have what nodeSelector asks for",
-		       misfits);
+	return places_refuse(misfits, c->left_count, why);
 }
 
 static enum err add_devices(struct workshop *w, struct campaign *c, struct why *why)

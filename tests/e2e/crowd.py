@@ -29,12 +29,13 @@ class Member:
     """One device. `fate` is called with each document that is new to it: "good", "bad", "mute"
     (it sees it, and proves nothing), or "deaf" (it says nothing at all)."""
 
-    def __init__(self, crowd, name, labels=None, fate=None, features=None):
+    def __init__(self, crowd, name, labels=None, fate=None, features=None, mib=512):
         self.crowd = crowd
         self.name = name
         self.labels = labels or {}
         self.fate = fate or (lambda document: "good")
         self.features = features or {}
+        self.capacity = {"memBytes": mib << 20, "cpuMilli": 1000, "diskBytes": 1 << 30}
         self.writer = None
         self.session = 0
         self.epoch = self.observed = self.applied = 0
@@ -142,8 +143,7 @@ class Member:
             "v": 1, "t": now, "clock": "set", "session": self.session, "epoch": self.epoch,
             "observed": self.observed, "applied": self.applied, "document": self.digest,
             "phase": self.phase, "trust": None, "conditions": conditions, "workloads": {},
-            "capacity": {"memBytes": 512 << 20, "cpuMilli": 1000, "diskBytes": 1 << 30},
-            "allocatable": {"memBytes": 512 << 20, "cpuMilli": 1000, "diskBytes": 1 << 30},
+            "capacity": self.capacity, "allocatable": self.capacity,
             "features": {"cgroup": "v2: memory cpu pids", "sandbox": "seccomp, landlock 2",
                          "arch": "aarch64", "imageArch": "arm64", "kernel": "6.1.0-18-arm64",
                          "hostImage": True, **self.features},

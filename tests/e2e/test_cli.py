@@ -1063,8 +1063,14 @@ class Fleet(WorldTest):
         self.assertEqual(self.device.status()["observed"], 0)
 
     def test_2_what_the_device_rejects_is_an_invalid_file(self):
+        curious = self.yaml(GOOD_YAML + "  volumes: [{name: all, hostPath: {path: /}}]\n")
+        self.cli(2, "apply", "-f", curious, says="allow_host_path")
+        self.assertIsNotNone(self.device.condition("Rejected"))
+
+    def test_2_what_the_device_would_reject_is_not_published(self):
         greedy = self.yaml(GOOD_YAML.replace("memory: 16Mi", "memory: 900Gi"))
-        self.cli(2, "apply", "-f", greedy, says="this board has")
+        self.cli(2, "apply", "-f", greedy, says="nothing was published")
+        self.assertEqual(self.device.status()["observed"], 0)
 
     def test_2_a_query_that_is_none(self):
         self.cli(2, "telemetry", "--sql", "SELEKT", says="error: ")

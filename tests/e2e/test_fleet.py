@@ -357,6 +357,79 @@ class Places(FleetTest):
         self.assertEqual([m.got for m in self.crowd.members], [[], [1], [], []])
 
 
+class Room(FleetTest):
+    """Requests beside what devices have said that they have."""
+    size = 2
+
+    def setUp(self):
+        super().setUp()
+        self.crowd.add("small", labels={"app": "inspect"}, mib=64)
+
+    def pods(self, *pods):
+        """A file of (name, priority, memory)."""
+        return self.world.write("pods.yaml", "---\n".join(
+            APP.replace("name: app", f"name: {name}").replace(
+                "spec:\n", f"spec:\n  priorityClassName: {priority}\n").replace(
+                "limits: {memory: 16Mi", f"limits: {{memory: {memory}")
+            for name, priority, memory in pods))
+
+    def got(self):
+        return [m.got for m in self.crowd.members]
+
+    def test_apply_publishes_nothing_if_a_pod_can_never_fit(self):
+        path = self.pods(("big", "high", "100Mi"))
+        done = self.world.cli("apply", "-f", path, "--all", check=2)
+        self.assertIn("misfit      small  big: it requests 100 MiB of memory, this board has "
+                      "64 MiB", done.stderr)
+        self.assertIn("1 of 3 devices would refuse it; nothing was published", done.stderr)
+        self.assertEqual(self.got(), [[], [], []])
+        path = self.pods(("big", "high", "513Mi"))
+        done = self.world.cli("apply", "-f", path, "--all", check=2)
+        for name, has in (("d00", 512), ("d01", 512), ("small", 64)):
+            self.assertIn(f"misfit      {name}  big: it requests 513 MiB of memory, this board "
+                          f"has {has} MiB", done.stderr)
+        self.assertIn("it fits nowhere: 3 of 3 devices", done.stderr)
+        self.assertEqual(self.got(), [[], [], []])
+
+    def test_equals_that_do_not_fit_together_are_refused_and_lower_ones_wait(self):
+        path = self.pods(("a", "normal", "40Mi"), ("b", "normal", "40Mi"))
+        done = self.world.cli("apply", "-f", path, "-d", "small", check=2)
+        self.assertIn("misfit      small  all of one priorityClassName, they request 80 MiB of "
+                      "memory, this board has 64 MiB", done.stderr)
+        path = self.pods(("a", "low", "40Mi"), ("b", "normal", "40Mi"))
+        done = self.world.cli("apply", "-f", path, "-d", "small", check=0)
+        self.assertIn("waits       small  a: needs 40Mi, 24Mi are free beside pods of higher "
+                      "priority", done.stderr)
+        self.assertEqual(self.crowd["small"].got, [1])
+
+    def test_what_is_there_counts_and_what_is_replaced_does_not(self):
+        self.world.cli("apply", "-f", self.pods(("a", "normal", "60Mi")), "-d", "small", check=0)
+        # The same pod, larger: its former self goes.
+        self.world.cli("apply", "-f", self.pods(("a", "normal", "62Mi")), "-d", "small", check=0)
+        # Another beside it.
+        done = self.world.cli("apply", "-f", self.pods(("b", "normal", "3Mi")), "-d", "small",
+                              check=2)
+        self.assertIn("they request 65 MiB", done.stderr)
+        self.world.cli("apply", "-f", self.pods(("b", "normal", "3Mi")), "-d", "small", "--prune",
+                       check=0)
+        self.assertEqual(self.crowd["small"].got, [1, 2, 3])
+
+    def test_a_device_that_has_never_reported_judges_alone(self):
+        path = self.pods(("big", "high", "513Mi"))
+        done = self.world.cli("apply", "-f", path, "-d", "new", check=0)
+        self.assertIn("unknown     new  the device has never reported, and judges by itself",
+                      done.stderr)
+        self.assertTrue(self.world.subscribe("new/dn/desired", raw=True))
+
+    def test_a_rollout_leaves_those_out_that_have_no_room(self):
+        path = self.pods(("big", "high", "100Mi"))
+        done = self.world.cli("rollout", "start", "-f", self.rollout(
+            to={"files": [path]}), "--wait", check=0)
+        self.assertIn("left       small  misfit: big: it requests 100 MiB of memory, this board "
+                      "has 64 MiB", done.stderr)
+        self.assertEqual(self.got(), [[1], [1], []])
+
+
 class Selectors(FleetTest):
     size = 6
 

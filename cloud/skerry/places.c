@@ -1,0 +1,33 @@
+#include "cloud/skerry/places.h"
+
+#include <stdio.h>
+
+void places_tell_waiting(const char *device, const struct fit *fit)
+{
+	for (size_t i = 0; fit && i < fit->count; i++)
+		if (fit->pods[i].verdict == FIT_WAITS)
+			fprintf(stderr, "waits       %s  %s: %s\n", device, fit->pods[i].name,
+				fit->pods[i].why.text);
+}
+
+bool places_tell(const char *device, const struct fit *fit)
+{
+	if (!fit)
+		return true;
+	if (fit->refused.text[0]) {
+		fprintf(stderr, "misfit      %s  %s\n", device, fit->refused.text);
+		return false;
+	}
+	if (fit->count && !fit->has_report)
+		fprintf(stderr, "unknown     %s  %s\n", device, fit->pods[0].why.text);
+	places_tell_waiting(device, fit);
+	return true;
+}
+
+enum err places_refuse(size_t misfits, size_t devices, struct why *why)
+{
+	return why_set(why, ERR_INVALID,
+		       "%s%zu of %zu devices would refuse it; nothing was published (see: skerry "
+		       "explain -f)",
+		       misfits == devices ? "it fits nowhere: " : "", misfits, devices);
+}
