@@ -51,9 +51,9 @@ enum exit_code verb_pack(struct options *o)
 enum exit_code verb_push(struct options *o)
 {
 	struct scratch s = { 0 };
+	static struct packed p; /* too large for the stack, with the upload */
 	struct desk d = { 0 };
 	struct upload u;
-	struct packed p;
 	struct why why;
 	enum err e = pack_word(o, &s, &p, &why);
 	if (!e)

@@ -1,39 +1,72 @@
 #include "cloud/skerry/upload.h"
 
-#include "ports/clock.h"
+#include "base/limits.h"
+#include "base/text.h"
 #include "ports/json.h"
 #include "sync/serve.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/param.h>
 
 enum { SILENCE_MS = 15 * 1000 }; /* a hub that says nothing for so long is not there */
 
+static int64_t done_bytes(const struct upload *u)
+{
+	int64_t done = 0;
+	for (size_t i = 0; i < u->announced; i++)
+		done += u->parts[i].has_arrived ? u->parts[i].bytes : u->parts[i].reached;
+	return done;
+}
+
+/* `rest` is blob/ID/OFFSET, or blob/ID/err with a sentence. */
 static void answer_block(void *owner, const char *rest, struct bytes payload)
 {
 	struct upload *u = owner;
 	char down[TOPIC_MAX];
+	long long offset;
 	snprintf(down, sizeof down, "dn/%s", rest);
 	(void)!desk_send(u->desk, TOPIC_HUB, down, payload, 0, NULL);
+	if (text_number(bytes_of(strrchr(rest, '/') + 1), 0, BLOB_MAX, &offset))
+		return;
 	u->sent_bytes += (int64_t)payload.len;
-	if (u->show_progress)
-		fprintf(stderr, "\rpushing  %lld KiB ", (long long)(u->sent_bytes >> 10));
+	u->asked->reached = MAX(u->asked->reached, offset + (int64_t)payload.len);
+	progress_show(&u->progress, done_bytes(u), u->sent_bytes);
 }
 
-/* The hub asks everybody: only what we have is ours to answer. */
+static struct upload_part *find_part(struct upload *u, const char *digest)
+{
+	for (size_t i = 0; digest && i < u->announced; i++)
+		if (strcmp(u->parts[i].digest, digest) == 0)
+			return &u->parts[i];
+	return NULL;
+}
+
+/* The hub asks everybody: only what we have announced is ours to answer. */
 static void on_request(struct upload *u, struct bytes payload)
 {
 	const struct serve_hooks hooks = { u, answer_block };
 	struct json *j;
 	if (json_parse(payload, &j, NULL))
 		return;
-	const char *digest = json_string(json_member(j, "d"));
-	bool ours = digest && label_is_digest(bytes_of(digest)) && blobs_have(u->blobs, digest);
+	u->asked = find_part(u, json_string(json_member(j, "d")));
 	json_free(j);
-	if (ours)
+	if (u->asked)
 		(void)!serve_blocks(u->blobs, payload, &hooks, NULL);
+}
+
+/* Which one is answered: its id is push-N. The broker may bring an answer twice. */
+static struct upload_part *part_answered(struct upload *u, const struct json *answer)
+{
+	static const char PUSH[] = "push-";
+	const char *id = json_string(json_member(answer, "id"));
+	long long n;
+	if (!id || !text_starts(id, PUSH) ||
+	    text_number(bytes_of(id + strlen(PUSH)), 1, (long long)u->announced, &n))
+		return NULL;
+	struct upload_part *part = &u->parts[n - 1];
+	return part->has_arrived ? NULL : part;
 }
 
 static void on_answer(struct upload *u, struct bytes payload)
@@ -44,11 +77,14 @@ static void on_answer(struct upload *u, struct bytes payload)
 	if (json_parse(payload, &j, NULL))
 		return;
 	const char *body = json_string(json_member(j, "body"));
+	struct upload_part *part = part_answered(u, j);
 	json_integer(json_member(j, "code"), &code);
-	if (code == CODE_OK)
-		u->arrived++;
-	else
+	if (code != CODE_OK) {
 		(void)why_set(&u->refused, ERR_DENIED, "the hub refuses: %.120s", body ? body : "");
+	} else if (part) {
+		part->has_arrived = true;
+		u->arrived++;
+	}
 	json_free(j);
 }
 
@@ -65,7 +101,7 @@ static void on_letter(void *owner, const struct topic *t, struct bytes payload)
 
 static enum err announce(struct upload *u, const char *digest, struct why *why)
 {
-	char id[16];
+	char id[32];
 	struct json *j = json_new_object(), *args = json_new_object();
 	snprintf(id, sizeof id, "push-%zu", ++u->announced);
 	json_set_integer(j, "v", 1);
@@ -80,7 +116,7 @@ static enum err announce(struct upload *u, const char *digest, struct why *why)
 	return e;
 }
 
-struct progress {
+struct moving {
 	const struct upload *upload;
 	size_t arrived;
 	int64_t sent;
@@ -88,7 +124,7 @@ struct progress {
 
 static bool has_moved(void *owner)
 {
-	struct progress *p = owner;
+	struct moving *p = owner;
 	return p->upload->arrived != p->arrived || p->upload->sent_bytes != p->sent ||
 	       p->upload->refused.text[0];
 }
@@ -96,7 +132,7 @@ static bool has_moved(void *owner)
 static enum err wait_for_all(struct upload *u, struct why *why)
 {
 	while (u->arrived < u->announced && !u->refused.text[0]) {
-		struct progress p = { u, u->arrived, u->sent_bytes };
+		struct moving p = { u, u->arrived, u->sent_bytes };
 		enum err e = desk_wait(u->desk, has_moved, &p, SILENCE_MS, why);
 		if (e == ERR_AGAIN && !u->desk->interrupted)
 			return why_set(why, ERR_OFFLINE,
@@ -112,43 +148,50 @@ static enum err begin(struct upload *u, struct desk *d, const struct blobs *blob
 {
 	char answers[TOPIC_MAX];
 	const char *const filters[] = { TOPIC_HUB "/up/blob/get", answers };
-	*u = (struct upload){ .desk = d, .blobs = blobs, .show_progress = isatty(STDERR_FILENO) };
+	*u = (struct upload){ .desk = d, .blobs = blobs };
 	snprintf(answers, sizeof answers, TOPIC_HUB "/up/res/%s", d->name);
 	d->owner = u;
 	d->on_letter = on_letter;
 	return desk_subscribe(d, filters, 2, why);
 }
 
-static void end_line(const struct upload *u)
+/* Tell the hub of all of them, and answer until it has them. */
+static enum err upload_all(struct upload *u, const char *const *digests, size_t n, struct why *why)
 {
-	if (u->show_progress && u->sent_bytes)
-		fputs("\n", stderr);
+	int64_t total = 0;
+	enum err e = OK;
+	for (size_t i = 0; i < n && !e; i++) {
+		char byte;
+		size_t len;
+		u->parts[i].digest = digests[i];
+		e = blobs_read(u->blobs, digests[i], 0, &byte, 1, &len, &u->parts[i].bytes, why);
+		total += u->parts[i].bytes;
+	}
+	progress_begin(&u->progress, "pushing", total);
+	for (size_t i = 0; i < n && !e; i++)
+		e = announce(u, digests[i], why);
+	if (!e)
+		e = wait_for_all(u, why);
+	progress_end(&u->progress, done_bytes(u), u->sent_bytes);
+	return e;
 }
 
 enum err upload_blob(struct upload *u, struct desk *d, const struct blobs *blobs,
 		     const char *digest, struct why *why)
 {
 	enum err e = begin(u, d, blobs, why);
-	if (!e)
-		e = announce(u, digest, why);
-	if (!e)
-		e = wait_for_all(u, why);
-	end_line(u);
-	return e;
+	return e ? e : upload_all(u, &digest, 1, why);
 }
 
 enum err upload_image(struct upload *u, struct desk *d, const struct blobs *blobs,
 		      const struct packed *p, struct why *why)
 {
+	const char *digests[UPLOAD_BLOBS_MAX];
+	size_t n = 0;
+	for (; n < p->layer_count; n++)
+		digests[n] = p->layers[n];
+	digests[n++] = p->config;
+	digests[n++] = p->digest; /* the manifest names all others: it comes last */
 	enum err e = begin(u, d, blobs, why);
-	for (size_t i = 0; i < p->layer_count && !e; i++)
-		e = announce(u, p->layers[i], why);
-	if (!e)
-		e = announce(u, p->config, why);
-	if (!e)
-		e = announce(u, p->digest, why);
-	if (!e)
-		e = wait_for_all(u, why);
-	end_line(u);
-	return e;
+	return e ? e : upload_all(u, digests, n, why);
 }

@@ -8,14 +8,23 @@
 
 #include "cloud/skerry/desk.h"
 #include "cloud/skerry/pack.h"
+#include "cloud/skerry/progress.h"
+
+enum { UPLOAD_BLOBS_MAX = OCI_LAYERS_MAX + 2 };
 
 struct upload {
 	struct desk *desk;
 	const struct blobs *blobs;
+	struct upload_part {
+		const char *digest;     /* borrowed */
+		int64_t bytes, reached; /* reached: the end of what was asked for */
+		bool has_arrived;
+	} parts[UPLOAD_BLOBS_MAX];
 	size_t announced, arrived;
-	int64_t sent_bytes;
+	struct upload_part *asked; /* the one that blocks are read of */
+	int64_t sent_bytes;        /* with those that were asked for again */
+	struct progress progress;
 	struct why refused; /* by the hub */
-	bool show_progress;
 };
 
 /* ERR_OFFLINE: no hub answers on this broker. */

@@ -918,6 +918,57 @@ class Fleet(WorldTest):
         self.assertGreaterEqual(seen.count("\033[H\033[2J"), 2)
         self.assertEqual(code, 130)
 
+    # --- bytes as they go ---
+
+    def push_on_a_terminal(self, relay, **env):
+        """What a person sees of a push."""
+        master, slave = pty.openpty()
+        env = {**os.environ, "TERM": "xterm", **env}
+        p = subprocess.Popen([os.path.join(BIN, "skerry"), "push", "big", "-b",
+                              f"mqtt://127.0.0.1:{relay.port}"], env=env, cwd=self.world.folder,
+                             stdout=subprocess.PIPE, stderr=slave)
+        os.close(slave)
+        seen = b""
+        try:
+            while chunk := os.read(master, 65536):
+                seen += chunk
+        except OSError:  # the other side is closed
+            pass
+        p.communicate(timeout=60)
+        os.close(master)
+        self.assertEqual(p.returncode, 0)
+        return seen.decode()
+
+    def test_a_push_says_on_a_terminal_how_far_it_is(self):
+        relay = Relay(self.world.port)
+        self.addCleanup(relay.close)
+        relay.bytes_per_s = 4 << 20
+        path = self.world.write("big/noise", "")
+
+        def push(**env):
+            with open(path, "wb") as f:
+                f.write(os.urandom(3 << 20))  # the hub has none of it
+            return self.push_on_a_terminal(relay, **env)
+
+        seen = push()
+        total = re.search(r"of (3(\.\d)?MiB)  ", seen).group(1)
+        lines = [x for x in seen.split("\r\n")[0].split("\r") if x]
+        self.assertGreater(len(lines), 3, seen)
+        for line in lines:
+            self.assertRegex(line, rf"^pushing  [0-9.]+([KM]i)?B of {re.escape(total)}  \d+%"
+                             r"(  [0-9.]+([KM]i)?B/s)? *$")
+        percents = [int(re.search(r"(\d+)%", x).group(1)) for x in lines]
+        self.assertEqual(percents, sorted(percents))
+        self.assertGreater(len(set(percents)), 3)
+        self.assertRegex(lines[-1], rf"^pushing  {re.escape(total)} of .* 100%  \S+/s *$")
+        self.assertRegex(seen.split("\r\n")[1], r"^\S+ in 3 blobs")
+        self.assertNotIn("pushing", self.push_on_a_terminal(relay))  # the hub has it: nothing goes
+        self.assertNotIn("\033", seen + push(NO_COLOR="1"))
+        self.assertNotIn("pushing", push(TERM="dumb"))
+        with open(path, "wb") as f:
+            f.write(os.urandom(1 << 20))
+        self.assertNotIn("pushing", self.cli(0, "push", "big").stderr)  # in a pipe
+
     # --- events as they come ---
 
     def letter(self, seq, *messages, buf="e2e0test", device=None):
