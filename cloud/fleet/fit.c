@@ -1,6 +1,7 @@
 #include "cloud/fleet/fit.h"
 
 #include "base/quantity.h"
+#include "cloud/fleet/named.h"
 #include "cloud/fleet/object.h"
 #include "workloads/manifest.h"
 
@@ -38,8 +39,7 @@ static bool is_done(const struct pod *p, const struct json *report)
 
 static void read_pod(struct fit_pod *out, const struct json *document, const struct json *report)
 {
-	const char *name = json_string(json_member(json_member(document, "metadata"), "name"));
-	snprintf(out->name, sizeof out->name, "%s", name ? name : "");
+	snprintf(out->name, sizeof out->name, "%s", named_document(document));
 	if (manifest_read(document, MANIFEST_DESK, &out->pod, &out->why)) {
 		out->pod = NULL;
 		out->verdict = FIT_UNKNOWN;
@@ -59,7 +59,7 @@ static void read_pods(struct fit *f, const struct json *workloads, const struct 
 
 /* --- what is refused --- */
 
-void fit_refuse(struct fit *f, size_t i, const char *reason)
+static void refuse(struct fit *f, size_t i, const char *reason)
 {
 	struct fit_pod *p = &f->pods[i];
 	p->verdict = FIT_REFUSED;
@@ -68,12 +68,27 @@ void fit_refuse(struct fit *f, size_t i, const char *reason)
 		(void)why_set(&f->refused, OK, "%s: %s", p->name, reason);
 }
 
+static bool is_unpacked(const struct pod *p)
+{
+	for (size_t i = 0; p && i < p->container_count; i++)
+		if (!p->containers[i].image_digest && !p->containers[i].of_host)
+			return true;
+	return false;
+}
+
+void fit_refuse_unpacked(struct fit *f, const char *reason)
+{
+	for (size_t i = 0; i < f->count; i++)
+		if (is_unpacked(f->pods[i].pod))
+			refuse(f, i, reason);
+}
+
 static enum err check_pod(const struct fit *f, const struct fit_pod *p, const struct json *labels,
 			  struct why *why)
 {
 	const char *host_image = json_string(json_member(labels, "skerry.dev/host-image"));
 	enum err e = placement_check(p->pod, labels, why);
-	if (!e)
+	if (!e && !is_unpacked(p->pod))
 		e = placement_check_images(p->pod, host_image && strcmp(host_image, "true") == 0,
 					   why);
 	if (!e && f->memory_bytes)
@@ -86,7 +101,7 @@ static void check_pods(struct fit *f, const struct json *labels)
 	struct why why;
 	for (size_t i = 0; i < f->count; i++)
 		if (f->pods[i].pod && check_pod(f, &f->pods[i], labels, &why))
-			fit_refuse(f, i, why.text);
+			refuse(f, i, why.text);
 }
 
 /* The claims of all that are known; where they are from. */

@@ -46,8 +46,9 @@ struct fit_device {
 struct fit *fit_judge(const struct fit_device *d, const struct json *workloads);
 void fit_free(struct fit *f); /* NULL is fine */
 
-/* Refuse the i-th pod for a reason that only the caller knows; the state goes with it. */
-void fit_refuse(struct fit *f, size_t i, const char *reason);
+/* Refuse the pods whose image is a folder or a tar that could not be packed for this device; the
+ * state goes with them. */
+void fit_refuse_unpacked(struct fit *f, const char *reason);
 
 /* Does the k-th pod wait only because the i-th is there? */
 bool fit_displaces(const struct fit *f, size_t i, size_t k);

@@ -95,7 +95,7 @@ static enum err pin_images(struct change *c, struct why *why)
 	return fleet_view_read(&c->view, c->desk, NULL, why);
 }
 
-enum err change_open(struct change *c, struct desk *d, const struct options *o, struct why *why)
+enum err change_read(struct change *c, struct desk *d, const struct options *o, struct why *why)
 {
 	*c = (struct change){ .desk = d, .pins = { .options = o, .desk = d } };
 	if (!o->file_count && !o->prune && !o->agent && !o->retry)
@@ -110,6 +110,12 @@ enum err change_open(struct change *c, struct desk *d, const struct options *o, 
 		e = fleet_view_read(&c->view, d, NULL, why);
 	if (!e)
 		e = choose_devices(o, &c->view, &c->targets, why);
+	return e;
+}
+
+enum err change_open(struct change *c, struct desk *d, const struct options *o, struct why *why)
+{
+	enum err e = change_read(c, d, o, why);
 	return e ? e : pin_images(c, why);
 }
 

@@ -36,6 +36,8 @@ struct change {
  * dry run. ERR_INVALID: files or options; ERR_NOT_FOUND: no such device. change_close() also
  * after a failure. */
 enum err change_open(struct change *c, struct desk *d, const struct options *o, struct why *why);
+/* The same, without the images. */
+enum err change_read(struct change *c, struct desk *d, const struct options *o, struct why *why);
 void change_close(struct change *c);
 
 /* Make the wish that of the i-th target. */

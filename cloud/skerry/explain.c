@@ -1,6 +1,11 @@
+#include "cloud/skerry/explain.h"
+
+#include "base/duration.h"
+#include "base/text.h"
+#include "cloud/fleet/named.h"
 #include "cloud/skerry/table.h"
 #include "cloud/skerry/verbs.h"
-#include "ports/json.h"
+#include "ports/clock.h"
 #include "workloads/guide.h"
 
 #include <stdio.h>
@@ -75,7 +80,7 @@ static size_t count_below(const struct choice *c)
 	return found;
 }
 
-enum exit_code verb_explain(struct options *o)
+static enum exit_code explain_field(const struct options *o)
 {
 	struct choice c = { .path = o->word_count ? o->words[0] : "" };
 	const struct guide_entry *self = guide_find(c.path);
@@ -97,4 +102,80 @@ enum exit_code verb_explain(struct options *o)
 	if (c.count)
 		print_below(&c);
 	return EXIT_CODE_OK;
+}
+
+/* --- devices --- */
+
+static void add_displaced(char *text, size_t size, const struct json *row)
+{
+	const struct json *first = json_first(json_member(row, "displaces"));
+	for (const struct json *l = first; l; l = json_next(l)) {
+		const size_t len = strlen(text);
+		snprintf(text + len, size - len, "%s%s", l == first ? "; before " : ", ",
+			 json_string(l));
+	}
+}
+
+static void add_absence(char *text, size_t size, const struct json *row)
+{
+	char span[24];
+	const size_t len = strlen(text);
+	int64_t reported = 0;
+	bool online = true;
+	json_bool(json_member(row, "online"), &online);
+	if (online || !json_integer(json_member(row, "reported"), &reported))
+		return;
+	duration_print(span, clock_wall_ms() - reported);
+	snprintf(text + len, size - len, "%soffline, last report %s ago", len ? "; " : "", span);
+}
+
+static void print_rows(const struct json *rows, const char *const *keys, const char *const *titles)
+{
+	struct table t;
+	table_begin(&t, titles);
+	for (const struct json *row = json_first(rows); row; row = json_next(row)) {
+		char text[1024];
+		for (size_t i = 0; keys[i]; i++)
+			table_add(&t, "%s", named_text(row, keys[i]));
+		snprintf(text, sizeof text, "%s", named_text(row, "why"));
+		add_displaced(text, sizeof text, row);
+		add_absence(text, sizeof text, row);
+		table_add(&t, "%s", text);
+	}
+	table_print(&t);
+}
+
+static void show_rows(const struct options *o, const struct json *rows)
+{
+	static const char *const keys[] = { "device", "pod", "verdict", NULL };
+	static const char *const titles[] = { "DEVICE", "POD", "VERDICT", "WHY", NULL };
+	if (!o->json) {
+		print_rows(rows, keys, titles);
+		return;
+	}
+	char *text = json_print_pretty(rows);
+	puts(text);
+	free(text);
+}
+
+static enum exit_code explain_devices(struct options *o)
+{
+	struct desk d = { 0 };
+	struct json *rows = NULL;
+	struct why why;
+	enum err e = o->word_count ? why_set(&why, ERR_INVALID, "-f FILE or a FIELD? one of them")
+				   : desk_open(&d, o, &why);
+	if (!e)
+		e = explain_files(&d, o, &rows, &why);
+	if (!e)
+		show_rows(o, rows);
+	json_free(rows);
+	const bool interrupted = d.interrupted;
+	desk_close(&d);
+	return interrupted ? EXIT_CODE_INTERRUPTED : exit_code_tell(e, &why);
+}
+
+enum exit_code verb_explain(struct options *o)
+{
+	return o->file_count ? explain_devices(o) : explain_field(o);
 }

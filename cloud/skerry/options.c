@@ -111,15 +111,15 @@ static const struct option {
 	  "device",
 	  "json", "for programs; the schema is in docs/schema", set_output, 0 },
 	{ "--output", "-o", "pack key", "PATH", "what to write", set_output, 0 },
-	{ "--file", "-f", "apply diff validate dev rollout", "FILE",
+	{ "--file", "-f", "apply diff explain validate dev rollout", "FILE",
 	  "manifests, or - for standard input", add_file, 0 },
 	{ "--file", "-f", "key", "FILE", "key trust: the document before", add_file, 0 },
-	{ "--device", "-d", "apply diff logs events telemetry files top restart exec", "NAME",
-	  "once for each device", add_device, 0 },
-	{ "--selector", "-l", "apply diff get", "SELECTOR",
+	{ "--device", "-d", "apply diff explain logs events telemetry files top restart exec",
+	  "NAME", "once for each device", add_device, 0 },
+	{ "--selector", "-l", "apply diff explain get", "SELECTOR",
 	  "devices by their labels, such as site=north,stage!=canary", set_text,
 	  offsetof(struct options, selector) },
-	{ "--arch", NULL, "apply diff pack push rollout", "NAME",
+	{ "--arch", NULL, "apply diff explain pack push rollout", "NAME",
 	  "which image of several: amd64, arm64, arm, 386, riscv64", set_text,
 	  offsetof(struct options, architecture) },
 	{ "--board-broker", NULL, "device", "URL",
@@ -178,8 +178,8 @@ static const struct option {
 	  offsetof(struct options, watch) },
 	{ "--all", NULL, "apply diff", NULL, "to every device of the fleet", NULL,
 	  offsetof(struct options, all) },
-	{ "--prune", NULL, "apply diff", NULL, "pods and configs that are not in the files go",
-	  NULL, offsetof(struct options, prune) },
+	{ "--prune", NULL, "apply diff explain", NULL,
+	  "pods and configs that are not in the files go", NULL, offsetof(struct options, prune) },
 	{ "--wait", NULL, "rollout", NULL,
 	  "rollout start: run it from here until it is over; else a hub does", NULL,
 	  offsetof(struct options, wait) },
@@ -201,8 +201,10 @@ static const struct option {
 enum { OPTIONS = sizeof all_options / sizeof *all_options };
 
 static const char SPEAKING[] =
-	"apply diff get logs events push doctor rollout top restart exec device"; /* with the broker
-										   */
+	"apply diff explain get logs events push doctor rollout top restart exec device"; /* with
+											   * the
+											   * broker
+											   */
 
 static bool is_of(const struct option *opt, const char *verb)
 {

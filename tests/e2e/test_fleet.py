@@ -421,6 +421,68 @@ class Room(FleetTest):
                       done.stderr)
         self.assertTrue(self.world.subscribe("new/dn/desired", raw=True))
 
+    def explain(self, *args, code=0):
+        rows = json.loads(self.world.cli("explain", *args, "-o", "json", check=code).stdout)
+        jsonschema.validate(rows, schema("explain-files"))
+        return {(r["device"], r["pod"]): r for r in rows}
+
+    def test_explain_says_of_each_device_what_would_become_of_each_pod(self):
+        self.world.cli("apply", "-f", self.pods(("old", "low", "40Mi")), "-d", "small", check=0)
+        before = [list(g) for g in self.got()]
+        self.pods(("big", "high", "100Mi"), ("app", "normal", "40Mi"))
+        rows = self.explain("-f", "pods.yaml", "-l", "app=inspect")
+        self.assertEqual({at: r["verdict"] for at, r in rows.items()}, {
+            ("d00", "big"): "runs", ("d00", "app"): "runs", ("d01", "big"): "runs",
+            ("d01", "app"): "runs", ("small", "big"): "refused", ("small", "app"): "refused"})
+        self.assertEqual(rows["d00", "app"]["why"],
+                         "it requests 40Mi of 512Mi and 100m of 1000m cpu")
+        self.assertEqual(rows["small", "big"]["why"],
+                         "it requests 100 MiB of memory, this board has 64 MiB")
+        self.assertEqual(rows["small", "app"]["why"], "the state is refused as a whole: big: "
+                         "it requests 100 MiB of memory, this board has 64 MiB")
+        # What is there already counts, and is told if it would not run any more.
+        rows = self.explain("-f", self.pods(("app", "normal", "40Mi")), "-d", "small")
+        self.assertEqual({at: (r["verdict"], r["displaces"]) for at, r in rows.items()}, {
+            ("small", "app"): ("runs", ["old"]), ("small", "old"): ("waits", [])})
+        rows = self.explain("-f", "pods.yaml", "-d", "small", "--prune")
+        self.assertEqual(rows["small", "app"]["displaces"], [])
+        # People see the same, and who is away.
+        self.crowd["d01"].leave()
+        table = self.world.cli("explain", "-f", "pods.yaml", "-d", "small", "-d", "d01", "-d", "new",
+                               check=0).stdout.splitlines()
+        self.assertEqual(table[0].split(), ["DEVICE", "POD", "VERDICT", "WHY"])
+        self.assertRegex(table[1], r"^d01 +app +runs +it requests .* cpu; offline, last report \S+ ago$")
+        self.assertRegex(table[2], "^new +app +unknown +the device has never reported, and judges")
+        self.assertRegex(table[4], "^small +app +runs +it requests .*; before old$")
+        self.assertRegex(table[3], "^small +old +waits +needs 40Mi, 24Mi are free")
+        self.assertEqual(self.got(), before)
+
+    def test_explain_looks_at_images_and_labels(self):
+        self.world.write("only-arm/oci-layout", '{"imageLayoutVersion": "1.0.0"}')
+        self.world.write("only-arm/index.json", json.dumps({
+            "schemaVersion": 2, "manifests": [
+                {"mediaType": "application/vnd.oci.image.manifest.v1+json", "size": 2,
+                 "digest": "sha256:" + "0" * 64, "platform": {"os": "linux", "architecture": a}}
+                for a in ("arm", "riscv64")]}))
+        self.world.write("image.yaml", APP.replace("image: host", "image: ./only-arm"))
+        rows = self.explain("-f", "image.yaml", "-d", "d00", "-d", "new")
+        self.assertEqual(rows["d00", "app"]["verdict"], "refused")
+        self.assertIn("no image for arm64; there are: arm", rows["d00", "app"]["why"])
+        self.world.write("picky.yaml", APP.replace("spec:\n", Places.SELECTOR))
+        rows = self.explain("-f", "picky.yaml")
+        self.assertEqual({d: r["verdict"] for (d, _), r in rows.items()},
+                         {"d00": "refused", "d01": "runs", "small": "refused"})
+        self.assertIn("site=s1 is asked for", rows["small", "app"]["why"])
+
+    def test_explain_refuses_what_it_cannot_answer(self):
+        self.world.write("app.yaml", APP)
+        for args, code, says in ((["-f", "app.yaml", "pod.spec"], 2, "one of them"),
+                                 (["-f", "app.yaml", "-l", "site=nowhere"], 3, "no device is chosen"),
+                                 (["-f", "none.yaml"], 3, "none.yaml")):
+            done = self.world.cli("explain", *args, check=code)
+            self.assertIn(says, done.stderr)
+            self.assertEqual(done.stdout, "")
+
     def test_a_rollout_leaves_those_out_that_have_no_room(self):
         path = self.pods(("big", "high", "100Mi"))
         done = self.world.cli("rollout", "start", "-f", self.rollout(
@@ -481,6 +543,29 @@ class Board(unittest.TestCase):
         document = self.world.desired(self.device, generation, [p])
         document.update(more)
         self.world.publish(f"{self.device.name}/dn/desired", document, retain=True)
+
+    def test_a_board_does_what_the_desk_has_foretold(self):
+        has = wait_until("it reports", 10, lambda: self.world.state(self.device))["capacity"]["memBytes"]
+        self.world.write("pods.yaml", "---\n".join(
+            APP.replace("name: app", f"name: {name}").replace(
+                "spec:\n", f"spec:\n  priorityClassName: {name}\n").replace(
+                "limits: {memory: 16Mi, cpu: 100m}", f"requests: {{memory: {has * 6 // 10}}}")
+            for name in ("low", "high")))
+        def foretold():
+            rows = json.loads(self.world.cli("explain", "-f", "pods.yaml", "-o", "json",
+                                             check=0).stdout)
+            return {r["pod"]: (r["verdict"], r["displaces"]) for r in rows}
+        expected = {"low": ("waits", []), "high": ("runs", ["low"])}
+        self.assertEqual(foretold(), expected)
+        self.assertEqual(self.world.subscribe(f"{self.device.name}/dn/desired", seconds=1, raw=True), b"")
+        done = self.world.cli("apply", "-f", "pods.yaml", "--healthy-for", "500ms", check=0)
+        self.assertIn(f"waits       {self.device.name}  low: needs ", done.stderr)
+        self.assertEqual([self.device.workload(w)["state"] for w in ("low/main", "high/main")],
+                         ["waiting", "running"])
+        self.assertEqual(foretold(), expected)
+        # The board's own words.
+        says = self.world.cli("explain", "-f", "pods.yaml", check=0).stdout
+        self.assertIn(self.device.workload("low/main")["trouble"].removeprefix("Preempted: "), says)
 
     def test_admission_by_its_labels_and_those_that_the_desk_gives(self):
         self.send(1, {"site": "south"})

@@ -184,15 +184,20 @@ static void what_is_not_known_is_not_refused(void **state)
 	json_free(pods);
 }
 
-static void a_caller_may_know_more(void **state)
+static void a_folder_without_an_image_for_the_device_is_refused(void **state)
 {
 	struct json *pods = json_new_array();
 	(void)state;
 	add(pods, "app", "normal", "1Mi", "");
+	json_push(pods, parse("{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":"
+			      "\"own\"},\"spec\":{\"containers\":[{\"name\":\"c\",\"image\":"
+			      "\"./folder\"}]}}"));
 	struct fit *f = judge("", pods);
-	fit_refuse(f, 0, "no image for arm64");
-	assert_pod(f, 0, "refused", "no image for arm64");
-	assert_string_equal(f->refused.text, "app: no image for arm64");
+	assert_string_equal(f->refused.text, "");
+	fit_refuse_unpacked(f, "no image for arm64");
+	assert_int_equal(f->pods[0].verdict, FIT_RUNS);
+	assert_pod(f, 1, "refused", "no image for arm64");
+	assert_string_equal(f->refused.text, "own: no image for arm64");
 	fit_free(f);
 	json_free(pods);
 }
@@ -207,7 +212,7 @@ int main(void)
 		cmocka_unit_test(a_job_that_is_done_needs_no_room),
 		cmocka_unit_test(labels_and_images_are_looked_at),
 		cmocka_unit_test(what_is_not_known_is_not_refused),
-		cmocka_unit_test(a_caller_may_know_more),
+		cmocka_unit_test(a_folder_without_an_image_for_the_device_is_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
