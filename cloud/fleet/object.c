@@ -40,7 +40,7 @@ static enum err check_strings(const struct json *object, const char *path, struc
 }
 
 /* A selector that asks for each of them says whether they are labels at all. */
-static enum err check_labels(const struct json *labels, struct why *why)
+enum err object_check_labels(const struct json *labels, struct why *why)
 {
 	struct selector s;
 	struct json *j = json_new_object();
@@ -49,7 +49,7 @@ static enum err check_labels(const struct json *labels, struct why *why)
 	enum err e = selector_read(j, &s, why);
 	selector_free(&s);
 	json_free(j);
-	return e ? why_in(why, e, "metadata.labels") : OK;
+	return e;
 }
 
 static enum err read_head(const struct json *document, const char **out_name, struct why *why)
@@ -63,8 +63,8 @@ static enum err read_head(const struct json *document, const char **out_name, st
 	*out_name = json_string(json_member(metadata, "name"));
 	if (!e && (!*out_name || !label_is_valid(bytes_of(*out_name))))
 		e = why_set(why, ERR_INVALID, "metadata.name: a name is expected: " LABEL_RULE);
-	if (!e)
-		e = check_labels(json_member(metadata, "labels"), why);
+	if (!e && object_check_labels(json_member(metadata, "labels"), why))
+		e = why_in(why, ERR_INVALID, "metadata.labels");
 	if (!e)
 		e = check_strings(json_member(metadata, "annotations"), "metadata.annotations",
 				  why);

@@ -26,7 +26,7 @@ struct fleet_object {
 /* What a desk knows of a device beside its report. */
 struct device_object {
 	const char *name;
-	const struct json *labels;    /* an object of strings, or NULL */
+	const struct json *labels;    /* an object of strings, or NULL: as before */
 	const struct json *overrides; /* {"pod/NAME": PATCH}, or NULL */
 	const char *pinned;           /* why no rollout may touch it; NULL: it may */
 };
@@ -48,6 +48,9 @@ enum err device_object_read(const struct json *document, struct device_object *o
 enum err rollout_object_read(const struct json *document, struct rollout_object *out,
 			     struct why *why);
 void rollout_object_free(struct rollout_object *r);
+
+/* Are these labels, an object of them or NULL? ERR_INVALID: which is not. */
+enum err object_check_labels(const struct json *labels, struct why *why);
 
 /* The labels of a device by its report, and what a desk knows of it (NULL: nothing). The
  * caller frees them. */

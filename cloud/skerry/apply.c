@@ -215,8 +215,10 @@ static enum err apply_to(struct desk *d, struct fleet_view *v, const char *devic
 		printf("%s  generation %lld  unchanged\n", device, (long long)i.base);
 		return OK;
 	}
-	printf("%s  generation %lld->%lld  %zu pods in the files\n", device, (long long)i.base,
-	       (long long)i.generation, wish->source->pod_count);
+	printf("%s  generation %lld->%lld", device, (long long)i.base, (long long)i.generation);
+	if (d->options->file_count)
+		printf("  %zu pods in the files", wish->source->pod_count);
+	putchar('\n');
 	fflush(stdout);
 	if (!d->options->dry_run)
 		e = publish(d, v, device, &i, why);

@@ -55,8 +55,11 @@ enum err cast_open(struct cast *c, const struct manifest_files *m, struct fleet_
 	qsort(c->list, c->count, sizeof *c->list, by_name);
 	for (size_t i = 0; i < c->count; i++) {
 		const struct device_view *seen = fleet_view_find(v, c->list[i].name);
-		c->list[i].labels = object_labels(c->list[i].name, seen ? seen->state : NULL,
-						  &c->list[i].object);
+		struct device_object given = c->list[i].object;
+		if (!given.labels && seen)
+			given.labels = json_member(seen->desired, "labels");
+		c->list[i].labels =
+			object_labels(c->list[i].name, seen ? seen->state : NULL, &given);
 	}
 	return OK;
 }

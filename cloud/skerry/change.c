@@ -1,5 +1,7 @@
 #include "cloud/skerry/change.h"
 
+#include "cloud/skerry/device_label.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -95,10 +97,33 @@ static enum err pin_images(struct change *c, struct why *why)
 	return fleet_view_read(&c->view, c->desk, NULL, why);
 }
 
+/* --- labels --- */
+
+static enum err make_labels(struct change *c, size_t target, struct json **out, struct why *why)
+{
+	const struct option_list *changes = &c->desk->options->label_changes;
+	struct device_view blank = { 0 };
+	snprintf(blank.name, sizeof blank.name, "%s", c->targets.list[target].name);
+	const struct device_view *known = fleet_view_find(&c->view, blank.name);
+	*out = NULL;
+	return changes->count ? device_label_make(known ? known : &blank, changes, out, why) : OK;
+}
+
+static enum err check_labels(struct change *c, struct why *why)
+{
+	enum err e = OK;
+	for (size_t i = 0; i < c->targets.count && !e; i++) {
+		struct json *labels;
+		e = make_labels(c, i, &labels, why);
+		json_free(labels);
+	}
+	return e;
+}
+
 enum err change_read(struct change *c, struct desk *d, const struct options *o, struct why *why)
 {
 	*c = (struct change){ .desk = d, .pins = { .options = o, .desk = d } };
-	if (!o->file_count && !o->prune && !o->agent && !o->retry)
+	if (!o->file_count && !o->prune && !o->agent && !o->retry && !o->label_changes.count)
 		return why_set(why, ERR_INVALID,
 			       "what shall be applied? give -f FILE, or --agent FILE");
 	enum err e = read_files(c, o, why);
@@ -110,6 +135,8 @@ enum err change_read(struct change *c, struct desk *d, const struct options *o, 
 		e = fleet_view_read(&c->view, d, NULL, why);
 	if (!e)
 		e = choose_devices(o, &c->view, &c->targets, why);
+	if (!e)
+		e = check_labels(c, why);
 	return e;
 }
 
@@ -123,6 +150,9 @@ void change_turn_to(struct change *c, size_t i)
 {
 	pins_set(&c->pins, c->targets.list[i].architecture);
 	c->wish.agent = c->pins.agent_image;
+	json_free(c->labels);
+	(void)make_labels(c, i, &c->labels, NULL); /* it was checked */
+	c->wish.labels = c->labels;
 }
 
 void change_close(struct change *c)
@@ -133,6 +163,7 @@ void change_close(struct change *c)
 		manifest_files_free(c->files);
 	free(c->files);
 	free(c->targets.list);
+	json_free(c->labels);
 	fleet_view_free(&c->view);
 	*c = (struct change){ 0 };
 }

@@ -29,6 +29,7 @@ struct change {
 	struct intent_trees trees;
 	struct render_source source;
 	struct warrant warrant;
+	struct json *labels;     /* that it is given, with the changes of the options; or NULL */
 	struct intent_wish wish; /* for the device that change_turn_to() was called with */
 };
 

@@ -1,4 +1,5 @@
-#include "cloud/skerry/desk.h"
+#include "cloud/skerry/apply.h"
+#include "cloud/skerry/device_label.h"
 #include "cloud/skerry/hub_ask.h"
 #include "cloud/skerry/verbs.h"
 #include "ports/clock.h"
@@ -155,20 +156,45 @@ static enum err dismiss(struct desk *d, const char *device, struct why *why)
 	return OK;
 }
 
+/* --- label --- */
+
+static enum err label(struct options *o, struct desk *d, const char *device, struct why *why)
+{
+	o->devices[o->device_count++] = device;
+	return apply_files(d, o, why);
+}
+
+/* --- */
+
+static enum err read_changes(struct options *o, struct why *why)
+{
+	for (size_t i = 2; i < o->word_count; i++)
+		o->label_changes.items[o->label_changes.count++] = o->words[i];
+	return device_label_check(&o->label_changes, why);
+}
+
 static enum err run(struct options *o, struct desk *d, struct why *why)
 {
-	const bool is_add = o->word_count == 2 && strcmp(o->words[0], "add") == 0;
-	if (!is_add && (o->word_count != 2 || strcmp(o->words[0], "rm") != 0))
-		return why_set(why, ERR_INVALID, "add NAME or rm NAME is expected");
+	const char *verb = o->word_count >= 2 ? o->words[0] : "";
+	const bool is_add = o->word_count == 2 && strcmp(verb, "add") == 0;
+	const bool is_rm = o->word_count == 2 && strcmp(verb, "rm") == 0;
+	const bool is_label = o->word_count > 2 && strcmp(verb, "label") == 0;
+	if (!is_add && !is_rm && !is_label)
+		return why_set(why, ERR_INVALID,
+			       "add NAME, rm NAME or label NAME KEY=VALUE KEY- ... is expected");
 	const char *device = o->words[1];
 	if (!topic_is_device(bytes_of(device)))
 		return why_set(why, ERR_INVALID,
 			       "\"%.60s\" is not the name of a device: " LABEL_RULE
 			       "; hub and claim are taken",
 			       device);
-	enum err e = desk_open(d, o, why);
+	enum err e = is_label ? read_changes(o, why) : OK;
+	if (!e)
+		e = desk_open(d, o, why);
 	if (e)
 		return e;
+	if (is_label)
+		return label(o, d, device, why);
 	return is_add ? add(o, d, device, why) : dismiss(d, device, why);
 }
 

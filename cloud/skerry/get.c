@@ -77,16 +77,31 @@ static void add_buffer(struct table *t, const struct device_view *d)
 	table_add(t, "%s", bytes ? size : "-");
 }
 
+/* Its own, and those that a desk gives it, which win; the caller frees them. */
+static struct json *labels_of(const struct device_view *d)
+{
+	const struct json *own = json_member(d->state, "labels");
+	struct json *labels = own ? json_copy(own) : json_new_object();
+	for (const struct json *l = json_first(json_member(d->desired, "labels")); l;
+	     l = json_next(l)) {
+		json_remove(labels, json_key(l));
+		json_set(labels, json_key(l), json_copy(l));
+	}
+	return labels;
+}
+
 static void add_labels(struct table *t, const struct device_view *d)
 {
 	char text[256] = "";
 	size_t len = 0;
-	const struct json *l = json_first(json_member(d->state, "labels"));
-	for (; l && len < sizeof text - 1; l = json_next(l)) {
+	struct json *labels = labels_of(d);
+	for (const struct json *l = json_first(labels); l && len < sizeof text - 1;
+	     l = json_next(l)) {
 		int n = snprintf(text + len, sizeof text - len, "%s%s=%s", len ? "," : "",
 				 json_key(l), json_string(l) ? json_string(l) : "");
 		len += n > 0 ? (size_t)n : 0;
 	}
+	json_free(labels);
 	table_add(t, "%s", len ? text : "-");
 }
 
@@ -122,6 +137,7 @@ static struct json *print_device(const struct device_view *d)
 	json_set_string(j, "device", d->name);
 	json_set_string(j, "status", device_view_word(d));
 	json_set_integer(j, "desired", number(d->desired, "generation"));
+	json_set(j, "labels", labels_of(d));
 	json_set(j, "presence", d->online ? json_copy(d->online) : json_new_null());
 	json_set(j, "state", d->state ? json_copy(d->state) : json_new_null());
 	return j;

@@ -88,6 +88,11 @@ static bool is_same_agent(const struct json *old, const struct intent_wish *w)
 	return !(before && w->retry) && (!w->agent || (before && strcmp(before, w->agent) == 0));
 }
 
+static const struct json *labels_given(const struct device_view *d, const struct intent_wish *wish)
+{
+	return wish->labels ? wish->labels : json_member(d->desired, "labels");
+}
+
 /* Takes the content. */
 static char *print_document(const struct device_view *d, const char *fleet, const struct intent *i,
 			    const struct content *c, const struct intent_wish *wish)
@@ -108,8 +113,8 @@ static char *print_document(const struct device_view *d, const char *fleet, cons
 	if (wish->reason)
 		json_set_string(j, "reason", wish->reason);
 	set_signed(j, i, wish->warrant);
-	if (json_count(wish->labels))
-		json_set(j, "labels", json_copy(wish->labels));
+	if (json_count(labels_given(d, wish)))
+		json_set(j, "labels", json_copy(labels_given(d, wish)));
 	json_set(j, "policy", c->policy);
 	json_set(j, "workloads", c->workloads);
 	json_set(j, "configs", c->configs);
@@ -162,7 +167,7 @@ static enum err check_document(const struct device_view *device, const char *fle
 			       struct why *why)
 {
 	struct desired check;
-	const struct fit_device about = { device->name, device->state, wish->labels };
+	const struct fit_device about = { device->name, device->state, labels_given(device, wish) };
 	enum err e = desired_read(bytes_of(text), fleet, device->name, &check, why);
 	if (!e)
 		e = check_pods(&check, why);
@@ -216,7 +221,7 @@ static bool are_same_labels(const struct json *a, const struct json *b)
 static bool is_unchanged(const struct device_view *d, const struct intent_wish *wish,
 			 const struct content *c)
 {
-	return are_same_labels(json_member(d->desired, "labels"), wish->labels) &&
+	return are_same_labels(json_member(d->desired, "labels"), labels_given(d, wish)) &&
 	       is_same_agent(json_member(d->desired, "agent"), wish) &&
 	       content_is_same(c, d->desired) && warrant_stands(wish->warrant, d);
 }

@@ -20,7 +20,7 @@ struct intent {
 
 struct intent_wish {
 	const struct render_source *source;
-	const struct json *labels; /* that a desk gives the device, for its pods; NULL: none */
+	const struct json *labels; /* that a desk gives the device; NULL: as before, {}: none */
 	const char *reason;        /* for people; NULL: none */
 	const char *agent;         /* the image that the board shall be run by; NULL: as before */
 	bool retry;                /* even if it was given up */

@@ -49,12 +49,13 @@ struct options {
 	const char *agent;        /* --agent: a folder, a tar, NAME@sha256:... or "package"; NULL */
 	bool retry;               /* --retry: the agent once more */
 	const char *board_broker; /* --board-broker: a URL; NULL: the one of this desk */
-	struct option_list labels; /* --label: KEY=VALUE */
-	int64_t count;             /* -n */
-	int64_t healthy_ms;        /* --healthy-for; -1: not given */
-	int64_t since_ms;          /* --since; -1: not given */
-	int64_t wait_ms;           /* --timeout; -1: not given */
-	int64_t patience_ms;       /* no wait for the broker is longer; 0: as each is */
+	struct option_list labels;        /* --label: KEY=VALUE */
+	struct option_list label_changes; /* of device label: KEY=VALUE, KEY- */
+	int64_t count;                    /* -n */
+	int64_t healthy_ms;               /* --healthy-for; -1: not given */
+	int64_t since_ms;                 /* --since; -1: not given */
+	int64_t wait_ms;                  /* --timeout; -1: not given */
+	int64_t patience_ms;              /* no wait for the broker is longer; 0: as each is */
 
 	struct option_list keys;        /* --sign: PEM files that sign a state */
 	struct option_list public_keys; /* --public: whose signature an export may have */

@@ -252,6 +252,57 @@ class People(FleetTest):
         self.assertEqual(self.versions(), ["2"] * 10)
 
 
+class Labels(FleetTest):
+    size = 2
+
+    def labels(self, device):
+        return (self.crowd[device].document or {}).get("labels")
+
+    def chosen(self, selector):
+        done = self.world.cli("get", "devices", "-l", selector, "-o", "json", check=0)
+        return [d["device"] for d in json.loads(done.stdout)["devices"]]
+
+    def label(self, code, *changes, args=()):
+        return self.world.cli("device", "label", "d00", *changes, *args, check=code)
+
+    def test_given_and_taken_and_kept_by_what_does_not_mention_them(self):
+        self.assertEqual(self.label(0, "stage=field", "zone=b").stdout,
+                         "d00  generation 0->1\n")
+        self.assertEqual(self.labels("d00"), {"stage": "field", "zone": "b"})
+        self.assertEqual(self.chosen("stage=field,app=inspect"), ["d00"])
+        shown = self.world.cli("get", "d00", "-o", "json", check=0).stdout
+        self.assertEqual(json.loads(shown)["labels"],
+                         {"app": "inspect", "site": "s0", "stage": "field", "zone": "b"})
+        self.world.write("app.yaml", APP)
+        self.world.cli("apply", "-f", "app.yaml", "--all", check=0)
+        self.assertEqual(self.labels("d00"), {"stage": "field", "zone": "b"})
+        # A rollout chooses by them, and keeps them too.
+        self.start("2", selector={"matchLabels": {"zone": "b"}})
+        self.assertEqual(self.versions(), ["2", "VERSION"])
+        self.assertEqual(self.labels("d00"), {"stage": "field", "zone": "b"})
+        self.label(0, "zone-", "stage=lab")
+        self.assertEqual(self.labels("d00"), {"stage": "lab"})
+        self.assertIn("unchanged", self.label(0, "stage=lab").stdout)
+        self.label(0, "stage-")
+        self.assertIsNone(self.labels("d00"))
+        self.assertEqual(self.chosen("stage=canary"), ["d00", "d01"])
+
+    def test_what_cannot_be_a_label_changes_nothing(self):
+        for change, why in (("stage", "KEY=VALUE, or KEY-"), ("a b=c", "a b"),
+                            ("a=" + "x" * 64, "a"), ("=x", "key of a label"), ("-", "key of a label"),
+                            ("kubernetes.io/hostname=other", "fact that the board tells")):
+            done = self.label(2, change)
+            self.assertIn(why, done.stderr)
+        self.assertIsNone(self.crowd["d00"].document)
+
+    def test_a_pod_that_asks_for_one_is_in_the_way(self):
+        self.world.write("app.yaml", APP + "  nodeSelector: {zone: b}\n")
+        self.label(0, "zone=b")
+        self.world.cli("apply", "-f", "app.yaml", "-d", "d00", check=0)
+        self.assertIn("zone=b is asked for", self.label(2, "zone-").stderr)
+        self.assertEqual(self.labels("d00"), {"zone": "b"})
+
+
 class Races(FleetTest):
     """Two desks write the same generation: a broker has no compare-and-set, but one order."""
     size = 1
