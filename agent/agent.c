@@ -122,9 +122,19 @@ static void on_proved(void *owner)
 	report_changed(&a->report);
 }
 
+/* Whoever replaces the file is heard at the next connection, as the link is. */
+static void note_certificate(struct agent *a)
+{
+	const struct config *c = &a->config;
+	a->certificate_ends_ms = 0;
+	if (c->broker.tls && c->tls_cert[0])
+		(void)!certificate_end(c->tls_cert, &a->certificate_ends_ms, NULL);
+}
+
 static void on_link_up(void *owner)
 {
 	struct agent *a = owner;
+	note_certificate(a);
 	if (a->renewal)
 		renewal_on_up(a->renewal);
 	compact_on_up(&a->compact);

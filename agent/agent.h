@@ -56,7 +56,8 @@ struct agent {
 	struct local_broker *local_broker; /* likewise */
 	struct statsd_server *statsd;      /* likewise */
 	struct scrapes scrapes;
-	struct renewal *renewal; /* NULL: its certificate, if any, is the configuration's */
+	struct renewal *renewal;     /* NULL: its certificate, if any, is the configuration's */
+	int64_t certificate_ends_ms; /* of that one, since 1970; 0: there is none */
 	struct link link;
 	struct uplink uplink;
 	struct fresh fresh;

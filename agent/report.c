@@ -332,6 +332,11 @@ struct json *report_make(struct agent *a)
 	add_trust(j, a);
 	if (a->renewal)
 		json_set(j, "identity", renewal_report(a->renewal));
+	if (a->certificate_ends_ms) {
+		struct json *certificate = json_new_object();
+		json_set_integer(certificate, "expires", a->certificate_ends_ms);
+		json_set(j, "certificate", certificate);
+	}
 	json_set(j, "conditions", print_conditions(a));
 	json_set(j, "workloads", print_workloads(a));
 	add_offer(j, a);

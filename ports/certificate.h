@@ -61,6 +61,8 @@ struct certificate_view {
 
 /* The first of a PEM file. ERR_NOT_FOUND: no such file; ERR_INVALID: not for a key of P-256. */
 enum err certificate_read(const char *path, struct certificate_view *out, struct why *why);
+/* When the first of a PEM file ends, since 1970; of any key. ERR_NOT_FOUND: no such file. */
+enum err certificate_end(const char *path, int64_t *out_ms, struct why *why);
 /* One in DER. */
 enum err certificate_view_of(struct bytes der, struct certificate_view *out, struct why *why);
 

@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "cloud/hub/about.h"
 #include "cloud/hub/control.h"
 #include "cloud/hub/database.h"
 #include "cloud/hub/drive.h"
@@ -318,6 +319,8 @@ static void on_own_letter(struct hub *h, const struct topic *t, struct bytes pay
 		return; /* what hubs say, or another hub's business */
 	else if (strcmp(t->channel, "cmd") == 0 && strcmp(t->a, "rollout") == 0)
 		handover_on_letter(h, t, payload);
+	else if (strcmp(t->channel, "cmd") == 0 && strcmp(t->a, "about") == 0)
+		about_on_letter(h, t, payload);
 	else if (strcmp(t->channel, "cmd") != 0 || strcmp(t->a, "view") != 0)
 		push_on_letter(h, t, payload);
 	else if (ledger_is_open(&h->ledger))

@@ -4,12 +4,22 @@
 #include "cloud/skerry/doctor_fleet.h"
 #include "base/text.h"
 #include "cloud/skerry/fleet_view.h"
+#include "cloud/skerry/hub_ask.h"
+#include "ports/certificate.h"
+#include "ports/clock.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { NAMES_SHOWN = 3 };
+enum {
+	NAMES_SHOWN = 3,
+	HUB_WAIT_MS = 3 * 1000,
+	ENDING_DAYS = 30, /* of a certificate: time to replace it ... */
+	URGENT_DAYS = 7,  /* ... and none to lose */
+};
+
+#define DAY_MS (24LL * 60 * 60 * 1000)
 
 /* The devices that something is said of. */
 struct list {
@@ -181,6 +191,117 @@ static void examine_devices(struct doctor *d, const struct fleet_view *v)
 			 "them to a wildcard? see docs/engines.md"));
 }
 
+/* --- certificates --- */
+
+/* Is there less left than so many days? A board that renews its own is early enough until that
+ * is due: its certificates may live for hours. */
+static bool ends_within(const struct device_view *d, int days)
+{
+	const struct json *own = json_member(d->state, "identity");
+	const int64_t now = clock_wall_ms();
+	int64_t ends, due = 0;
+	if (!json_integer(json_member(own, "expires"), &ends) &&
+	    !json_integer(json_member(json_member(d->state, "certificate"), "expires"), &ends))
+		return false;
+	json_integer(json_member(own, "renewal"), &due);
+	return ends <= now || (ends - now < days * DAY_MS && due <= now);
+}
+
+static bool is_ending(const struct device_view *d)
+{
+	return ends_within(d, ENDING_DAYS);
+}
+
+static bool is_urgent(const struct device_view *d)
+{
+	return ends_within(d, URGENT_DAYS);
+}
+
+static void examine_certificates(struct doctor *d, const struct fleet_view *v)
+{
+	struct finding *f = next(d, "certificates");
+	struct list ending, urgent;
+	collect(v, is_ending, &ending);
+	collect(v, is_urgent, &urgent);
+	finish(f, urgent.count ? &urgent : &ending, "no device's ends within 30 days",
+	       "replace tls_cert and tls_key on the board, or have it join: skerry device add. One "
+	       "that has joined renews by itself: skerry get DEVICE -o json has identity.why, and "
+	       "a "
+	       "hub with --ca-cert must answer");
+	if (urgent.count)
+		f->grade = GRADE_FAIL;
+}
+
+/* Of this desk. */
+static void examine_own(struct doctor *d, const struct options *o)
+{
+	enum { DAY = 10 };
+	struct finding *f = next(d, "desk");
+	char until[24];
+	struct why why;
+	int64_t ends;
+	if (!o->broker.tls || !o->tls.cert) {
+		snprintf(f->found, sizeof f->found, "has no certificate");
+		return;
+	}
+	if (certificate_end(o->tls.cert, &ends, &why)) {
+		f->grade = GRADE_FAIL;
+		snprintf(f->found, sizeof f->found, "%.190s", why.text);
+		snprintf(f->remedy, sizeof f->remedy, "correct --cert, or $SKERRY_CERT");
+		return;
+	}
+	const int64_t left_ms = ends - clock_wall_ms();
+	clock_print(until, ends);
+	until[DAY] = '\0';
+	snprintf(f->found, sizeof f->found, "%.100s: until %s, %lld days", o->tls.cert, until,
+		 (long long)(left_ms / DAY_MS));
+	if (left_ms >= ENDING_DAYS * DAY_MS)
+		return;
+	f->grade = left_ms < URGENT_DAYS * DAY_MS ? GRADE_FAIL : GRADE_WARN;
+	snprintf(f->remedy, sizeof f->remedy,
+		 "have whoever runs the CA sign another one for this desk (--cert, --key)");
+}
+
+/* --- the hub --- */
+
+static void print_hub(struct finding *f, const struct json *body, int64_t ms)
+{
+	const char *version = json_string(json_member(body, "version"));
+	const char *database = json_string(json_member(body, "database"));
+	bool ready = false;
+	json_bool(json_member(body, "ready"), &ready);
+	snprintf(f->found, sizeof f->found, "answers within %lld ms: version %.40s, %.40s",
+		 (long long)ms, version ? version : "?", database ? database : "?");
+	if (ready)
+		return;
+	f->grade = GRADE_FAIL;
+	snprintf(f->remedy, sizeof f->remedy,
+		 "its database is not there: the hub's log says why. Boards keep what they have "
+		 "meanwhile");
+}
+
+static void examine_hub(struct doctor *d, struct desk *desk)
+{
+	struct finding *f = next(d, "hub");
+	struct json *body;
+	struct why why;
+	const int64_t began_ms = clock_now_ms();
+	enum err e = hub_ask(desk, "about", json_new_object(), HUB_WAIT_MS, &body, &why);
+	if (!e) {
+		print_hub(f, body, clock_now_ms() - began_ms);
+		json_free(body);
+		return;
+	}
+	f->grade = GRADE_WARN;
+	snprintf(f->found, sizeof f->found, "%.190s", why.text);
+	snprintf(f->remedy, sizeof f->remedy, "%s",
+		 e == ERR_OFFLINE   ? "desired states go without one, telemetry and images do not: "
+				      "skerry-hub --broker URL --db FILE. Boards keep what they "
+				      "have until then"
+		 : e == ERR_INVALID ? "one answers, and is older than this desk: update it"
+				    : "the desk needs to write hub/dn/# and to read hub/up/#");
+}
+
 enum err doctor_examine_fleet(struct doctor *d, struct options *o, struct why *why)
 {
 	struct desk desk = { 0 };
@@ -191,7 +312,10 @@ enum err doctor_examine_fleet(struct doctor *d, struct options *o, struct why *w
 		e = fleet_view_read(&v, &desk, NULL, why);
 	if (!e) {
 		examine_broker(d, o, &desk);
+		examine_own(d, o);
+		examine_hub(d, &desk);
 		examine_devices(d, &v);
+		examine_certificates(d, &v);
 	}
 	for (size_t i = 0; i < sizeof examinations / sizeof *examinations && !e; i++) {
 		collect(&v, examinations[i].is_so, &list);

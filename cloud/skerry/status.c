@@ -69,6 +69,11 @@ static void print_identity(const struct json *s)
 {
 	const struct json *i = json_member(s, "identity");
 	char until[24], renewal[24];
+	const struct json *configured = json_member(s, "certificate");
+	if (configured) {
+		clock_print(until, number(configured, "expires"));
+		printf("identity   tls_cert   until %s\n", until);
+	}
 	if (!i)
 		return;
 	clock_print(until, number(i, "expires"));

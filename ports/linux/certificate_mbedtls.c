@@ -171,6 +171,17 @@ enum err certificate_read(const char *path, struct certificate_view *out, struct
 	return e;
 }
 
+enum err certificate_end(const char *path, int64_t *out_ms, struct why *why)
+{
+	mbedtls_x509_crt crt;
+	mbedtls_x509_crt_init(&crt);
+	enum err e = tls_certificates_read(&crt, path, NULL, why);
+	if (!e)
+		*out_ms = tls_dates_of(&crt).to_ms;
+	mbedtls_x509_crt_free(&crt);
+	return e;
+}
+
 static bool is_for_clients(const mbedtls_x509_crt *crt)
 {
 	return crt->ext_types & MBEDTLS_X509_EXT_EXTENDED_KEY_USAGE &&

@@ -16,6 +16,7 @@ import unittest
 
 from skerry_test import (BIN, Part, Relay, World, WorldTest, is_listening, main, pod, skip,
                          wait_until)
+from tls_world import TlsWorld
 
 try:
     import jsonschema
@@ -863,6 +864,9 @@ class Fleet(WorldTest):
         self.running()
         checks = found()
         self.assertEqual({c for c in checks if checks[c]["result"] != "ok"}, {"broker", "trust"})
+        self.assertRegex(checks["hub"]["found"],
+                         r"^answers within \d+ ms: version \d+\.\d+\.\d+, sqlite$")
+        self.assertEqual(checks["desk"]["found"], "has no certificate")
         self.assertIn("without TLS", checks["broker"]["found"])
         self.assertEqual(checks["trust"]["found"], f"1: {self.device.name}")
         self.device.stop()
@@ -875,6 +879,10 @@ class Fleet(WorldTest):
         done = self.cli(0, "doctor", "fleet")
         self.assertRegex(done.stdout, r"(?m)^offline +warn +1: ")
         self.assertRegex(done.stdout, r"(?m)^offline: on the board")
+        self.world.hub.end()
+        hub = found()["hub"]
+        self.assertEqual((hub["result"], hub["found"]), ("warn", "no hub answers on this broker"))
+        self.assertIn("skerry-hub --broker", hub["remedy"])
 
     def on_a_terminal(self, *args, until, **env):
         """What a person sees: everything up to `until`."""
@@ -1236,6 +1244,59 @@ class Fleet(WorldTest):
             self.fail("logs -f goes on though nobody reads")
         finally:
             p.stderr.close()
+
+
+def days_from_now(days):
+    return time.strftime("%Y%m%d%H%M%SZ", time.gmtime(time.time() + days * 24 * 3600))
+
+
+class Certificates(unittest.TestCase):
+    """Those that a configuration names end one day, and nobody renews them."""
+
+    def setUp(self):
+        self.world = TlsWorld()
+        self.addCleanup(self.world.close)
+        self.world.start_broker()
+        self.world.start_hub()
+
+    def device(self, name, days):
+        self.world.client(name, end=days_from_now(days))
+        device = self.world.device(name).start().wait_up()
+        wait_until("it reports when its certificate ends", 10,
+                   lambda: (self.world.state(device) or {}).get("certificate"))
+        return device
+
+    def found(self, code):
+        answer = json.loads(self.world.cli("doctor", "fleet", "-o", "json", check=code).stdout)
+        jsonschema.validate(answer, schema("doctor"))
+        return {c["check"]: c for c in answer["checks"]}
+
+    def see(self, check, result, found, code):
+        c = self.found(code)[check]
+        self.assertEqual(c["result"], result, c)
+        self.assertRegex(c["found"], found)
+        self.assertEqual(result == "ok", "remedy" not in c)
+
+    def test_the_doctor_of_a_fleet_counts_the_days(self):
+        self.device("c-far", 40)
+        self.see("certificates", "ok", "^no device's ends within 30 days$", 0)
+        near = self.device("b-near", 20)
+        self.see("certificates", "warn", "^1: b-near$", 0)
+        self.device("a-urgent", 5)
+        self.see("certificates", "fail", "^1: a-urgent$", 1)
+        state = self.world.state(near)
+        jsonschema.validate(state, schema("state"))
+        self.assertAlmostEqual(state["certificate"]["expires"] / 1000,
+                               time.time() + 20 * 24 * 3600, delta=600)
+        board = self.world.cli("status", "--run-dir", near.run_dir).stdout
+        self.assertRegex(board, r"(?m)^identity +tls_cert +until \d{4}-")
+
+    def test_the_desk_has_days_too(self):
+        for days, result, code in ((40, "ok", 0), (20, "warn", 0), (5, "fail", 1)):
+            self.world.clients["desk"] = self.world.pki.issue(
+                "desk", usage="clientAuth", san=None, end=days_from_now(days))
+            self.see("desk", result, rf"^\S+desk.pem: until \d{{4}}-\d\d-\d\d, {days - 1} days$",
+                     code)
 
 
 if __name__ == "__main__":

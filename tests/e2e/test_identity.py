@@ -358,6 +358,17 @@ class Renewing(IdentityTest):
         self.assertEqual(self.world.db("SELECT count(*) FROM certificate"), [(1,)])
 
 
+class Diagnosed(IdentityTest):
+    hub = ("--certificate-life", "10m")
+
+    def test_one_that_renews_itself_is_early_enough_with_minutes_left(self):
+        self.join_and_start()
+        state = wait_until("it reports", 10, lambda: self.world.state(self.board))
+        self.assertLess(state["identity"]["expires"], state["t"] + 7 * 24 * 3600 * 1000)
+        done = self.world.cli("doctor", "fleet", check=0)
+        self.assertRegex(done.stdout, r"(?m)^certificates +ok ")
+
+
 class Documented(IdentityTest):
     """What travels has the shape that docs/protocol.md shows."""
     hub = ("--certificate-life", "15s")

@@ -687,6 +687,9 @@ class Hub(unittest.TestCase):
         self.world.publish("drone-07/dn/desired", EXAMPLES["desired-good"], retain=True)
         wait_until("the hub knows all of it", 10, lambda: self.world.db(
             "SELECT 1 FROM device WHERE online = 1 AND state IS NOT NULL AND desired IS NOT NULL"))
+        self.world.publish("hub/dn/cmd/about", example("cmd-about"))
+        self.assertEqual(heard.wait_json("hub/up/res/desk-k2j4h6g8"), example("res-about"))
+        heard.got.clear()
         self.world.publish("hub/dn/cmd/view", example("cmd-view"))
         self.assertEqual(heard.wait_json("hub/up/res/desk-k2j4h6g8"), example("res-view"))
         for channel, name in (("online", "presence"), ("state", "state")):
