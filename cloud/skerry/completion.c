@@ -81,12 +81,24 @@ static void offer_local(const struct line *l, const struct options *o)
 	json_free(ask);
 }
 
+/* "pod/NAME", of names such as NAME/CONTAINER. */
+static void offer_pods(const struct line *l, const struct json *workloads, const char *where)
+{
+	char pod[LABEL_SIZE + sizeof "pod/"];
+	for (const struct json *w = json_first(workloads); w; w = json_next(w)) {
+		snprintf(pod, sizeof pod, "pod/%.*s", (int)strcspn(json_key(w), "/"), json_key(w));
+		offer(l, pod, where);
+	}
+}
+
 static void offer_view(const struct line *l, const struct fleet_view *v, enum verb_words what)
 {
 	for (size_t i = 0; i < v->count; i++) {
 		const struct device_view *d = &v->devices[i];
 		if (what == WORDS_DEVICES)
 			offer(l, d->name, device_view_word(d));
+		else if (what == WORDS_FIELDS)
+			offer_pods(l, json_member(d->state, "workloads"), d->name);
 		else
 			offer_workloads(l, json_member(d->state, "workloads"), d->name);
 	}
@@ -159,6 +171,14 @@ static void offer_value(const struct line *l, const char *option, struct options
 		puts(":");
 }
 
+/* Nobody is asked for pods by who writes a field. */
+static void offer_explained(const struct line *l, struct options *o)
+{
+	offer_fields(l);
+	if (strncmp(l->last, "pod/", strlen("pod/")) == 0)
+		offer_names(l, o, WORDS_FIELDS);
+}
+
 static void offer_words(const struct line *l, struct options *o)
 {
 	if (!o->word_count)
@@ -166,7 +186,7 @@ static void offer_words(const struct line *l, struct options *o)
 	if (l->verb->words == WORDS_FILES)
 		puts(":");
 	else if (l->verb->words == WORDS_FIELDS)
-		offer_fields(l);
+		offer_explained(l, o);
 	else if (l->verb->words && !o->word_count)
 		offer_names(l, o, l->verb->words);
 }

@@ -85,6 +85,10 @@ static enum exit_code explain_field(const struct options *o)
 	struct choice c = { .path = o->word_count ? o->words[0] : "" };
 	const struct guide_entry *self = guide_find(c.path);
 	struct why why;
+	if (o->device_count || o->selector)
+		return exit_code_tell(
+			why_set(&why, ERR_INVALID, "devices of what? give -f FILE or pod/NAME too"),
+			&why);
 	c.count = count_below(&c);
 	if (!self && c.count == 0)
 		return exit_code_tell(
@@ -129,6 +133,21 @@ static void add_absence(char *text, size_t size, const struct json *row)
 	snprintf(text + len, size - len, "%soffline, last report %s ago", len ? "; " : "", span);
 }
 
+static void add_event(char *text, size_t size, const struct json *row)
+{
+	char span[24];
+	int64_t t = 0;
+	const struct json *event = json_member(row, "event");
+	const size_t len = strlen(text);
+	if (!event)
+		return;
+	json_integer(json_member(event, "t"), &t);
+	duration_print(span, clock_wall_ms() - t);
+	snprintf(text + len, size - len, "%slast event %s ago: %s %s", len ? "; " : "", span,
+		 named_text(event, "reason"), named_text(event, "message"));
+}
+
+/* Each row's members of these names, and WHY. */
 static void print_rows(const struct json *rows, const char *const *keys, const char *const *titles)
 {
 	struct table t;
@@ -136,26 +155,47 @@ static void print_rows(const struct json *rows, const char *const *keys, const c
 	for (const struct json *row = json_first(rows); row; row = json_next(row)) {
 		char text[1024];
 		for (size_t i = 0; keys[i]; i++)
-			table_add(&t, "%s", named_text(row, keys[i]));
+			table_add(&t, "%s",
+				  *named_text(row, keys[i]) ? named_text(row, keys[i]) : "-");
 		snprintf(text, sizeof text, "%s", named_text(row, "why"));
 		add_displaced(text, sizeof text, row);
+		add_event(text, sizeof text, row);
 		add_absence(text, sizeof text, row);
-		table_add(&t, "%s", text);
+		table_add(&t, "%s", *text ? text : "-");
 	}
 	table_print(&t);
 }
 
+static const char POD_PREFIX[] = "pod/";
+
+static bool is_about_a_pod(const struct options *o)
+{
+	return o->word_count && text_starts(o->words[0], POD_PREFIX);
+}
+
 static void show_rows(const struct options *o, const struct json *rows)
 {
-	static const char *const keys[] = { "device", "pod", "verdict", NULL };
-	static const char *const titles[] = { "DEVICE", "POD", "VERDICT", "WHY", NULL };
-	if (!o->json) {
-		print_rows(rows, keys, titles);
-		return;
+	static const char *const files[] = { "device", "pod", "verdict", NULL };
+	static const char *const pod[] = { "device", "workload", "state", "reason", NULL };
+	static const char *const files_titles[] = { "DEVICE", "POD", "VERDICT", "WHY", NULL };
+	static const char *const pod_titles[] = { "DEVICE", "WORKLOAD", "STATE",
+						  "REASON", "WHY",      NULL };
+	if (o->json) {
+		char *text = json_print_pretty(rows);
+		puts(text);
+		free(text);
+	} else if (is_about_a_pod(o)) {
+		print_rows(rows, pod, pod_titles);
+	} else {
+		print_rows(rows, files, files_titles);
 	}
-	char *text = json_print_pretty(rows);
-	puts(text);
-	free(text);
+}
+
+static enum err ask_devices(struct desk *d, struct options *o, struct json **out, struct why *why)
+{
+	if (is_about_a_pod(o))
+		return explain_pod(d, o, o->words[0] + sizeof POD_PREFIX - 1, out, why);
+	return explain_files(d, o, out, why);
 }
 
 static enum exit_code explain_devices(struct options *o)
@@ -163,10 +203,11 @@ static enum exit_code explain_devices(struct options *o)
 	struct desk d = { 0 };
 	struct json *rows = NULL;
 	struct why why;
-	enum err e = o->word_count ? why_set(&why, ERR_INVALID, "-f FILE or a FIELD? one of them")
-				   : desk_open(&d, o, &why);
+	enum err e = o->word_count && o->file_count
+			     ? why_set(&why, ERR_INVALID, "FIELD, pod/NAME or -f FILE? one of them")
+			     : desk_open(&d, o, &why);
 	if (!e)
-		e = explain_files(&d, o, &rows, &why);
+		e = ask_devices(&d, o, &rows, &why);
 	if (!e)
 		show_rows(o, rows);
 	json_free(rows);
@@ -177,5 +218,5 @@ static enum exit_code explain_devices(struct options *o)
 
 enum exit_code verb_explain(struct options *o)
 {
-	return o->file_count ? explain_devices(o) : explain_field(o);
+	return o->file_count || is_about_a_pod(o) ? explain_devices(o) : explain_field(o);
 }

@@ -98,7 +98,7 @@ static const struct option {
 	  offsetof(struct options, tls.alpn) },
 	{ "--fleet", "-F", "@ telemetry files history key", "NAME",
 	  "\"main\" if not given; $SKERRY_FLEET", set_text, offsetof(struct options, fleet) },
-	{ "--db", NULL, "logs events telemetry files history import", "FILE",
+	{ "--db", NULL, "explain logs events telemetry files history import", "FILE",
 	  "the hub's database; $SKERRY_DB", set_text, offsetof(struct options, database) },
 	{ "--run-dir", NULL, "status logs wake export top restart exec", "FOLDER",
 	  "of the agent on this board; /run/skerry", set_text, offsetof(struct options, run_dir) },

@@ -43,9 +43,9 @@ static const struct verb verbs[] = {
 	{ "validate", verb_validate, false, WORDS_NONE, "", "-f FILE",
 	  "check manifests; needs no broker" },
 	{ "explain", verb_explain, false, WORDS_FIELDS, "",
-	  "[FIELD] | -f FILE [-d DEVICE ...|-l SELECTOR]",
+	  "[FIELD] | -f FILE|pod/NAME [-d DEVICE ...|-l SELECTOR]",
 	  "what becomes of a field of a manifest, such as pod.spec.containers; where the pods of "
-	  "files would run, and why not" },
+	  "files would run; what has become of a pod; and why" },
 	{ "convert", verb_convert, false, WORDS_FILES, "", "COMPOSE.yaml",
 	  "a compose file as manifests, a pod for each service; says what it had to drop" },
 	{ "schema", verb_schema, false, WORDS_NONE,

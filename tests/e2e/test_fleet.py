@@ -528,6 +528,11 @@ class Room(FleetTest):
     def test_explain_refuses_what_it_cannot_answer(self):
         self.world.write("app.yaml", APP)
         for args, code, says in ((["-f", "app.yaml", "pod.spec"], 2, "one of them"),
+                                 (["-f", "app.yaml", "pod/app"], 2, "one of them"),
+                                 (["pod.spec", "-d", "d00"], 2, "-f FILE or pod/NAME"),
+                                 (["pod/nothing"], 3, "no device runs a pod"),
+                                 (["pod/app", "-d", "nobody"], 3, "no device \"nobody\""),
+                                 (["pod/a/b"], 2, "not the name of a pod"),
                                  (["-f", "app.yaml", "-l", "site=nowhere"], 3, "no device is chosen"),
                                  (["-f", "none.yaml"], 3, "none.yaml")):
             done = self.world.cli("explain", *args, check=code)
@@ -617,6 +622,72 @@ class Board(unittest.TestCase):
         # The board's own words.
         says = self.world.cli("explain", "-f", "pods.yaml", check=0).stdout
         self.assertIn(self.device.workload("low/main")["trouble"].removeprefix("Preempted: "), says)
+
+    def explain_pod(self, name, *args):
+        rows = json.loads(self.world.cli("explain", f"pod/{name}", *args, "-o", "json",
+                                         check=0).stdout)
+        jsonschema.validate(rows, schema("explain-pod"))
+        return rows
+
+    def reason(self, name, workload, reason, *args):
+        """Its row, once the report says so."""
+        return wait_until(f"{workload} {reason}", 20, lambda: next(
+            (r for r in self.explain_pod(name, *args)
+             if (r["workload"], r["reason"]) == (workload, reason)), None))
+
+    def test_why_a_published_pod_does_not_run(self):
+        self.world.start_hub()
+        device = self.device.name
+        has = wait_until("it reports", 10, lambda: self.world.state(self.device))["capacity"]["memBytes"]
+        pods = [pod(name, "/bin/sleep", "1000") for name in ("low", "high")]
+        for p in pods:
+            p["spec"]["priorityClassName"] = p["metadata"]["name"]
+            p["spec"]["containers"][0]["resources"] = {"requests": {"memory": has * 6 // 10}}
+        self.world.send_desired(self.device, 1, pods)
+        row = self.reason("low", "low/main", "Preempted")
+        self.assertEqual((row["device"], row["state"], row["online"]), (device, "waiting", True))
+        self.assertRegex(row["why"], "^needs .* are free beside pods of higher priority$")
+        event = wait_until("the event is collected", 15, lambda: self.explain_pod("low")[0].get("event"))
+        self.assertEqual((event["reason"], event["object"]), ("Preempted", "low/main"))
+        self.assertEqual(self.reason("high", "high/main", "")["state"], "running")
+        table = self.world.cli("explain", "pod/low", "-d", device, check=0).stdout.splitlines()
+        self.assertEqual(table[0].split(), ["DEVICE", "WORKLOAD", "STATE", "REASON", "WHY"])
+        self.assertRegex(table[1], f"^{device} +low/main +waiting +Preempted +needs .*; last event "
+                         ".* ago: Preempted needs ")
+        # What comes next is refused: the one before runs on, and that is not what was asked for.
+        pods[1]["spec"]["nodeSelector"] = {"site": "south"}
+        self.world.send_desired(self.device, 2, pods + [pod("more", "/bin/sleep", "1000")])
+        row = self.reason("high", "high/main", "Rejected")
+        self.assertEqual(row["state"], "running")
+        self.assertIn("site=south is asked for", row["why"])
+        row = self.reason("more", "more", "Rejected")
+        self.assertEqual(row["state"], "absent")
+        # One that fails, and goes back.
+        self.world.send_desired(self.device, 3, [pod("more", "/bin/sh", "-c", "exit 7")])
+        row = self.reason("more", "more", "RolledBack")
+        self.assertIn("exit code 7", row["why"])
+
+    def test_devices_that_nobody_has_heard_of_a_pod_from(self):
+        self.send(1, {"site": "north"})
+        self.reason("app", "app/main", "")
+        other = self.world.desired(self.device, 1, [pod("app", "/bin/sleep", "1000")])
+        other["device"] = "away"
+        self.world.publish("away/dn/desired", other, retain=True)
+        rows = {r["device"]: r for r in self.explain_pod("app")}
+        self.assertEqual((rows["away"]["workload"], rows["away"]["state"], rows["away"]["reason"]),
+                         ("app", "unknown", "NeverReported"))
+        self.assertEqual(rows[self.device.name]["state"], "running")
+        self.assertEqual([r["device"] for r in self.explain_pod("app", "-l", "site=north")],
+                         [self.device.name])
+        self.device.stop()
+        self.send(2, {"site": "north", "stage": "new"})
+        row = self.explain_pod("app", "-d", self.device.name)[0]
+        self.assertEqual((row["reason"], row["online"]), ("NotSeen", False))
+        table = self.world.cli("explain", "pod/app", "-d", self.device.name, check=0).stdout
+        self.assertRegex(table, r"generation 2 has not reached it; offline, last report \S+ ago\n")
+        # A shell completes its name.
+        line = self.world.cli("completion", "candidates", "skerry explain pod/a", check=0).stdout
+        self.assertIn(f"pod/app\t{self.device.name}\n", line)
 
     def test_admission_by_its_labels_and_those_that_the_desk_gives(self):
         self.send(1, {"site": "south"})
