@@ -154,19 +154,27 @@ static void restore_first(struct hub *h, const struct drive *d, size_t member,
 	hub_tell_retained(h, &to, "dn/desired", seen->desired);
 }
 
-static enum err see_member(struct hub *h, struct drive *d, size_t member, struct why *why)
+enum err drive_see(struct hub *h, struct campaign *c, size_t member, struct agenda_sight *out,
+		   struct why *why)
 {
-	struct campaign *c = &d->campaign;
-	struct agenda_sight seen;
 	struct json *report = NULL;
-	enum err e = agenda_look(&h->agenda, c->fleet, c->rollout.members[member].name, &seen, why);
+	enum err e = agenda_look(&h->agenda, c->fleet, c->rollout.members[member].name, out, why);
 	if (e)
 		return e;
 	/* A report that reads as nothing is none. */
-	if (seen.state.len && json_parse(seen.state, &report, NULL))
+	if (out->state.len && json_parse(out->state, &report, NULL))
 		report = NULL;
-	campaign_see(c, member, seen.online, report, seen.desired);
+	campaign_see(c, member, out->online, report, out->desired);
 	json_free(report);
+	return OK;
+}
+
+static enum err see_member(struct hub *h, struct drive *d, size_t member, struct why *why)
+{
+	struct agenda_sight seen;
+	enum err e = drive_see(h, &d->campaign, member, &seen, why);
+	if (e)
+		return e;
 	restore_first(h, d, member, &seen);
 	d->stale[member] = false;
 	return OK;

@@ -21,5 +21,10 @@ void drive_close(struct hub *h);
 /* A rollout or a wish has come: look now. */
 void drive_wake(struct hub *h);
 
+/* What the database knows of a member now; of the device in `*out` on success, until the next
+ * statement. */
+enum err drive_see(struct hub *h, struct campaign *c, size_t member, struct agenda_sight *out,
+		   struct why *why);
+
 /* Something else is known of a device. */
 void drive_note(struct hub *h, const char *fleet, const char *device);

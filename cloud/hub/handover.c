@@ -117,6 +117,22 @@ static int64_t tell_pieces(const struct request *r, struct bytes text, int64_t n
 	return n;
 }
 
+/* Nobody looks at one that is over, and who was late then may have followed since. Nothing is
+ * told to anybody for that. */
+static enum err see_late(const struct request *r, struct campaign *c, struct why *why)
+{
+	struct agenda_sight seen;
+	enum err e = OK;
+	if (!rollout_is_over(&c->rollout))
+		return OK;
+	for (size_t i = 0; i < c->rollout.count && !e; i++)
+		if (c->rollout.members[i].late)
+			e = drive_see(r->hub, c, i, &seen, why);
+	if (!e)
+		(void)campaign_step(c, clock_wall_ms());
+	return e;
+}
+
 /* Three texts behind one another, and how long each is. */
 static enum err show(const struct request *r, struct json **out, struct why *why)
 {
@@ -126,8 +142,12 @@ static enum err show(const struct request *r, struct json **out, struct why *why
 	int64_t pieces = 0;
 	enum err e = agenda_load(&r->hub->agenda, r->caller.fleet, argument(r, "rollout"), &c,
 				 &texts[2], why);
-	if (e)
+	if (!e && (e = see_late(r, &c, why)))
+		campaign_free(&c);
+	if (e) {
+		free(texts[2]);
 		return e;
+	}
 	texts[0] = campaign_print_view(&c);
 	texts[1] = campaign_print_progress(&c);
 	campaign_free(&c);

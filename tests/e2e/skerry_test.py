@@ -61,6 +61,7 @@ class Part:
     def __init__(self, name, argv, folder, env=None):
         self.log_path = os.path.join(folder, name + ".log")
         with open(self.log_path, "ab") as log:
+            self.log_start = log.tell()  # what others of that name have said is before
             self.process = subprocess.Popen(argv, stdout=log, stderr=log, stdin=subprocess.DEVNULL,
                                             env={**os.environ, **(env or {})})
         self.pid = self.process.pid
@@ -68,6 +69,11 @@ class Part:
     def log(self):
         with open(self.log_path, errors="replace") as f:
             return f.read()
+
+    def own_log(self):
+        with open(self.log_path, "rb") as f:
+            f.seek(self.log_start)
+            return f.read().decode(errors="replace")
 
     def is_alive(self):
         return self.process.poll() is None
@@ -365,7 +371,7 @@ class World:
         """The last one that was started is self.hub."""
         self.hub = Part(name, self.hub_argv(*more), self.folder, self.desk())
         self.parts.append(self.hub)
-        wait_until("the hub is connected", 15, lambda: "connected broker" in self.hub.log())
+        wait_until("the hub is connected", 15, lambda: "connected broker" in self.hub.own_log())
         return self
 
     def device(self, name=None, **settings):

@@ -1,6 +1,7 @@
 """Rollouts that a hub runs: a desk hands one over and leaves, and hubs may be killed."""
 import json
 import os
+import signal
 import subprocess
 import unittest
 
@@ -137,6 +138,10 @@ class Hub(WithHub):
         self.assertEqual(self.status()["counts"]["late"], 1)
         self.crowd["d03"].come()
         wait_until("it follows", 20, lambda: self.versions() == ["1"] * 10)
+        # The hub looks no more by itself, and again when it is asked.
+        status = self.wait_status("it is seen", lambda s: s["counts"]["late"] == 0)
+        self.assertTrue(status)
+        self.ends("complete", 10)
 
     def test_what_somebody_else_applies_meanwhile_stands(self):
         self.crowd["d00"].fate = lambda d: "mute" if version_of(d) == "1" else "good"
@@ -241,6 +246,18 @@ class TwoHubs(WithHub):
         self.assertEqual([m.got for m in self.crowd.members], [[1]] * 10)
         self.assertLessEqual(self.crowd.most_changing({m.name for m in self.crowd.members}), 2)
 
+    def test_the_database_goes_away_in_the_middle_of_a_batch(self):
+        self.crowd.delay = 0.5
+        self.hand(batches=[{"limit": 2}])
+        self.wait_status("the second batch is under way", lambda s: s["batch"] == 2 and
+                         s["counts"]["updating"] + s["counts"]["told"] > 0)
+        self.world.postgresql.stop(signal.SIGQUIT)
+        wait_until("a hub says so", 30, lambda: any("devices will send again" in p.log()
+                                                    for p in self.world.parts))
+        self.world.postgresql.start()
+        self.ends("complete", 10, 90)
+        self.assertEqual([m.got for m in self.crowd.members], [[1]] * 10)
+
     def test_roles_apart_one_takes_it_and_another_runs_it(self):
         for p in self.world.parts:
             p.end()
@@ -249,6 +266,23 @@ class TwoHubs(WithHub):
         self.hand()
         self.ends("complete", 10)
         self.assertIn("rollout is over", self.world.hub.log())
+
+
+@unittest.skipUnless(binaries(), "needs PostgreSQL (Debian: postgresql)")
+class Moved(WithHub):
+    def test_it_goes_on_from_another_database(self):
+        self.hand(batches=[{"limit": 4}], approve=[2])
+        self.wait_status("it waits for a person", lambda s: s["batch"] == 2 and s["waits"])
+        self.world.hub.end()
+        file = self.world.db_path
+        self.world.use_postgresql()
+        subprocess.run([os.path.join(BIN, "skerry-hub"), "migrate", "--from", file, "--to",
+                        self.world.db_path], check=True, capture_output=True, timeout=120)
+        self.world.start_hub()
+        self.assertEqual(self.status()["counts"]["succeeded"], 4)
+        self.wish("approve")
+        self.ends("complete", 10)
+        self.assertEqual([m.got for m in self.crowd.members], [[1]] * 10)
 
 
 class Signed(test_fleet.Signed):
