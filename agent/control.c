@@ -2,6 +2,7 @@
 
 #include "agent/agent.h"
 #include "agent/exec.h"
+#include "agent/past.h"
 #include "agent/top.h"
 #include "base/scoped.h"
 #include "ports/clock.h"
@@ -48,6 +49,12 @@ static struct json *show_logs(struct agent *a, const struct json *request)
 	json_integer(json_member(request, "n"), &count);
 	struct json *logs = command_logs(a, json_string(json_member(request, "workload")), count);
 	return logs ? logs : refuse("no such workload");
+}
+
+static struct json *show_history(struct agent *a, const struct json *request)
+{
+	(void)request;
+	return past_show(a->store);
 }
 
 static struct json *wake(struct agent *a, const struct json *request)
@@ -111,18 +118,18 @@ static struct json *carry_out(struct agent *a, uid_t uid, const struct json *req
 		const char *verb;
 		struct json *(*run)(struct agent *a, const struct json *request);
 		bool root_only;
-	} verbs[] = { { "status", show_status, false }, { "logs", show_logs, false },
-		      { "wake", wake, false },          { "top", show_top, false },
-		      { "restart", restart, false },    { "flush", flush, true },
-		      { "receipt", take_receipt, true } };
+	} verbs[] = { { "status", show_status, false },   { "logs", show_logs, false },
+		      { "history", show_history, false }, { "wake", wake, false },
+		      { "top", show_top, false },         { "restart", restart, false },
+		      { "flush", flush, true },           { "receipt", take_receipt, true } };
 	const char *verb = json_string(json_member(request, "verb"));
 	for (size_t i = 0; verb && i < sizeof verbs / sizeof *verbs; i++)
 		if (strcmp(verbs[i].verb, verb) == 0)
 			return verbs[i].root_only && uid != 0 && uid != geteuid()
 				       ? refuse("only root may ask for that")
 				       : verbs[i].run(a, request);
-	return refuse("this agent knows the verbs status, logs, wake, top, restart, exec, flush "
-		      "and receipt");
+	return refuse("this agent knows the verbs status, logs, history, wake, top, restart, exec, "
+		      "flush and receipt");
 }
 
 static void print_answer(struct control_guest *g, struct json *answer)

@@ -1,6 +1,7 @@
 #include "agent/deploy_parts.h"
 
 #include "agent/admission.h"
+#include "agent/past.h"
 #include "base/log.h"
 #include "ports/clock.h"
 
@@ -29,6 +30,13 @@ void deploy_tell(struct deploy *d, bool warning, const char *reason, int64_t gen
 	char object[48];
 	snprintf(object, sizeof object, "generation/%lld", (long long)generation);
 	event_add(d->o.events, warning, reason, object, message, NULL);
+}
+
+void deploy_note_end(struct deploy *d, const char *outcome, const char *reason)
+{
+	struct why why;
+	if (past_end(d->o.store, outcome, reason, clock_wall_ms(), &why))
+		log_warn("not in the list of past states outcome=%s why=\"%s\"", outcome, why.text);
 }
 
 void deploy_forget_failure(struct deploy *d)
@@ -154,6 +162,8 @@ static void rest_in_safe_mode(struct deploy *d)
 	const bool on_its_way = d->shelf.step == SHELF_FETCHING || d->shelf.step == SHELF_TRYING;
 	if (on_its_way && shelf_fail(&d->shelf, reason, &why))
 		log_err("the failure is not on flash why=\"%s\"", why.text);
+	if (on_its_way)
+		deploy_note_end(d, "rolled-back", reason);
 	const enum shelf_slot slot = d->shelf.step == SHELF_NONE ? SHELF_GOOD : SHELF_NEXT;
 	if (read_slot(d, slot, &newest, &why) == OK) {
 		d->newest = newest.id;

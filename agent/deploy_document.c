@@ -1,5 +1,6 @@
 #include "agent/deploy_parts.h"
 
+#include "agent/past.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "ports/clock.h"
@@ -83,6 +84,8 @@ static void accept(struct deploy *d, struct desired *document, struct bytes text
 		desired_free(document);
 		return;
 	}
+	if (past_add(d->o.store, &document->id, clock_wall_ms(), &why))
+		log_warn("not in the list of past states why=\"%s\"", why.text);
 	if (d->o.is_safe_mode) {
 		wanted_free(wanted);
 		desired_free(document);

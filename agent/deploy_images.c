@@ -48,6 +48,7 @@ static void give_back(struct deploy *d, const struct why *why)
 	const struct desired_id id = d->next.id;
 	if (shelf_refuse(&d->shelf, why->text, &inner))
 		log_err("the refusal is not on flash why=\"%s\"", inner.text);
+	deploy_note_end(d, "refused", why->text);
 	deploy_drop_next(d);
 	deploy_reject(d, &id, why);
 	deploy_mend_soon(d);

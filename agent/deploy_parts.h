@@ -14,6 +14,8 @@ void deploy_set_phase(struct deploy *d, enum deploy_phase phase);
 /* An event of this generation. */
 void deploy_tell(struct deploy *d, bool warning, const char *reason, int64_t generation,
 		 const char *message);
+/* In the board's own list of states: what became of the newest. */
+void deploy_note_end(struct deploy *d, const char *outcome, const char *reason);
 void deploy_forget_failure(struct deploy *d);
 /* Whatever is on its way is not any more. */
 void deploy_drop_next(struct deploy *d);

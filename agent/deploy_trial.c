@@ -19,6 +19,7 @@ static void become_available(struct deploy *d)
 		loop_arm(d->o.loop, &d->timer, clock_now_ms() + DEPLOY_RETRY_MS);
 		return;
 	}
+	deploy_note_end(d, "available", "");
 	deploy_drop_next(d);
 	supervisor_settle(d->o.supervisor);
 	deploy_forget_failure(d);
@@ -55,6 +56,7 @@ static void give_up(struct deploy *d, const struct supervisor_health *h, const c
 	snprintf(object, sizeof object, "generation/%lld", (long long)d->next.id.generation);
 	event_add(d->o.events, true, goes_back ? "RolledBack" : "Degraded", object, d->failure.text,
 		  d->last_words ? json_copy(d->last_words) : NULL);
+	deploy_note_end(d, goes_back ? "rolled-back" : "degraded", d->failure.text);
 	if (!goes_back) {
 		deploy_set_phase(d, DEPLOY_DEGRADED);
 		return;

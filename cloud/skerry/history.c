@@ -3,6 +3,7 @@
 #include "base/json_guard.h"
 #include "base/text.h"
 #include "cloud/skerry/event_feed.h"
+#include "cloud/skerry/local.h"
 #include "cloud/skerry/table.h"
 #include "cloud/skerry/verbs.h"
 #include "ports/clock.h"
@@ -185,9 +186,67 @@ enum exit_code verb_telemetry(struct options *o)
 		   o->word_count ? o->words[0] : "");
 }
 
+/* --- on the board itself --- */
+
+static int64_t number(const struct json *j, const char *key)
+{
+	int64_t n = 0;
+	json_integer(json_member(j, key), &n);
+	return n;
+}
+
+static const char *string_or(const struct json *j, const char *key, const char *otherwise)
+{
+	const char *s = json_string(json_member(j, key));
+	return s && *s ? s : otherwise;
+}
+
+static void print_states(const struct json *states)
+{
+	static const char *const titles[] = { "TIME",   "GENERATION", "OUTCOME", "ENDED",
+					      "REASON", "DOCUMENT",   NULL };
+	struct table t;
+	table_begin(&t, titles);
+	for (const struct json *s = json_first(states); s; s = json_next(s)) {
+		char when[24], ended[24] = "-";
+		clock_print(when, number(s, "t"));
+		if (json_member(s, "ended"))
+			clock_print(ended, number(s, "ended"));
+		table_add(&t, "%s", when);
+		table_add(&t, "%lld", (long long)number(s, "generation"));
+		table_add(&t, "%s", string_or(s, "outcome", "progressing"));
+		table_add(&t, "%s", ended);
+		table_add(&t, "%s", string_or(s, "reason", "-"));
+		table_add(&t, "%s", string_or(s, "document", "-"));
+	}
+	table_print(&t);
+}
+
+static enum exit_code history_of_board(const struct options *o)
+{
+	struct json *request = json_new_object(), *answer;
+	struct why why;
+	json_set_string(request, "verb", "history");
+	enum err e = local_ask(o->run_dir, request, &answer, &why);
+	json_free(request);
+	if (e)
+		return exit_code_tell(e, &why);
+	if (o->json) {
+		char *text = json_print_pretty(answer);
+		puts(text);
+		free(text);
+	} else {
+		print_states(json_member(answer, "states"));
+	}
+	json_free(answer);
+	return EXIT_CODE_OK;
+}
+
 enum exit_code verb_history(struct options *o)
 {
 	struct why why;
+	if (!o->word_count && !o->database)
+		return history_of_board(o);
 	if (o->word_count != 1)
 		return exit_code_tell(why_set(&why, ERR_INVALID, "which device? one is expected"),
 				      &why);

@@ -100,7 +100,7 @@ static const struct option {
 	  "\"main\" if not given; $SKERRY_FLEET", set_text, offsetof(struct options, fleet) },
 	{ "--db", NULL, "explain logs events telemetry files history import", "FILE",
 	  "the hub's database; $SKERRY_DB", set_text, offsetof(struct options, database) },
-	{ "--run-dir", NULL, "status logs wake export top restart exec", "FOLDER",
+	{ "--run-dir", NULL, "status logs history wake export top restart exec", "FOLDER",
 	  "of the agent on this board; /run/skerry", set_text, offsetof(struct options, run_dir) },
 	{ "--config", NULL, "doctor export", "FILE",
 	  "of the agent on this board; /etc/skerry/skerryd.conf", set_text,

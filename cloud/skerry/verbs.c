@@ -29,7 +29,8 @@ static const struct verb verbs[] = {
 	{ "files", verb_files, false, WORDS_NONE, "", "[POD] [--since 1h] [-d DEVICE]",
 	  "what workloads have left for the cloud, from the hub's database" },
 	{ "history", verb_history, false, WORDS_DEVICES, "", "DEVICE [--since 24h] [-n N]",
-	  "what a device was told, when, by whom and why, from the hub's database" },
+	  "what a device was told, when, by whom and why, from the hub's database; on a board "
+	  "itself, its own" },
 	{ "import", verb_import, false, WORDS_FILES, "", "FOLDER [--db FILE] [--public FILE]",
 	  "what skerry export has written, into the hub's database" },
 	{ "export", verb_export, false, WORDS_FILES, "", "FOLDER [--config FILE]",

@@ -153,7 +153,8 @@ class Usage(Alone):
         self.run_it(2, "events", "-w", says="watch what? give --db")
         self.run_it(2, "events", "-w", "--db", "x", "-d", "a", "-d", "b", says="watch one device")
         self.run_it(2, "telemetry", says="which database? give --db")
-        self.run_it(2, "history", says="which device? one is expected")
+        self.run_it(2, "history", "--db", "hub.db", says="which device? one is expected")
+        self.run_it(3, "history", "--run-dir", self.world.folder, says="no agent listens")
         self.run_it(2, "history", "drone-07", says="which database? give --db")
         self.run_it(2, "logs", says="which workload?")
         self.run_it(2, "validate", says="which files? give -f")
@@ -925,6 +926,33 @@ class Fleet(WorldTest):
         self.assertLess(seen.index("ready"), seen.index("offline"))
         self.assertGreaterEqual(seen.count("\033[H\033[2J"), 2)
         self.assertEqual(code, 130)
+
+    def test_a_board_knows_its_past_states_without_any_network(self):
+        def told():
+            done = self.world.cli("history", "--run-dir", self.device.run_dir, "-o", "json",
+                                  broker=False, check=0)
+            answer = json.loads(done.stdout)
+            jsonschema.validate(answer, schema("history"))
+            return [(s["generation"], s.get("outcome")) for s in answer["states"]], answer["states"]
+
+        self.assertEqual(told()[0], [])
+        self.deploy(STEADY)
+        wait_until("it is reported", 10, lambda: (
+            self.world.state(self.device)["observed"] == 1))
+        self.deploy(FAILING, phase="RolledBack", seconds=40)
+        self.deploy(pod("steady", "/missing", image="camera@sha256:" + 64 * "0"),
+                    phase="Downloading")
+        self.world.stop_broker()
+        self.device.kill()
+        self.device.start().wait_ready()
+        outcomes, states = told()
+        self.assertEqual(outcomes, [(1, "available"), (2, "rolled-back"), (3, None)])
+        self.assertIn("exit code 7", states[1]["reason"])
+        self.assertEqual(states[2]["document"], self.device.status()["document"])
+        board = self.world.cli("history", "--run-dir", self.device.run_dir, broker=False,
+                               check=0).stdout
+        self.assertRegex(board, r"(?m)^\S+Z +2 +rolled-back +\S+Z +it keeps failing: .* +sha256:")
+        self.assertRegex(board, r"(?m)^\S+Z +3 +progressing +- +- +sha256:")
 
     # --- bytes as they go ---
 

@@ -7,6 +7,7 @@
 #include "agent/agent.h"
 #include "agent/control.h"
 #include "agent/exec.h"
+#include "agent/past.h"
 #include "agent/top.h"
 #include "ports/socket.h"
 #include "tests/fuzz/folder.h"
@@ -39,6 +40,12 @@ const char *command_wake(struct agent *a, const char *workload)
 {
 	(void)a;
 	return workload && strcmp(workload, "camera/grabber") == 0 ? "camera/grabber" : NULL;
+}
+
+struct json *past_show(struct store *s)
+{
+	(void)s;
+	return json_new_object();
 }
 
 struct json *top_make(struct agent *a)
