@@ -743,6 +743,11 @@ class Signed(unittest.TestCase):
         self.assertEqual(self.running(), ("running", 1))
         # Whoever releases what was signed needs no key: here, the way back.
         os.rename(s1, s1 + ".away")
+        row, = json.loads(self.world.cli("explain", "pod/app", "-o", "json", check=0).stdout)
+        self.assertEqual((row["state"], row["reason"]), ("running", "RolledBack"))
+        # To ask takes none either, where to tell does.
+        self.world.cli("apply", "-f", "app.yaml", check=5)
+        self.assertRegex(self.world.cli("explain", "-f", "app.yaml", check=0).stdout, " app +runs ")
         self.world.cli("rollout", "undo", "bad", "--timeout", "60s", check=0)
         self.device.wait_phase("Available", 3)
         self.assertEqual(self.running(), ("running", 3))
