@@ -217,7 +217,8 @@ static enum err apply_to(struct desk *d, struct fleet_view *v, const char *devic
 	}
 	printf("%s  generation %lld->%lld", device, (long long)i.base, (long long)i.generation);
 	if (d->options->file_count)
-		printf("  %zu pods in the files", wish->source->pod_count);
+		printf("  %zu pod%s in the files", wish->source->pod_count,
+		       wish->source->pod_count == 1 ? "" : "s");
 	putchar('\n');
 	fflush(stdout);
 	if (!d->options->dry_run)

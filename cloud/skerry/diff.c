@@ -12,11 +12,13 @@
 /* The report, as docs/schema/diff.json has it. */
 struct report {
 	struct json *groups, *unchanged, *left;
+	char *texts[FLEET_VIEW_MAX]; /* of the groups' changes, in the same order */
+	size_t count;
 };
 
-static struct report report_new(void)
+static void report_open(struct report *r)
 {
-	return (struct report){ json_new_array(), json_new_array(), json_new_array() };
+	*r = (struct report){ json_new_array(), json_new_array(), json_new_array() };
 }
 
 static struct json *report_close(struct report *r)
@@ -25,50 +27,55 @@ static struct json *report_close(struct report *r)
 	json_set(j, "groups", r->groups);
 	json_set(j, "unchanged", r->unchanged);
 	json_set(j, "left", r->left);
+	for (size_t i = 0; i < r->count; i++)
+		free(r->texts[i]);
 	return j;
 }
 
 /* The group whose changes are these, or NULL. */
-static struct json *find_group(const struct report *r, const char *changes)
+static const struct json *find_group(const struct report *r, const char *changes)
 {
-	for (const struct json *g = json_first(r->groups); g; g = json_next(g)) {
-		char *text = json_print(json_member(g, "changes"));
-		const bool is_it = strcmp(text, changes) == 0;
-		free(text);
-		if (is_it)
-			return (struct json *)(uintptr_t)g;
-	}
-	return NULL;
-}
-
-/* Takes the changes. */
-static struct json *open_group(struct report *r, struct json *changes)
-{
-	char *text = json_print(changes);
-	struct json *g = find_group(r, text);
-	free(text);
-	if (g) {
-		json_free(changes);
-		return g;
-	}
-	g = json_new_object();
-	json_set(g, "devices", json_new_array());
-	json_set(g, "changes", changes);
-	json_push(r->groups, g);
+	size_t i = 0;
+	const struct json *g = json_first(r->groups);
+	for (; g && strcmp(r->texts[i], changes) != 0; g = json_next(g))
+		i++;
 	return g;
 }
 
-static void add_device(struct report *r, const char *name, const struct json *before,
-		       const struct json *after)
+/* Takes the changes. ERR_FULL: more groups than devices can be seen. */
+static enum err open_group(struct report *r, struct json *changes, const struct json **out,
+			   struct why *why)
+{
+	char *text = json_print(changes);
+	*out = find_group(r, text);
+	if (*out || r->count == FLEET_VIEW_MAX) {
+		free(text);
+		json_free(changes);
+		return *out ? OK : why_set(why, ERR_FULL, "more than %d devices", FLEET_VIEW_MAX);
+	}
+	struct json *g = json_new_object();
+	json_set(g, "devices", json_new_array());
+	json_set(g, "changes", changes);
+	json_push(r->groups, g);
+	r->texts[r->count++] = text;
+	*out = g;
+	return OK;
+}
+
+static enum err add_device(struct report *r, const char *name, const struct json *before,
+			   const struct json *after, struct why *why)
 {
 	int64_t base = 0, generation = 0;
+	const struct json *group;
 	struct json *changes = difference_of(before, after);
 	if (!json_count(changes)) {
 		json_free(changes);
 		json_push(r->unchanged, json_new_string(name));
-		return;
+		return OK;
 	}
-	const struct json *devices = json_member(open_group(r, changes), "devices");
+	enum err e = open_group(r, changes, &group, why);
+	if (e)
+		return e;
 	struct json *d = json_new_object();
 	json_integer(json_member(after, "base"), &base);
 	json_integer(json_member(after, "generation"), &generation);
@@ -76,7 +83,8 @@ static void add_device(struct report *r, const char *name, const struct json *be
 	/* At most 2^53 - 1: a number holds them. */
 	json_set_number(d, "base", (double)base);
 	json_set_number(d, "generation", (double)generation);
-	json_push((struct json *)(uintptr_t)devices, d);
+	json_push((struct json *)(uintptr_t)json_member(group, "devices"), d);
+	return OK;
 }
 
 /* `text` is a state that nobody has signed. */
@@ -88,9 +96,9 @@ static enum err add_state(struct report *r, const char *name, struct fleet_view 
 	enum err e = json_parse(bytes_of(text), &after, why);
 	if (e)
 		return e;
-	add_device(r, name, known ? known->desired : NULL, after);
+	e = add_device(r, name, known ? known->desired : NULL, after, why);
 	json_free(after);
-	return OK;
+	return e;
 }
 
 /* --- pods, for devices of the command line --- */
@@ -197,7 +205,8 @@ enum exit_code verb_diff(struct options *o)
 {
 	struct desk d = { 0 };
 	struct why why;
-	struct report r = report_new();
+	static struct report r;
+	report_open(&r);
 	o->preview = true;
 	enum err e = desk_open(&d, o, &why);
 	if (!e)
