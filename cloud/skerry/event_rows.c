@@ -12,7 +12,8 @@
 
 enum {
 	FILE_EVERY_MS = 1000,
-	SERVER_EVERY_MS = 2000, /* no index helps it with numbers of rows */
+	SERVER_EVERY_MS = 2000, /* no index helps it with numbers of rows ... */
+	REST = 20,              /* ... so that of so much time one part is work */
 	FIRST_ROWS = 50,
 	PAGE_ROWS = 4 * EVENT_FEED_LOOK_BACK,
 };
@@ -134,12 +135,12 @@ static enum err look_at_page(struct rows *r, int64_t *after, bool tell, size_t *
 }
 
 /* A file gives the numbers of rows that were removed again: the newest may be older than the one
- * of the last look. */
+ * of the last look. A server never does, and would read the whole table to say so. */
 static enum err look(struct rows *r, bool tell, struct why *why)
 {
-	int64_t newest;
+	int64_t newest = r->newest;
 	size_t count = PAGE_ROWS;
-	enum err e = read_newest(r, &newest, why);
+	enum err e = tell && sql_is_server(r->sql) ? OK : read_newest(r, &newest, why);
 	if (e)
 		return e;
 	int64_t after = MAX(MIN(newest, r->newest) - EVENT_FEED_LOOK_BACK, 0);
@@ -165,13 +166,16 @@ static enum err begin(struct rows *r, struct why *why)
 static enum err follow(struct rows *r, struct why *why)
 {
 	const int64_t every = sql_is_server(r->sql) ? SERVER_EVERY_MS : FILE_EVERY_MS;
+	int64_t pause = every;
 	const int64_t wait = r->options->wait_ms;
 	const int64_t until = wait < 0 ? INT64_MAX : clock_now_ms() + wait;
 	enum err e = OK;
 	while (!e && !r->interrupted && !ferror(stdout) && clock_now_ms() < until) {
-		e = loop_turn(r->loop, MIN(every, until - clock_now_ms()), why);
+		e = loop_turn(r->loop, MIN(pause, until - clock_now_ms()), why);
+		const int64_t begin_ms = clock_now_ms();
 		if (!e && !r->interrupted)
 			e = look(r, true, why);
+		pause = MAX(every, (clock_now_ms() - begin_ms) * REST);
 	}
 	return e;
 }

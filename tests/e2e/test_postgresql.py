@@ -89,6 +89,36 @@ class MainJob(WithPostgreSQL):
         self.assertEqual(len(lines), there + 1)
         self.assertIn("it came later", lines[-1])
 
+    def test_an_event_that_another_hub_commits_late_is_told_once(self):
+        def insert(message):
+            return ("INSERT INTO event(ts_ms,fleet,device,type,reason,object,message) VALUES("
+                    f"1795533397871,'main','d','Normal','Test','late','{message}');")
+
+        slow = subprocess.Popen([os.path.join(binaries(), "psql"), "-XqAt", self.world.db_path],
+                                stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.addCleanup(slow.communicate)
+        slow.stdin.write("BEGIN;" + insert("lower number") + "SELECT 'written';\n")
+        slow.stdin.flush()
+        self.assertEqual(slow.stdout.readline(), "written\n")
+        self.world.postgresql.ask(insert("before"))
+        watch = subprocess.Popen([os.path.join(BIN, "skerry"), "events", "late", "-w", "-o", "json",
+                                  "--db", self.world.db_path, "--timeout", "60s"],
+                                 stdout=subprocess.PIPE, text=True)
+        self.addCleanup(watch.communicate)
+        self.addCleanup(watch.kill)
+
+        def told():
+            return json.loads(watch.stdout.readline())["MESSAGE"]
+
+        self.assertEqual(told(), "before")
+        self.world.postgresql.ask(insert("higher number"))
+        self.assertEqual(told(), "higher number")
+        slow.stdin.write("COMMIT;\n")
+        slow.stdin.flush()
+        self.assertEqual(told(), "lower number")
+        self.world.postgresql.ask(insert("last"))
+        self.assertEqual(told(), "last")
+
     def test_a_newer_state_is_shown_to_a_device_and_to_a_broker_that_lost_it(self):
         image = self.push_actor()
         self.deploy(actor_pod("one", "wait", image=image))
