@@ -740,17 +740,19 @@ class Signed(unittest.TestCase):
         self.assertEqual(self.running(), ("running", 1))
         done = self.start("bad", "/bin/false", 8, "--wait", "--sign", s1)
         self.assertIn("it keeps failing", done.stdout)
-        self.assertEqual(self.running(), ("running", 1))
+        wait_until("the first runs again", 20, lambda: self.running() == ("running", 1))
         # Whoever releases what was signed needs no key: here, the way back.
         os.rename(s1, s1 + ".away")
-        row, = json.loads(self.world.cli("explain", "pod/app", "-o", "json", check=0).stdout)
-        self.assertEqual((row["state"], row["reason"]), ("running", "RolledBack"))
+        def explained():
+            row, = json.loads(self.world.cli("explain", "pod/app", "-o", "json", check=0).stdout)
+            return row["state"], row["reason"]
+        wait_until("it is reported", 20, lambda: explained() == ("running", "RolledBack"))
         # To ask takes none either, where to tell does.
         self.world.cli("apply", "-f", "app.yaml", check=5)
         self.assertRegex(self.world.cli("explain", "-f", "app.yaml", check=0).stdout, " app +runs ")
         self.world.cli("rollout", "undo", "bad", "--timeout", "60s", check=0)
         self.device.wait_phase("Available", 3)
-        self.assertEqual(self.running(), ("running", 3))
+        wait_until("it runs", 20, lambda: self.running() == ("running", 3))
 
     def test_a_key_that_the_board_does_not_trust(self):
         done = self.start("evil", "/bin/sleep", 8, "--wait", "--sign", self.signer.path("evil"))
