@@ -1,5 +1,7 @@
 #include "base/exit_code.h"
 
+#include "base/utf8.h"
+
 #include <stdio.h>
 
 enum exit_code exit_code_of(enum err e)
@@ -21,7 +23,10 @@ enum exit_code exit_code_of(enum err e)
 
 enum exit_code exit_code_tell(enum err e, const struct why *why)
 {
-	if (e)
-		fprintf(stderr, "error: %s\n", why->text);
+	if (e) {
+		struct why plain = *why; /* a board or a hub may have worded it */
+		utf8_make_plain(plain.text);
+		fprintf(stderr, "error: %s\n", plain.text);
+	}
 	return exit_code_of(e);
 }

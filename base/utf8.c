@@ -53,3 +53,28 @@ void utf8_fix(char *s)
 		n = 1;
 	}
 }
+
+/* C0 and DEL; C1, which is U+0080 to U+009F. */
+static bool is_control(const char *at, size_t len)
+{
+	const unsigned char *p = (const unsigned char *)at;
+	if (len == 1)
+		return (p[0] < 0x20 && p[0] != '\t') || p[0] == 0x7f;
+	return len == 2 && p[0] == 0xc2 && p[1] < 0xa0;
+}
+
+void utf8_make_plain(char *s)
+{
+	char *to = s;
+	for (size_t left = strlen(s), n; left; s += n, left -= n) {
+		n = utf8_length(s, left);
+		if (n && !is_control(s, n)) {
+			memmove(to, s, n);
+			to += n;
+			continue;
+		}
+		*to++ = '?';
+		n = n ? n : 1;
+	}
+	*to = '\0';
+}

@@ -3,6 +3,7 @@
 #include "cloud/fleet/answer.h"
 #include "cloud/skerry/change.h"
 #include "cloud/skerry/places.h"
+#include "cloud/skerry/terminal.h"
 #include "cloud/skerry/verbs.h"
 #include "ports/clock.h"
 
@@ -85,8 +86,8 @@ static void tell_phase(struct watching *w, const char *word, const char *detail)
 		return;
 	snprintf(w->told, sizeof w->told, "%s", word);
 	duration_print(span, clock_now_ms() - w->began_ms);
-	fprintf(stderr, "%-11s %s  generation %lld  after %s%s%s\n", word, w->device,
-		(long long)w->intent->generation, span, *detail ? "  " : "", detail);
+	terminal_line(stderr, "%-11s %s  generation %lld  after %s%s%s", word, w->device,
+		      (long long)w->intent->generation, span, *detail ? "  " : "", detail);
 }
 
 static bool end(struct watching *w, enum err result, const char *word, const char *message)
@@ -112,7 +113,7 @@ static void tell_last_words(const struct device_view *d, const struct intent *i)
 		fprintf(stderr, "its last lines:\n");
 	for (; l; l = json_next(l)) {
 		const char *text = json_string(json_member(l, "l"));
-		fprintf(stderr, "  | %s\n", text ? text : "");
+		terminal_line(stderr, "  | %s", text ? text : "");
 	}
 }
 

@@ -3,6 +3,7 @@
 #include "cloud/fleet/difference.h"
 #include "cloud/skerry/change.h"
 #include "cloud/skerry/prepare.h"
+#include "cloud/skerry/terminal.h"
 #include "cloud/skerry/verbs.h"
 
 #include <stdio.h>
@@ -182,8 +183,8 @@ static void tell_counts(const struct json *report)
 	for (const struct json *g = json_first(json_member(report, "groups")); g; g = json_next(g))
 		differ += json_count(json_member(g, "devices"));
 	for (const struct json *l = json_first(json_member(report, "left")); l; l = json_next(l))
-		fprintf(stderr, "left       %s  %s\n", json_string(json_member(l, "device")),
-			json_string(json_member(l, "why")));
+		terminal_line(stderr, "left       %s  %s", json_string(json_member(l, "device")),
+			      json_string(json_member(l, "why")));
 	fprintf(stderr, "%zu would change, %zu would not\n", differ,
 		json_count(json_member(report, "unchanged")));
 }

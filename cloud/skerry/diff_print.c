@@ -1,7 +1,9 @@
 #include "cloud/skerry/diff.h"
 
+#include "base/utf8.h"
 #include "cloud/skerry/terminal.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,8 +34,11 @@ static void print_line(int depth, char sign, const char *text, int len)
 			     : sign == '+'                ? terminal_colour_of("ok")
 			     : sign == '-'                ? terminal_colour_of("failed")
 							  : "";
-	printf("%*s%s%c %.*s%s\n", depth, "", colour, sign, len, text,
-	       *colour ? TERMINAL_PLAIN : "");
+	char *plain = strndup(text, (size_t)len);
+	assert(plain);
+	utf8_make_plain(plain);
+	printf("%*s%s%c %s%s\n", depth, "", colour, sign, plain, *colour ? TERMINAL_PLAIN : "");
+	free(plain);
 }
 
 /* --- texts of many lines --- */

@@ -1,19 +1,23 @@
 #include "cloud/skerry/event_line.h"
 
+#include "base/utf8.h"
 #include "ports/clock.h"
 #include "ports/json.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { WIDTH_TIME = 20, WIDTH_DEVICE = 12, WIDTH_TYPE = 7, WIDTH_REASON = 14, WIDTH_OBJECT = 20 };
 
 static void print_text(struct bytes s)
 {
-	for (size_t i = 0; i < s.len; i++) {
-		const unsigned char c = (unsigned char)s.at[i];
-		putchar(c < ' ' || c == 0x7f ? '?' : c);
-	}
+	char *text = strndup(s.len ? s.at : "", s.len);
+	assert(text);
+	utf8_make_plain(text);
+	fputs(text, stdout);
+	free(text);
 }
 
 static void print_cell(struct bytes s, size_t width)

@@ -158,7 +158,8 @@ static void print_awaited(const struct fleet_view *v)
 	for (; one; one = json_next(one)) {
 		char until[24];
 		clock_print(until, number(one, "until"));
-		printf("%s is awaited: it may join until %s\n", string(one, "device"), until);
+		terminal_line(stdout, "%s is awaited: it may join until %s", string(one, "device"),
+			      until);
 	}
 }
 
@@ -244,8 +245,8 @@ static void print_conditions(const struct device_view *d)
 	for (; c; c = json_next(c)) {
 		bool status = false;
 		json_bool(json_member(c, "status"), &status);
-		printf("%-12s %-5s  %s  %s\n", string(c, "type"), status ? "yes" : "no",
-		       string(c, "reason"), string(c, "message"));
+		terminal_line(stdout, "%-12s %-5s  %s  %s", string(c, "type"),
+			      status ? "yes" : "no", string(c, "reason"), string(c, "message"));
 	}
 }
 

@@ -1,13 +1,15 @@
 #include "cloud/skerry/places.h"
 
+#include "cloud/skerry/terminal.h"
+
 #include <stdio.h>
 
 void places_tell_waiting(const char *device, const struct fit *fit)
 {
 	for (size_t i = 0; fit && i < fit->count; i++)
 		if (fit->pods[i].verdict == FIT_WAITS)
-			fprintf(stderr, "waits       %s  %s: %s\n", device, fit->pods[i].name,
-				fit->pods[i].why.text);
+			terminal_line(stderr, "waits       %s  %s: %s", device, fit->pods[i].name,
+				      fit->pods[i].why.text);
 }
 
 bool places_tell(const char *device, const struct fit *fit)
@@ -15,11 +17,11 @@ bool places_tell(const char *device, const struct fit *fit)
 	if (!fit)
 		return true;
 	if (fit->refused.text[0]) {
-		fprintf(stderr, "misfit      %s  %s\n", device, fit->refused.text);
+		terminal_line(stderr, "misfit      %s  %s", device, fit->refused.text);
 		return false;
 	}
 	if (fit->count && !fit->has_report)
-		fprintf(stderr, "unknown     %s  %s\n", device, fit->pods[0].why.text);
+		terminal_line(stderr, "unknown     %s  %s", device, fit->pods[0].why.text);
 	places_tell_waiting(device, fit);
 	return true;
 }

@@ -4,6 +4,7 @@
 #include "cloud/skerry/intent.h"
 #include "cloud/skerry/pin.h"
 #include "cloud/skerry/places.h"
+#include "cloud/skerry/terminal.h"
 #include "ports/clock.h"
 #include "ports/digest.h"
 
@@ -246,7 +247,7 @@ static enum err add_device(struct workshop *w, const struct cast_device *d, stru
 static enum err refuse_misfits(const struct campaign *c, size_t misfits, struct why *why)
 {
 	for (size_t i = 0; i < c->left_count; i++)
-		fprintf(stderr, "left       %s  %s\n", c->left[i].device, c->left[i].why);
+		terminal_line(stderr, "left       %s  %s", c->left[i].device, c->left[i].why);
 	return places_refuse(misfits, c->left_count, why);
 }
 

@@ -5,6 +5,7 @@
 #include "cloud/skerry/prepare.h"
 #include "cloud/skerry/rollout_view.h"
 #include "cloud/skerry/table.h"
+#include "cloud/skerry/terminal.h"
 #include "cloud/skerry/verbs.h"
 #include "ports/clock.h"
 
@@ -75,7 +76,7 @@ static enum exit_code conduct(struct desk *d, struct fleet_view *v, struct campa
 static void tell_left(const struct campaign *c)
 {
 	for (size_t i = 0; i < c->left_count; i++)
-		fprintf(stderr, "left       %s  %s\n", c->left[i].device, c->left[i].why);
+		terminal_line(stderr, "left       %s  %s", c->left[i].device, c->left[i].why);
 }
 
 /* With files a new one, else one that is here. */

@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "cloud/skerry/table.h"
+#include "cloud/skerry/terminal.h"
 #include "ports/clock.h"
 
 #include <stdlib.h>
@@ -123,10 +124,14 @@ static int print_bar(const struct rollout *r, FILE *to)
 static int print_reasons(const struct rollout *r, FILE *to)
 {
 	int lines = 0;
-	if (r->reason.text[0])
-		lines += fprintf(to, "reason   %s\n", r->reason.text) > 0;
-	if (r->why.text[0])
-		lines += fprintf(to, "waits    %s\n", r->why.text) > 0;
+	if (r->reason.text[0]) {
+		terminal_line(to, "reason   %s", r->reason.text);
+		lines++;
+	}
+	if (r->why.text[0]) {
+		terminal_line(to, "waits    %s", r->why.text);
+		lines++;
+	}
 	return lines;
 }
 
@@ -140,9 +145,10 @@ static int print_problems(const struct rollout *r, int max, FILE *to)
 	int lines = 0;
 	for (size_t i = 0; i < r->count && lines < max; i++) {
 		const struct member *m = &r->members[i];
-		if (is_problem(m))
-			lines += fprintf(to, "%-9s%s  %s\n", member_state_name(m->state), m->name,
-					 m->note) > 0;
+		if (!is_problem(m))
+			continue;
+		terminal_line(to, "%-9s%s  %s", member_state_name(m->state), m->name, m->note);
+		lines++;
 	}
 	return lines;
 }
@@ -150,7 +156,7 @@ static int print_problems(const struct rollout *r, int max, FILE *to)
 static void print_left_over(const struct campaign *c)
 {
 	for (size_t i = 0; i < c->left_count; i++)
-		printf("left     %s  %s\n", c->left[i].device, c->left[i].why);
+		terminal_line(stdout, "left     %s  %s", c->left[i].device, c->left[i].why);
 }
 
 void rollout_view_print(const struct campaign *c)
@@ -198,8 +204,8 @@ static void say_members(struct rollout_view *v)
 		if (m->state == v->told[i])
 			continue;
 		v->told[i] = m->state;
-		fprintf(v->to, "%-10s %s%s%s\n", member_state_name(m->state), m->name,
-			m->note[0] ? "  " : "", m->note);
+		terminal_line(v->to, "%-10s %s%s%s", member_state_name(m->state), m->name,
+			      m->note[0] ? "  " : "", m->note);
 	}
 }
 
@@ -211,11 +217,11 @@ static void say_changes(struct rollout_view *v)
 	v->batch = r->batch;
 	say_members(v);
 	if (r->phase != v->phase)
-		fprintf(v->to, "%s%s%s\n", rollout_phase_name(r->phase),
-			r->reason.text[0] ? ": " : "", r->reason.text);
+		terminal_line(v->to, "%s%s%s", rollout_phase_name(r->phase),
+			      r->reason.text[0] ? ": " : "", r->reason.text);
 	v->phase = r->phase;
 	if (r->why.text[0] && strcmp(v->why, r->why.text) != 0)
-		fprintf(v->to, "waits: %s\n", r->why.text);
+		terminal_line(v->to, "waits: %s", r->why.text);
 	snprintf(v->why, sizeof v->why, "%s", r->why.text);
 }
 

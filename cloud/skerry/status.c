@@ -2,6 +2,7 @@
 #include "base/quantity.h"
 #include "cloud/skerry/local.h"
 #include "cloud/skerry/table.h"
+#include "cloud/skerry/terminal.h"
 #include "cloud/skerry/verbs.h"
 #include "ports/clock.h"
 
@@ -46,10 +47,11 @@ static void print_desired(const struct json *s)
 	printf("desired    generation %lld   running %lld   %s", (long long)number(s, "observed"),
 	       (long long)number(s, "applied"), string(s, "phase"));
 	const struct json *c = json_first(json_member(s, "conditions"));
+	puts("");
 	for (; c; c = json_next(c))
 		if (*string(c, "message"))
-			printf("\n           %s: %s", string(c, "type"), string(c, "message"));
-	puts("");
+			terminal_line(stdout, "           %s: %s", string(c, "type"),
+				      string(c, "message"));
 }
 
 static void print_trust(const struct json *s)
@@ -135,7 +137,7 @@ static void print_buffer(const struct json *s)
 							       : ": only events go until tomorrow");
 	}
 	if (*string(b, "trouble"))
-		printf("           %s\n", string(b, "trouble"));
+		terminal_line(stdout, "           %s", string(b, "trouble"));
 }
 
 static void print_sources(const struct json *s)
@@ -176,8 +178,8 @@ static void print_events(const struct json *s)
 	for (int i = 0; e && i < SHOWN; e = json_next(e), i++) {
 		char when[24];
 		clock_print(when, number(e, "t"));
-		printf("%s %s  %s  %s  %s\n", i ? "          " : "events    ", when,
-		       string(e, "reason"), string(e, "object"), string(e, "message"));
+		terminal_line(stdout, "%s %s  %s  %s  %s", i ? "          " : "events    ", when,
+			      string(e, "reason"), string(e, "object"), string(e, "message"));
 	}
 }
 

@@ -1,5 +1,6 @@
 #include "cloud/skerry/table.h"
 
+#include "base/utf8.h"
 #include "cloud/skerry/terminal.h"
 
 #include <assert.h>
@@ -35,6 +36,7 @@ void table_add(struct table *t, const char *fmt, ...)
 	int n = vasprintf(&cell, fmt, args);
 	va_end(args);
 	assert(n >= 0);
+	utf8_make_plain(cell);
 	push(t, cell);
 }
 

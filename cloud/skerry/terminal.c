@@ -1,7 +1,10 @@
 #include "cloud/skerry/terminal.h"
 
 #include "base/text.h"
+#include "base/utf8.h"
 
+#include <assert.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -31,6 +34,19 @@ const char *terminal_colour_of(const char *word)
 	if (text_list_has(DOUBTFUL, word))
 		return "\033[33m";
 	return text_list_has(BAD, word) ? "\033[31m" : "";
+}
+
+void terminal_line(FILE *f, const char *fmt, ...)
+{
+	char *line = NULL;
+	va_list args;
+	va_start(args, fmt);
+	const int n = vasprintf(&line, fmt, args);
+	va_end(args);
+	assert(n >= 0);
+	utf8_make_plain(line);
+	fprintf(f, "%s\n", line);
+	free(line);
 }
 
 void terminal_clear(FILE *f)

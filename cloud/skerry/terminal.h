@@ -6,6 +6,8 @@
  */
 #pragma once
 
+#include "base/err.h"
+
 #include <stdbool.h>
 #include <stdio.h>
 
@@ -15,6 +17,9 @@ bool terminal_has_colour(FILE *f);
 /* What begins and ends the colour of a word that means good, doubtful or bad; "" for others. */
 const char *terminal_colour_of(const char *word);
 extern const char TERMINAL_PLAIN[];
+
+/* One line, '\n' added, without any control character: for what a device, a hub or a file says. */
+void terminal_line(FILE *f, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 /* An empty screen, to draw anew. */
 void terminal_clear(FILE *f);

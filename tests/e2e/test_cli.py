@@ -916,6 +916,37 @@ class Fleet(WorldTest):
             self.assertNotIn("\033", seen)
         self.assertNotIn("\033", self.cli(0, "get").stdout)
 
+    def test_what_a_device_says_cannot_speak_to_the_terminal(self):
+        evil, key = "\033]0;x\007\x9b2J\rb\nc", "\033]0;y\007\x9b2J"
+        self.world.publish("liar/up/state", {
+            "v": 1, "t": 1, "epoch": 1, "observed": 1, "applied": 1, "phase": evil, "arch": "x86_64",
+            "labels": {key: evil, "skerry.dev/host-image": "true"}, "clock": evil, "buffer": {"bytes": 1},
+            "identity": {"why": evil, "expires": 1}, "workloads": {
+                key: {"state": evil}, "steady/main": {"state": evil, "trouble": evil}},
+            "conditions": [{"type": t, "status": True, "generation": 1, "reason": evil,
+                            "message": evil} for t in ("Rejected", "Available", evil)]},
+            retain=True)
+        self.world.publish("liar/up/online", {"online": True, "agent": evil}, retain=True)
+        self.world.publish("liar/dn/desired", {
+            "kind": "DesiredState", "apiVersion": "skerry.dev/v1", "v": 1, "epoch": 1,
+            "generation": 1, "labels": {key: evil}, "workloads": [
+                {"kind": "Pod", "metadata": {"name": name, "labels": {key: evil}},
+                 "spec": {"containers": [{"name": "main", "image": evil}]}}
+                for name in ("old" + key, "steady")]}, retain=True)
+        self.letter(1, evil, "told.", device="liar")
+        wait_until("the hub has it", 15, lambda: self.world.db(
+            "SELECT 1 FROM event WHERE message = 'told.'"))
+        steady = self.yaml(json.dumps(STEADY), "steady.yaml")
+        for words in (("get",), ("get", "workloads"), ("get", "liar"), ("doctor", "fleet"),
+                      ("events",), ("diff", "-f", steady, "-d", "liar"),
+                      ("explain", "pod/steady"), ("explain", "-f", steady, "-d", "liar"),
+                      ("apply", "-f", steady, "-d", "liar", "--timeout", "1s"),
+                      ("events", "-w", "--timeout", "1s", "--db", self.world.db_path)):
+            done = self.world.cli(*words)
+            self.assertIn("liar", done.stdout + done.stderr, words)
+            self.assertNotRegex(done.stdout + done.stderr, r"[\x00-\x08\x0b-\x1f\x7f-\x9f]",
+                                words)
+
     def test_watch_draws_what_has_changed(self):
         self.running()
         # The offline device is drawn over the online one, on a cleared screen.

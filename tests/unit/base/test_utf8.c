@@ -2,6 +2,7 @@
 
 #include "tests/check.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -135,6 +136,30 @@ static void what_was_fixed_is_utf8(void **state)
 	}
 }
 
+static void assert_plain(const char *text, const char *expected)
+{
+	char got[64];
+	snprintf(got, sizeof got, "%s", text);
+	utf8_make_plain(got);
+	assert_string_equal(got, expected);
+}
+
+static void plain_text_moves_no_cursor(void **state)
+{
+	(void)state;
+	assert_plain("", "");
+	assert_plain("\tna\xc3\xafve \xe2\x82\xac \xc2\xa0",
+		     "\tna\xc3\xafve \xe2\x82\xac \xc2\xa0");
+	assert_plain("\033]0;x\007\r\n\x7f.", "?]0;x????.");
+	assert_plain("a\xc2\x80"
+		     "b\xc2\x9b"
+		     "2J\xc2\x9f",
+		     "a?b?2J?");
+	assert_plain("\x9b"
+		     "2J\xc2",
+		     "?2J?");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -146,6 +171,7 @@ int main(void)
 		cmocka_unit_test(good_text_is_left_alone),
 		cmocka_unit_test(every_bad_byte_becomes_a_question_mark),
 		cmocka_unit_test(what_was_fixed_is_utf8),
+		cmocka_unit_test(plain_text_moves_no_cursor),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
