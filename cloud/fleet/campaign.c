@@ -449,6 +449,11 @@ void campaign_see(struct campaign *c, size_t member, bool online, const struct j
 		memcpy(seen->note, note, sizeof note);
 }
 
+bool campaign_has_ended(const struct campaign *c)
+{
+	return rollout_is_over(&c->rollout) || c->rollout.phase == ROLLOUT_HALTED;
+}
+
 size_t campaign_step(struct campaign *c, int64_t wall_ms)
 {
 	size_t n = 0;

@@ -77,6 +77,9 @@ enum err campaign_read_progress(struct campaign *c, struct bytes text, struct wh
 void campaign_see(struct campaign *c, size_t member, bool online, const struct json *report,
 		  struct bytes held);
 
+/* Is it over, or halted, so that nothing happens without a person? */
+bool campaign_has_ended(const struct campaign *c);
+
 /* Look, and decide. How many orders there are; each is for the member at its place. */
 size_t campaign_step(struct campaign *c, int64_t wall_ms);
 struct bytes campaign_message(const struct campaign *c, size_t member);

@@ -66,18 +66,13 @@ static bool never(void *owner)
 	return false;
 }
 
-static bool has_ended(const struct campaign *c)
-{
-	return rollout_is_over(&c->rollout) || c->rollout.phase == ROLLOUT_HALTED;
-}
-
 enum err conduct_all(struct conduct *c, int64_t wait_ms, struct why *why)
 {
 	const int64_t began = clock_now_ms();
 	fleet_view_listen(c->view, c->desk);
 	for (;;) {
 		enum err e = conduct_once(c, why);
-		if (e || has_ended(c->campaign))
+		if (e || campaign_has_ended(c->campaign))
 			return e;
 		if (wait_ms >= 0 && clock_now_ms() - began >= wait_ms)
 			return why_set(why, ERR_AGAIN, "it still goes on");

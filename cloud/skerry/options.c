@@ -173,7 +173,7 @@ static const struct option {
 	  offsetof(struct options, valid_ms) },
 	{ "--follow", NULL, "logs events", NULL, "go on with what comes; -f here", NULL,
 	  offsetof(struct options, follow) },
-	{ "--watch", "-w", "get", NULL, "again whenever something has changed", NULL,
+	{ "--watch", "-w", "get rollout", NULL, "again whenever something has changed", NULL,
 	  offsetof(struct options, watch) },
 	{ "--watch", "-w", "events", NULL, "go on with what comes", NULL,
 	  offsetof(struct options, watch) },

@@ -3,6 +3,7 @@
 #include "cloud/skerry/conduct.h"
 #include "cloud/skerry/hub_rollout.h"
 #include "cloud/skerry/prepare.h"
+#include "cloud/skerry/rollout_parts.h"
 #include "cloud/skerry/rollout_view.h"
 #include "cloud/skerry/table.h"
 #include "cloud/skerry/terminal.h"
@@ -15,7 +16,7 @@
 
 /* --- what it ends with --- */
 
-static enum exit_code code_of(const struct rollout *r)
+enum exit_code rollout_code(const struct rollout *r)
 {
 	struct rollout_count n;
 	rollout_count(r, &n);
@@ -56,7 +57,7 @@ static enum exit_code end(const struct desk *d, const struct campaign *c, enum e
 		hint(c);
 	if (e)
 		return exit_code_tell(e, why);
-	return code_of(&c->rollout);
+	return rollout_code(&c->rollout);
 }
 
 static enum exit_code conduct(struct desk *d, struct fleet_view *v, struct campaign *c,
@@ -210,112 +211,10 @@ static enum exit_code start(struct options *o)
 	return run(o, o->wait);
 }
 
-/* --- looking --- */
+/* --- where it is --- */
 
-struct listing {
-	const struct options *options;
-	struct json *json;
-};
-
-/* Takes the summary. */
-static void add_summary(struct json *list, struct json *summary, const char *runner)
-{
-	json_set_string(summary, "runner", runner);
-	json_push(list, summary);
-}
-
-static void list_one(void *owner, const char *name)
-{
-	struct listing *l = owner;
-	struct campaign_file f;
-	struct campaign c;
-	if (campaign_file_find(&f, l->options->fleet, name, NULL) ||
-	    campaign_file_load(&f, &c, NULL))
-		return;
-	add_summary(l->json, campaign_summary(&c), "desk");
-	campaign_free(&c);
-}
-
-/* Where there is no hub, or no broker, there are those of this desk. */
-static void list_hubs(struct options *o, struct json *list)
-{
-	struct desk d = { 0 };
-	struct json *found = NULL;
-	struct why why;
-	if (!o->broker_text)
-		return;
-	enum err e = desk_open(&d, o, &why);
-	if (!e)
-		e = hub_rollout_list(&d, &found, &why);
-	for (const struct json *j = e ? NULL : json_first(found); j; j = json_next(j))
-		add_summary(list, json_copy(j), "hub");
-	if (e)
-		fprintf(stderr, "of this desk alone: %s\n", why.text);
-	json_free(found);
-	desk_close(&d);
-}
-
-static int64_t number(const struct json *j, const char *key)
-{
-	int64_t n = 0;
-	json_integer(json_member(j, key), &n);
-	return n;
-}
-
-static const char *word(const struct json *j, const char *key)
-{
-	const char *s = json_string(json_member(j, key));
-	return s ? s : "";
-}
-
-static void add_row(struct table *t, const struct json *j)
-{
-	char when[24];
-	clock_print(when, number(j, "made"));
-	table_add(t, "%s", word(j, "rollout"));
-	table_add(t, "%s", word(j, "phase"));
-	table_add(t, "%lld/%lld", (long long)number(j, "batch"), (long long)number(j, "batches"));
-	table_add(t, "%lld/%lld", (long long)number(j, "succeeded"), (long long)number(j, "total"));
-	table_add(t, "%lld", (long long)number(j, "failed"));
-	table_add(t, "%lld", (long long)number(j, "late"));
-	table_add(t, "%s", word(j, "runner"));
-	table_add(t, "%s", when);
-}
-
-static void print_list(const struct json *list)
-{
-	static const char *const titles[] = { "ROLLOUT", "PHASE",  "BATCH", "SUCCEEDED", "FAILED",
-					      "LATE",    "RUNNER", "MADE",  NULL };
-	struct table t;
-	table_begin(&t, titles);
-	for (const struct json *j = json_first(list); j; j = json_next(j))
-		add_row(&t, j);
-	table_print(&t);
-}
-
-static enum exit_code list_all(struct options *o)
-{
-	struct listing l = { .options = o, .json = json_new_array() };
-	struct why why;
-	enum err e = campaign_file_each(o->fleet, list_one, &l, &why);
-	list_hubs(o, l.json);
-	/* What is built reads back as nothing before it was printed. */
-	char *text = json_print_pretty(l.json);
-	json_free(l.json);
-	l.json = NULL;
-	if (!e && o->json)
-		puts(text);
-	else if (!e)
-		e = json_parse(bytes_of(text), &l.json, &why);
-	if (l.json)
-		print_list(l.json);
-	json_free(l.json);
-	free(text);
-	return exit_code_tell(e, &why);
-}
-
-static enum err load(const struct options *o, struct campaign_file *f, struct campaign *c,
-		     struct why *why)
+enum err rollout_load(const struct options *o, struct campaign_file *f, struct campaign *c,
+		      struct why *why)
 {
 	*c = (struct campaign){ 0 };
 	if (o->word_count < 2)
@@ -324,16 +223,14 @@ static enum err load(const struct options *o, struct campaign_file *f, struct ca
 	return e ? e : campaign_file_load(f, c, why);
 }
 
-/* Of those that this desk does not know, a hub may. */
-static bool is_here(const struct options *o)
+bool rollout_is_here(const struct options *o)
 {
 	struct campaign_file f;
 	return !o->broker_text ||
 	       (!campaign_file_find(&f, o->fleet, o->words[1], NULL) && campaign_file_is_there(&f));
 }
 
-/* A desk that speaks with a hub. ERR_NOT_FOUND: there is none, so nobody has this rollout. */
-static enum err open_hub(struct options *o, struct desk *d, struct why *why)
+enum err rollout_open_hub(struct options *o, struct desk *d, struct why *why)
 {
 	struct json *list = NULL;
 	*d = (struct desk){ 0 };
@@ -347,43 +244,6 @@ static enum err open_hub(struct options *o, struct desk *d, struct why *why)
 				 "there is no such rollout at this desk, and no hub answers: %s",
 				 o->words[1])
 		       : e;
-}
-
-static enum err load_from_hub(struct options *o, struct campaign *c, char **wishes, struct why *why)
-{
-	struct desk d;
-	*c = (struct campaign){ 0 };
-	enum err e = open_hub(o, &d, why);
-	if (!e)
-		e = hub_rollout_show(&d, o->words[1], c, wishes, why);
-	desk_close(&d);
-	return e;
-}
-
-static enum err load_from_here(const struct options *o, struct campaign *c, char **wishes,
-			       struct why *why)
-{
-	struct campaign_file f;
-	enum err e = load(o, &f, c, why);
-	return e ? e : campaign_file_wishes(&f, wishes, why);
-}
-
-static enum exit_code status(struct options *o)
-{
-	struct campaign c = { 0 };
-	struct why why;
-	char *wishes = NULL;
-	if (o->word_count < 2)
-		return list_all(o);
-	enum err e = is_here(o) ? load_from_here(o, &c, &wishes, &why)
-				: load_from_hub(o, &c, &wishes, &why);
-	if (!e && o->json)
-		rollout_view_print_json(&c, wishes);
-	else if (!e)
-		rollout_view_print(&c);
-	free(wishes);
-	campaign_free(&c);
-	return exit_code_tell(e, &why);
 }
 
 /* --- wishing --- */
@@ -403,7 +263,7 @@ static enum err wish(struct options *o, const char *what, struct why *why)
 	const char *user = getenv("USER");
 	struct campaign_file f;
 	struct campaign c;
-	enum err e = load(o, &f, &c, why);
+	enum err e = rollout_load(o, &f, &c, why);
 	char *line = campaign_print_wish(what, o->count, user && *user ? user : "skerry",
 					 clock_wall_ms());
 	if (!e)
@@ -429,7 +289,7 @@ static enum exit_code wish_at_hub(struct options *o, const char *what)
 {
 	struct desk d;
 	struct why why;
-	enum err e = open_hub(o, &d, &why);
+	enum err e = rollout_open_hub(o, &d, &why);
 	if (!e)
 		e = hub_rollout_wish(&d, o->words[1], what, o->count, &why);
 	desk_close(&d);
@@ -442,7 +302,7 @@ static enum exit_code wish_at_hub(struct options *o, const char *what)
 static enum exit_code wish_and_run(struct options *o, const char *what)
 {
 	struct why why;
-	if (o->word_count == 2 && !is_here(o))
+	if (o->word_count == 2 && !rollout_is_here(o))
 		return wish_at_hub(o, what);
 	enum err e = wish(o, what, &why);
 	if (e)
@@ -470,7 +330,7 @@ enum exit_code verb_rollout(struct options *o)
 	if (strcmp(what, "start") == 0)
 		return start(o);
 	if (strcmp(what, "status") == 0)
-		return status(o);
+		return rollout_status(o);
 	for (const char *const *w = wishes; *w; w++)
 		if (strcmp(what, *w) == 0)
 			return wish_and_run(o, what);

@@ -9,7 +9,7 @@ static const struct verb verbs[] = {
 	{ "diff", verb_diff, false, WORDS_NONE, "", "-f FILE [-d DEVICE ...|-l SELECTOR|--all]",
 	  "what apply or a rollout would change, device by device; exits 1 if anything" },
 	{ "rollout", verb_rollout, false, WORDS_NONE, "start status pause resume undo approve",
-	  "start -f FILE [--wait] | status [NAME] | pause|resume|undo|approve NAME",
+	  "start -f FILE [--wait] | status [NAME [-w]] | pause|resume|undo|approve NAME",
 	  "bring a Fleet or pods to many devices, batch by batch, as long as they report well" },
 	{ "get", verb_get, false, WORDS_DEVICES, "devices workloads",
 	  "devices|workloads|DEVICE [-w]", "what the fleet reports" },

@@ -161,6 +161,60 @@ class Hub(WithHub):
         self.world.publish("d00/dn/desired", b"", retain=True)
         self.ends("complete", 10)
 
+    def watch(self, *args, terminal=False):
+        argv = [os.path.join(BIN, "skerry"), "rollout", "status", self.name, "-w", *args]
+        if terminal:
+            argv = ["script", "-qec", " ".join(argv), "/dev/null"]
+        env = {**os.environ, **self.world.desk(), "TERM": "xterm"}
+        p = subprocess.Popen(argv, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                             stdin=subprocess.DEVNULL, text=True)
+        self.running.append(p)
+        return p
+
+    def test_it_is_watched_until_it_has_ended(self):
+        self.crowd.delay = 0.5
+        self.hand(batches=[{"limit": 3}, {"limit": 3}])
+        plain, picture, programs = (self.watch(), self.watch(terminal=True),
+                                    self.watch("-o", "json"))
+        self.ends("complete", 10, 60)
+        self.assertEqual([p.wait(20) for p in (plain, picture, programs)], [0, 0, 0])
+        lines = plain.communicate()[0].splitlines()
+        self.assertRegex(lines[0], "^v1  ")  # how far it was, then what changed
+        self.assertIn("batch 3 of 3", lines)
+        self.assertEqual(lines[-1], "complete")
+        last = [line for line in lines if line.startswith("succeeded")]
+        self.assertEqual(last, list(dict.fromkeys(last)))
+        self.assertIn("\033[", picture.communicate()[0])
+        text, documents = programs.communicate()[0], []
+        while text.strip():
+            document, end = json.JSONDecoder().raw_decode(text)
+            documents.append(document)
+            text = text[end:].lstrip()
+        for document in documents:
+            jsonschema.validate(document, schema("rollout-status"))
+        self.assertEqual(documents[-1]["counts"]["succeeded"], 10)
+        self.assertGreater(len(documents), 1)
+
+    def test_who_watches_one_that_halts_or_none_at_all(self):
+        self.crowd["d00"].fate = lambda d: "bad"
+        self.hand(batches=[{"limit": 1}])
+        p = self.watch()
+        self.assertEqual(p.wait(30), 8)
+        self.assertIn("failed", p.communicate()[0])
+        self.assertEqual(self.watch("--timeout", "1s").wait(30), 8)  # it has ended already
+        self.name = "other"
+        self.assertEqual(self.watch().wait(30), 3)
+        self.world.cli("rollout", "status", "-w", check=2)
+
+    def test_a_watch_is_ended_by_time_or_by_a_person(self):
+        self.hand(batches=[{"limit": 1}], approve=[2])
+        self.wait_status("it waits", lambda s: s["waits"])
+        self.assertEqual(self.watch("--timeout", "1s").wait(30), 7)
+        p = self.watch()
+        self.assertRegex(p.stdout.readline(), "^v1  running")
+        p.send_signal(signal.SIGINT)
+        self.assertEqual(p.wait(20), 130)
+
     def test_what_makes_no_sense_is_told(self):
         self.name = "nowhere"
         for verb in ("status", "pause"):

@@ -119,6 +119,15 @@ class Batches(FleetTest):
         self.assertEqual(d["policy"]["healthyFor"], "1000ms")
         self.assertEqual(d["reason"], "rollout v1")
 
+    def test_another_terminal_watches_it(self):
+        self.crowd.delay = 0.3
+        p = self.begin("-f", self.rollout(batches=[{"limit": "20%"}, {"limit": "20%"}]))
+        self.wait_status("it has begun", lambda s: s["counts"]["waiting"] < 50)
+        done = self.world.cli("rollout", "status", self.name, "-w", check=0)
+        self.assertEqual(p.wait(30), 0)
+        self.assertEqual(done.stdout.splitlines()[-1], "complete")
+        self.assertIn("batch 3 of 3", done.stdout)
+
     def test_a_bad_build_stops_at_the_canaries(self):
         self.start("1")
         for m in self.crowd.members:
