@@ -36,6 +36,9 @@ static enum err check_one(const char *change, struct why *why)
 	enum err e = split(change, key, &value, why);
 	if (e)
 		return e;
+	if (value && !*value) /* a board drops such a label */
+		return why_set(why, ERR_INVALID, "%.60s: a value is expected; %.60s- takes it away",
+			       change, key);
 	struct json *j = json_new_object();
 	json_set_string(j, key, value ? value : "");
 	e = object_check_labels(j, why);
@@ -43,11 +46,27 @@ static enum err check_one(const char *change, struct why *why)
 	return e ? why_in(why, e, change) : OK;
 }
 
+/* Of two words on one label neither counts more. */
+static enum err check_once(const struct option_list *changes, size_t i, struct why *why)
+{
+	char key[CHANGE_SIZE], before[CHANGE_SIZE];
+	const char *value;
+	enum err e = split(changes->items[i], key, &value, why);
+	for (size_t k = 0; k < i && !e; k++) {
+		e = split(changes->items[k], before, &value, why);
+		if (!e && strcmp(before, key) == 0)
+			e = why_set(why, ERR_INVALID, "%.60s: this label is changed twice",
+				    changes->items[i]);
+	}
+	return e;
+}
+
 enum err device_label_check(const struct option_list *changes, struct why *why)
 {
 	enum err e = OK;
 	for (size_t i = 0; i < changes->count && !e; i++)
-		e = check_one(changes->items[i], why);
+		if (!(e = check_one(changes->items[i], why)))
+			e = check_once(changes, i, why);
 	return e;
 }
 

@@ -7,7 +7,7 @@
 #include "cloud/skerry/fleet_view.h"
 #include "cloud/skerry/options.h"
 
-/* ERR_INVALID: one of them is no change of a label. */
+/* ERR_INVALID: one of them is no change of a label, or two are of one. */
 enum err device_label_check(const struct option_list *changes, struct why *why);
 
 /* What the device is given (not what it says itself), with the changes; the caller frees it.

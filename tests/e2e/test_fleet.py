@@ -302,6 +302,9 @@ class Labels(FleetTest):
                             ("kubernetes.io/hostname=other", "fact that the board tells")):
             done = self.label(2, change)
             self.assertIn(why, done.stderr)
+        self.assertIn("a=: a value is expected", self.label(2, "a=").stderr)
+        for twice in (("a=b", "a-"), ("a=b", "c=d", "a=e")):
+            self.assertIn("changed twice", self.label(2, *twice).stderr)
         self.assertIsNone(self.crowd["d00"].document)
 
     def test_a_pod_that_asks_for_one_is_in_the_way(self):
