@@ -204,7 +204,7 @@ static enum err make_message(const struct device_view *device, const char *fleet
 		e = finish(device, wish, text, out, why);
 	free(text);
 	*content = (struct content){ 0 };
-	return e;
+	return e ? why_in(why, e, device->name) : OK;
 }
 
 static bool are_same_labels(const struct json *a, const struct json *b)
@@ -241,7 +241,7 @@ enum err intent_make(const struct device_view *device, const char *fleet,
 	choose_order(device, out);
 	e = render_content(device->desired, wish->source, &content, why);
 	if (e)
-		return e;
+		return why_in(why, e, device->name);
 	if (is_unchanged(device, wish, &content)) {
 		content_free(&content);
 		return OK;
@@ -259,11 +259,11 @@ enum err intent_judge(const struct device_view *device, const char *fleet,
 	*out = NULL;
 	enum err e = render_content(device->desired, wish->source, &content, why);
 	if (e)
-		return e;
+		return why_in(why, e, device->name);
 	char *text = print_document(device, fleet, &nobody_s, &content, &judged);
 	e = check_document(device, fleet, &judged, text, &nobody_s, why);
 	free(text);
-	return e;
+	return e ? why_in(why, e, device->name) : OK;
 }
 
 static struct json *copy_or(const struct json *j, struct json *(*make)(void))

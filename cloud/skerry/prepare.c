@@ -217,7 +217,7 @@ static enum err make_states(struct workshop *w, const struct cast_device *d,
 	if (e)
 		free(forward.text);
 	set_group(w, d, s);
-	return e ? why_in(why, e, d->name) : OK;
+	return e;
 }
 
 static enum err add_device(struct workshop *w, const struct cast_device *d, struct campaign *c,

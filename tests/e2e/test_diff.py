@@ -63,6 +63,14 @@ class DiffTest(unittest.TestCase):
 
 
 class Manifests(DiffTest):
+    def test_which_device_has_a_state_that_does_not_read(self):
+        self.world.publish("odd/dn/desired", {"kind": "DesiredState", "epoch": 1, "generation": 1,
+                                              "workloads": [], "configs": [1]}, retain=True)
+        for verb, code in (("diff", 2), ("explain", 2), ("apply", 2)):
+            done = self.world.cli(verb, "-f", self.write(), *["--all"] * (verb != "explain"),
+                                  check=code)
+            self.assertIn("error: odd: configs[0]: ", done.stderr, verb)
+
     def test_a_field_of_a_pod(self):
         app = self.write("1")
         self.world.cli("apply", "-f", app, "--all", check=0)
