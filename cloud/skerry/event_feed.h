@@ -19,6 +19,6 @@ enum {
 	EVENT_FEED_DEVICES = 4096,
 };
 
-/* Until ^C, --timeout, or nobody reads any more. */
+/* Until ^C, --timeout, nobody reads any more, or where they come from goes away (exit 6). */
 enum exit_code event_feed_from_database(struct options *o);
 enum exit_code event_feed_from_broker(struct options *o);

@@ -5,10 +5,13 @@
 #include "ports/loop.h"
 #include "ports/sql.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/param.h>
+#include <sys/stat.h>
 
 enum {
 	FILE_EVERY_MS = 1000,
@@ -31,6 +34,7 @@ struct rows {
 	bool interrupted;
 	int64_t since_ms; /* since 1970 */
 	int64_t newest;   /* number of a row */
+	struct stat file; /* as it was opened; of a server: nothing */
 	uint64_t seen[EVENT_FEED_LOOK_BACK];
 };
 
@@ -134,6 +138,18 @@ static enum err look_at_page(struct rows *r, int64_t *after, bool tell, size_t *
 	return e == ERR_NOT_FOUND ? OK : e;
 }
 
+/* A file that was moved away, or restored beneath us, would be read for ever, and nothing come. */
+static enum err check_file(const struct rows *r, struct why *why)
+{
+	struct stat now;
+	const char *path = r->options->database;
+	if (sql_is_server(r->sql) ||
+	    (!stat(path, &now) && now.st_dev == r->file.st_dev && now.st_ino == r->file.st_ino))
+		return OK;
+	return why_set(why, ERR_OFFLINE, "%.180s is gone, or is another file now: watch it anew",
+		       path);
+}
+
 /* A file gives the numbers of rows that were removed again: the newest may be older than the one
  * of the last look. A server never does, and would read the whole table to say so. */
 static enum err look(struct rows *r, bool tell, struct why *why)
@@ -175,6 +191,8 @@ static enum err follow(struct rows *r, struct why *why)
 		const int64_t begin_ms = clock_now_ms();
 		if (!e && !r->interrupted)
 			e = look(r, true, why);
+		if (!e)
+			e = check_file(r, why);
 		pause = MAX(every, (clock_now_ms() - begin_ms) * REST);
 	}
 	return e;
@@ -190,6 +208,8 @@ enum exit_code event_feed_from_database(struct options *o)
 	r->since_ms = o->since_ms >= 0 ? clock_wall_ms() - o->since_ms : 0;
 	r->newest = INT64_MAX;
 	enum err e = sql_connect(o->database, SQL_READ, &r->sql, &why);
+	if (!e && !sql_is_server(r->sql) && stat(o->database, &r->file))
+		e = why_set(&why, ERR_OFFLINE, "%.180s: %s", o->database, strerror(errno));
 	if (!e)
 		e = loop_open(&r->loop, &why);
 	if (!e)

@@ -1101,6 +1101,14 @@ class Fleet(WorldTest):
         self.assertEqual([m.split()[-1] for m in lines],
                          ["MESSAGE", "one.", "two.", "three.", "four.", "five."])
 
+    def test_a_database_that_is_moved_away_ends_the_watching(self):
+        self.letter(1, "one.")
+        p, until = self.watching("camera", "-w")
+        until("one.")
+        os.rename(self.world.db_path, self.world.db_path + ".old")
+        self.assertEqual(p.wait(20), 6)
+        self.assertIn(f"{self.world.db_path} is gone, or is another file now", p.stderr.read())
+
     def test_events_are_watched_without_a_hub(self):
         self.world.hub.end()
         p, until = self.watching("-f", "-d", self.device.name, broker=True)
