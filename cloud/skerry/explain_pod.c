@@ -2,6 +2,7 @@
 
 #include "cloud/fleet/standing.h"
 #include "cloud/skerry/fleet_view.h"
+#include "cloud/skerry/terminal.h"
 #include "ports/sql.h"
 
 #include <stdio.h>
@@ -27,7 +28,7 @@ static enum err open_events(struct inquiry *q, struct why *why)
 	if (!e || o->database != getenv("SKERRY_DB"))
 		return e;
 	q->events = NULL;
-	fprintf(stderr, "note: no last events: %s\n", why->text);
+	terminal_line(stderr, "note: no last events: %s", why->text);
 	return OK;
 }
 

@@ -3,6 +3,7 @@
 #include "cloud/skerry/hub_rollout.h"
 #include "cloud/skerry/rollout_view.h"
 #include "cloud/skerry/table.h"
+#include "cloud/skerry/terminal.h"
 #include "ports/clock.h"
 
 #include <stdio.h>
@@ -51,7 +52,7 @@ static void list_hubs(struct options *o, struct json *list)
 	for (const struct json *j = e ? NULL : json_first(found); j; j = json_next(j))
 		add_summary(list, json_copy(j), "hub");
 	if (e)
-		fprintf(stderr, "of this desk alone: %s\n", why.text);
+		terminal_line(stderr, "of this desk alone: %s", why.text);
 	json_free(found);
 	desk_close(&d);
 }

@@ -14,6 +14,7 @@ import threading
 import time
 import unittest
 
+from mqtt import Client
 from skerry_test import (BIN, Part, Relay, World, WorldTest, is_listening, main, pod, skip,
                          wait_until)
 from tls_world import TlsWorld
@@ -946,6 +947,25 @@ class Fleet(WorldTest):
             self.assertIn("liar", done.stdout + done.stderr, words)
             self.assertNotRegex(done.stdout + done.stderr, r"[\x00-\x08\x0b-\x1f\x7f-\x9f]",
                                 words)
+
+    def test_what_a_hub_says_cannot_either(self):
+        self.world.hub.end()
+        hub = Client(self.world.port, "hub")
+        hub.subscribe("skerry1/main/hub/dn/cmd/+")
+
+        def refuse():
+            while not hub.messages:
+                hub.read(time.monotonic() + 15)
+            asked = json.loads(hub.messages[0][1])
+            hub.publish(f"skerry1/main/hub/up/res/{asked['re']}", json.dumps(
+                {"v": 1, "id": asked["id"], "code": 409, "body": "told \033[2J\x9b2J\nerror: x"}))
+
+        answering = threading.Thread(target=refuse)
+        answering.start()
+        done = self.cli(0, "rollout", "status")
+        answering.join()
+        hub.vanish()
+        self.assertIn("told ?[2J?2J?error: x\n", done.stderr)
 
     def test_watch_draws_what_has_changed(self):
         self.running()
