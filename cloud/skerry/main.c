@@ -42,14 +42,14 @@ static void print_verb_help(const struct verb *v)
 }
 
 /* What could not be printed was not done. A reader that left knows that itself. */
-static enum exit_code end_output(enum exit_code code)
+static enum exit_code end_output(enum exit_code code, enum exit_code failed)
 {
 	errno = 0;
 	if (!fflush(stdout) && !ferror(stdout))
 		return code;
 	if (errno && errno != EPIPE)
 		fprintf(stderr, "error: the output cannot be written: %s\n", strerror(errno));
-	return EXIT_CODE_FAILED;
+	return failed;
 }
 
 static bool asks_for_help(int argc, char **argv)
@@ -68,7 +68,7 @@ static enum exit_code run_verb(const struct verb *v, int argc, char **argv)
 	struct why why;
 	if (asks_for_help(argc, argv)) {
 		print_verb_help(v);
-		return end_output(EXIT_CODE_OK);
+		return end_output(EXIT_CODE_OK, EXIT_CODE_FAILED);
 	}
 	const struct options_of of = { .verb = v->name, .f_follows = v->f_follows };
 	if (options_read(&o, &of, argc, argv, &why)) {
@@ -80,7 +80,8 @@ static enum exit_code run_verb(const struct verb *v, int argc, char **argv)
 		fprintf(stderr, "error: -o %.20s: table and json are known\n", o.output);
 		return EXIT_CODE_USAGE;
 	}
-	return end_output(v->run(&o));
+	/* Half of a diff is not to be taken for one that differs. */
+	return end_output(v->run(&o), v->run == verb_diff ? EXIT_CODE_USAGE : EXIT_CODE_FAILED);
 }
 
 /* Options may stand before the verb too: skerry --broker URL get devices. */

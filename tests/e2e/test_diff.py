@@ -63,6 +63,14 @@ class DiffTest(unittest.TestCase):
 
 
 class Manifests(DiffTest):
+    def test_a_diff_that_cannot_be_written_has_failed(self):
+        app, url = self.write(), f"mqtt://127.0.0.1:{self.world.port}"
+        with open("/dev/full", "w") as full:
+            done = subprocess.run([os.path.join(BIN, "skerry"), "diff", "-f", app, "--all", "-b", url],
+                                  stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+        self.assertIn("error: the output cannot be written", done.stderr)
+        self.assertEqual(done.returncode, 2)
+
     def test_which_device_has_a_state_that_does_not_read(self):
         self.world.publish("odd/dn/desired", {"kind": "DesiredState", "epoch": 1, "generation": 1,
                                               "workloads": [], "configs": [1]}, retain=True)
