@@ -73,12 +73,15 @@ static const char *last_line(const char *from, const char *end)
 
 static void print_lines(char sign, const char *s, const char *end)
 {
+	char line[VALUE_SHOWN + 8];
 	const int n = count_lines(s, end);
 	for (int i = 0; i < n && i < LINES_SHOWN; i++, s += line_len(s)) {
 		int len = (int)line_len(s);
 		if (len && s[len - 1] == '\n')
 			len--;
-		print_line(8, sign, s, len < VALUE_SHOWN ? len : VALUE_SHOWN);
+		snprintf(line, sizeof line, "%.*s%s", len < VALUE_SHOWN ? len : VALUE_SHOWN, s,
+			 len > VALUE_SHOWN ? "..." : "");
+		print_line(8, sign, line, (int)strlen(line));
 	}
 	if (n > LINES_SHOWN)
 		printf("          and %d lines more\n", n - LINES_SHOWN);

@@ -63,6 +63,14 @@ class DiffTest(unittest.TestCase):
 
 
 class Manifests(DiffTest):
+    def test_a_long_line_of_a_text_is_cut_and_says_so(self):
+        app = self.write(config=CONFIG, THREE="x" * 200 + "a", PASSWORD="p")
+        self.world.cli("apply", "-f", app, "--all", check=0)
+        app = self.write(config=CONFIG, THREE="x" * 200 + "b", PASSWORD="p")
+        done = self.diff(1, "-f", app, "--all")
+        for sign in "-+":
+            self.assertIn(f"        {sign} {'x' * 200}...\n", done.stdout)
+
     def test_a_diff_that_cannot_be_written_has_failed(self):
         app, url = self.write(), f"mqtt://127.0.0.1:{self.world.port}"
         with open("/dev/full", "w") as full:
