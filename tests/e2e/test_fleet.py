@@ -120,7 +120,7 @@ class Batches(FleetTest):
         self.assertEqual(d["reason"], "rollout v1")
 
     def test_another_terminal_watches_it(self):
-        self.crowd.delay = 0.3
+        self.crowd.delay = 1.5  # it is not over before the other terminal looks
         p = self.begin("-f", self.rollout(batches=[{"limit": "20%"}, {"limit": "20%"}]))
         self.wait_status("it has begun", lambda s: s["counts"]["waiting"] < 50)
         done = self.world.cli("rollout", "status", self.name, "-w", check=0)
