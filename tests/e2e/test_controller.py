@@ -172,20 +172,22 @@ class Hub(WithHub):
         return p
 
     def test_it_is_watched_until_it_has_ended(self):
-        self.crowd.delay = 0.5
-        self.hand(batches=[{"limit": 3}, {"limit": 3}])
-        plain, picture, programs = (self.watch(), self.watch(terminal=True),
-                                    self.watch("-o", "json"))
+        self.hand(batches=[{"limit": 3}, {"limit": 3}], approve=[2])
+        self.wait_status("it waits for a person", lambda s: s["waits"] and s["batch"] == 2)
+        watchers = (self.watch(), self.watch(terminal=True), self.watch("-o", "json"))
+        plain, picture, programs = watchers
+        first = [p.stdout.readline() for p in watchers]
+        self.wish("approve")
         self.ends("complete", 10, 60)
         self.assertEqual([p.wait(20) for p in (plain, picture, programs)], [0, 0, 0])
         lines = plain.communicate()[0].splitlines()
-        self.assertRegex(lines[0], "^v1  ")  # how far it was, then what changed
+        self.assertRegex(first[0], "^v1  running  batch 2 of 3")  # then what changed
         self.assertIn("batch 3 of 3", lines)
         self.assertEqual(lines[-1], "complete")
         last = [line for line in lines if line.startswith("succeeded")]
         self.assertEqual(last, list(dict.fromkeys(last)))
         self.assertIn("\033[", picture.communicate()[0])
-        text, documents = programs.communicate()[0], []
+        text, documents = first[2] + programs.communicate()[0], []
         while text.strip():
             document, end = json.JSONDecoder().raw_decode(text)
             documents.append(document)

@@ -120,13 +120,19 @@ class Batches(FleetTest):
         self.assertEqual(d["reason"], "rollout v1")
 
     def test_another_terminal_watches_it(self):
-        self.crowd.delay = 1.5  # it is not over before the other terminal looks
-        p = self.begin("-f", self.rollout(batches=[{"limit": "20%"}, {"limit": "20%"}]))
-        self.wait_status("it has begun", lambda s: s["counts"]["waiting"] < 50)
-        done = self.world.cli("rollout", "status", self.name, "-w", check=0)
-        self.assertEqual(p.wait(30), 0)
-        self.assertEqual(done.stdout.splitlines()[-1], "complete")
-        self.assertIn("batch 3 of 3", done.stdout)
+        p = self.begin("-f", self.rollout(batches=[{"limit": "20%"}, {"limit": "20%"}],
+                                          approve=[2]))
+        self.wait_status("it waits for a person", lambda s: s["waits"] and s["batch"] == 2)
+        watch = subprocess.Popen([os.path.join(BIN, "skerry"), "rollout", "status", self.name,
+                                  "-w"], env={**os.environ, **self.world.desk()},
+                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.running.append(watch)
+        self.assertRegex(watch.stdout.readline(), "running  batch 2 of 3")
+        self.world.cli("rollout", "approve", self.name, check=0)
+        self.assertEqual((p.wait(30), watch.wait(30)), (0, 0))
+        lines = watch.communicate()[0].splitlines()
+        self.assertEqual(lines[-1], "complete")
+        self.assertIn("batch 3 of 3", lines)
 
     def test_a_bad_build_stops_at_the_canaries(self):
         self.start("1")
