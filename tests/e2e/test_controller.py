@@ -180,14 +180,14 @@ class Hub(WithHub):
         self.wish("approve")
         self.ends("complete", 10, 60)
         self.assertEqual([p.wait(20) for p in (plain, picture, programs)], [0, 0, 0])
-        lines = plain.communicate()[0].splitlines()
+        lines = plain.stdout.read().splitlines()
         self.assertRegex(first[0], "^v1  running  batch 2 of 3")  # then what changed
         self.assertIn("batch 3 of 3", lines)
         self.assertEqual(lines[-1], "complete")
         last = [line for line in lines if line.startswith("succeeded")]
         self.assertEqual(last, list(dict.fromkeys(last)))
-        self.assertIn("\033[", picture.communicate()[0])
-        text, documents = first[2] + programs.communicate()[0], []
+        self.assertIn("\033[", picture.stdout.read())
+        text, documents = first[2] + programs.stdout.read(), []
         while text.strip():
             document, end = json.JSONDecoder().raw_decode(text)
             documents.append(document)

@@ -130,7 +130,7 @@ class Batches(FleetTest):
         self.assertRegex(watch.stdout.readline(), "running  batch 2 of 3")
         self.world.cli("rollout", "approve", self.name, check=0)
         self.assertEqual((p.wait(30), watch.wait(30)), (0, 0))
-        lines = watch.communicate()[0].splitlines()
+        lines = watch.stdout.read().splitlines()
         self.assertEqual(lines[-1], "complete")
         self.assertIn("batch 3 of 3", lines)
 
