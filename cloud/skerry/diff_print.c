@@ -1,6 +1,7 @@
 #include "cloud/skerry/diff.h"
 
 #include "base/utf8.h"
+#include "cloud/fleet/named.h"
 #include "cloud/skerry/terminal.h"
 
 #include <assert.h>
@@ -13,12 +14,6 @@ enum {
 	VALUE_SHOWN = 200, /* bytes of a value */
 	LINES_SHOWN = 40,  /* of a text with many, each way */
 };
-
-static const char *text_at(const struct json *j, const char *key)
-{
-	const char *s = json_string(json_member(j, key));
-	return s ? s : "";
-}
 
 static char sign_of(const char *change)
 {
@@ -126,7 +121,7 @@ static void show(char *out, size_t cap, const struct json *value)
 static void print_field(const struct json *f)
 {
 	char line[1024], was[VALUE_SHOWN + 8], is[VALUE_SHOWN + 8];
-	const char *path = text_at(f, "path"), *change = text_at(f, "change");
+	const char *path = named_text(f, "path"), *change = named_text(f, "change");
 	const struct json *before = json_member(f, "before"), *after = json_member(f, "after");
 	if (json_string(before) && json_string(after) && (has_lines(before) || has_lines(after))) {
 		print_text_change(path, json_string(before), json_string(after));
@@ -148,8 +143,8 @@ static void print_field(const struct json *f)
 static void print_change(const struct json *c)
 {
 	char line[256];
-	const char *name = text_at(c, "name"), *change = text_at(c, "change");
-	snprintf(line, sizeof line, "%s%s%s", text_at(c, "kind"), *name ? " " : "", name);
+	const char *name = named_text(c, "name"), *change = named_text(c, "change");
+	snprintf(line, sizeof line, "%s%s%s", named_text(c, "kind"), *name ? " " : "", name);
 	print_line(0, sign_of(change), line, (int)strlen(line));
 	if (*change == 'r')
 		return; /* all of it */
@@ -167,7 +162,7 @@ static void print_devices(const struct json *devices)
 		int64_t base = 0, generation = 0;
 		json_integer(json_member(d, "base"), &base);
 		json_integer(json_member(d, "generation"), &generation);
-		printf("%s  generation %lld->%lld\n", text_at(d, "device"), (long long)base,
+		printf("%s  generation %lld->%lld\n", named_text(d, "device"), (long long)base,
 		       (long long)generation);
 	}
 	if (n > NAMES_SHOWN)
