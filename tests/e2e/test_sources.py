@@ -58,15 +58,16 @@ class HostMetrics(Sources):
 
     def test_what_a_workload_takes_is_told(self):
         image = self.push_actor()
-        self.deploy(actor_pod("eater", "eat", 6, image=image))
-        _, tags, f = self.wait_points("kubernetes_pod_container", 2)[-1]
-        self.assertEqual(tags, {"pod_name": "eater", "container_name": "main",
-                                "workload": "eater/main"})
-        self.assertGreater(f["memory_usage_bytes"], 6 << 20)
+        self.deploy(actor_pod("holder", "hold", 6, image=image))
+        tags, f = wait_until("it is told with what it holds", 60, lambda: next((
+            (tags, f) for _, tags, f in self.points("kubernetes_pod_container")
+            if f["memory_usage_bytes"] > 6 << 20), None))
+        self.assertEqual(tags, {"pod_name": "holder", "container_name": "main",
+                                "workload": "holder/main"})
         self.assertGreaterEqual(f["memory_peak_bytes"], f["memory_usage_bytes"])
         self.assertLessEqual(f["memory_working_set_bytes"], f["memory_usage_bytes"])
         self.assertGreater(f["cpu_usage_core_nanoseconds"], 0)
-        self.assertEqual(f["processes"], self.device.workload("eater/main")["processes"])
+        self.assertEqual(f["processes"], self.device.workload("holder/main")["processes"])
         self.assertEqual((f["oom_kills"], f["restarts"]), (0, 0))
 
     def test_off_is_silent(self):

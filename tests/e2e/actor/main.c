@@ -3,6 +3,7 @@
  *
  *   sample RATE COUNT   send numbered samples, 0 for ever; print how many
  *   eat MIB_PER_S       take memory until the kernel objects
+ *   hold MIB            take so much memory; print how much; then wait
  *   exit CODE MS        end with CODE after MS
  *   stubborn            ignore SIGTERM
  *   talk COUNT          print COUNT numbered lines, then wait
@@ -109,6 +110,18 @@ static int eat(long mib_per_s)
 		memset(p, 1, 1024 * 1024);
 		pause_ms(1000 / mib_per_s);
 	}
+}
+
+static int hold(long mib)
+{
+	char *p = malloc((size_t)mib << 20);
+	if (!p)
+		return 5;
+	memset(p, 1, (size_t)mib << 20);
+	printf("holds %ld\n", mib);
+	while (!stopping)
+		pause_ms(50);
+	return p[0] - 1;
 }
 
 static int talk(long count)
@@ -442,6 +455,8 @@ int main(int argc, char **argv)
 		return sample(number(argv, 2), number(argv, 3));
 	if (!strcmp(role, "eat") && argc == 3)
 		return eat(number(argv, 2));
+	if (!strcmp(role, "hold") && argc == 3)
+		return hold(number(argv, 2));
 	if (!strcmp(role, "talk") && argc == 3)
 		return talk(number(argv, 2));
 	if (!strcmp(role, "serve") && argc == 4)
