@@ -39,6 +39,13 @@ bool json_number(const struct json *j, double *out);   /* false: not a number */
 bool json_integer(const struct json *j, int64_t *out); /* false: not a whole one */
 bool json_bool(const struct json *j, bool *out);       /* false: not a boolean */
 
+/* A member's value; 0 or "" where there is none, or one of another type. */
+int64_t json_integer_at(const struct json *object, const char *key);
+const char *json_text_at(const struct json *object, const char *key);
+
+/* Do both print alike? Neither is NULL; members in another order make them differ. */
+bool json_is_same(const struct json *a, const struct json *b);
+
 struct json *json_new_object(void);
 struct json *json_new_array(void);
 struct json *json_new_string(const char *s);

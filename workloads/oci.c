@@ -169,23 +169,17 @@ static int suitability(const char *architecture, const char *variant, const char
 	return 0;
 }
 
-static const char *text_of(const struct json *object, const char *key)
-{
-	const char *s = json_string(json_member(object, key));
-	return s ? s : "";
-}
-
 /* Without a platform anything may be meant: its configuration will say. */
 static int suits(const struct json *entry, const char *wanted)
 {
 	const struct json *platform = json_member(entry, "platform");
-	const char *architecture = text_of(platform, "architecture");
-	const char *os = text_of(platform, "os");
+	const char *architecture = json_text_at(platform, "architecture");
+	const char *os = json_text_at(platform, "os");
 	if (!platform)
 		return 1;
 	if (strcmp(architecture, "unknown") == 0 || (*os && strcmp(os, "linux") != 0))
 		return 0; /* such as buildkit's attestations */
-	return wanted ? suitability(architecture, text_of(platform, "variant"), wanted) : 1;
+	return wanted ? suitability(architecture, json_text_at(platform, "variant"), wanted) : 1;
 }
 
 static void list_platforms(const struct json *list, char *out, size_t cap)
@@ -193,10 +187,11 @@ static void list_platforms(const struct json *list, char *out, size_t cap)
 	struct text t = text_in(out, cap);
 	for (const struct json *j = json_first(list); j; j = json_next(j)) {
 		const struct json *platform = json_member(j, "platform");
-		const char *variant = text_of(platform, "variant");
+		const char *variant = json_text_at(platform, "variant");
 		if (platform && suits(j, NULL))
 			text_add(&t, "%s%.20s%s%.8s", t.len ? ", " : "",
-				 text_of(platform, "architecture"), *variant ? "/" : "", variant);
+				 json_text_at(platform, "architecture"), *variant ? "/" : "",
+				 variant);
 	}
 }
 

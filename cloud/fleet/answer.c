@@ -6,13 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static int64_t number(const struct json *j, const char *key)
-{
-	int64_t n = 0;
-	json_integer(json_member(j, key), &n);
-	return n;
-}
-
 static bool is_text(const struct json *j, const char *expected)
 {
 	const char *s = json_string(j);
@@ -67,8 +60,8 @@ static bool is_about(const struct json *condition, const struct state_id *id)
 	if (json_string(digest))
 		return is_text(digest, id->message);
 	return !json_integer(json_member(condition, "generation"), &about) ||
-	       (about == id->generation &&
-		(!json_member(condition, "epoch") || number(condition, "epoch") == id->epoch));
+	       (about == id->generation && (!json_member(condition, "epoch") ||
+					    json_integer_at(condition, "epoch") == id->epoch));
 }
 
 const struct json *answer_condition(const struct json *report, const char *type,
@@ -94,7 +87,8 @@ static void copy_message(const struct json *condition, char note[MEMBER_NOTE_SIZ
 
 static int compare(const struct json *report, const struct state_id *id)
 {
-	const int64_t epoch = number(report, "epoch"), seen = number(report, "observed");
+	const int64_t epoch = json_integer_at(report, "epoch"),
+		      seen = json_integer_at(report, "observed");
 	if (epoch != id->epoch)
 		return epoch < id->epoch ? -1 : 1;
 	return seen < id->generation ? -1 : seen > id->generation;

@@ -244,39 +244,26 @@ static enum err take_json(struct bytes *rest, struct json **out, struct why *why
 	return json_parse(line, out, why);
 }
 
-static const char *text_at(const struct json *j, const char *key)
-{
-	const char *s = json_string(json_member(j, key));
-	return s ? s : "";
-}
-
-static int64_t number_at(const struct json *j, const char *key)
-{
-	int64_t n = 0;
-	json_integer(json_member(j, key), &n);
-	return n;
-}
-
 static enum err read_head(const struct json *j, struct campaign *out, struct why *why)
 {
-	const char *name = text_at(j, "rollout"), *fleet = text_at(j, "fleet");
-	if (number_at(j, "v") != 1 || !label_is_valid(bytes_of(name)) ||
+	const char *name = json_text_at(j, "rollout"), *fleet = json_text_at(j, "fleet");
+	if (json_integer_at(j, "v") != 1 || !label_is_valid(bytes_of(name)) ||
 	    !label_is_valid(bytes_of(fleet)))
 		return why_set(why, ERR_INVALID, "this is no prepared rollout");
 	enum err e = campaign_init(out, name, fleet, json_member(j, "spec"), why);
-	snprintf(out->by, sizeof out->by, "%s", text_at(j, "by"));
-	out->made_ms = number_at(j, "made");
+	snprintf(out->by, sizeof out->by, "%s", json_text_at(j, "by"));
+	out->made_ms = json_integer_at(j, "made");
 	return e;
 }
 
 static enum err read_states(const struct json *j, struct campaign *c, bool is_view, struct why *why)
 {
-	const char *device = text_at(j, "device");
-	struct campaign_states s = { .forward = strdup(text_at(j, "forward")),
-				     .back = strdup(text_at(j, "back")) };
-	snprintf(s.base, sizeof s.base, "%s", text_at(j, "base"));
-	snprintf(s.group, sizeof s.group, "%s", text_at(j, "group"));
-	s.forward_id.generation = number_at(j, "generation");
+	const char *device = json_text_at(j, "device");
+	struct campaign_states s = { .forward = strdup(json_text_at(j, "forward")),
+				     .back = strdup(json_text_at(j, "back")) };
+	snprintf(s.base, sizeof s.base, "%s", json_text_at(j, "base"));
+	snprintf(s.group, sizeof s.group, "%s", json_text_at(j, "group"));
+	s.forward_id.generation = json_integer_at(j, "generation");
 	if (!s.forward || !s.back) {
 		free(s.forward);
 		free(s.back);
@@ -287,10 +274,10 @@ static enum err read_states(const struct json *j, struct campaign *c, bool is_vi
 
 static enum err read_member(const struct json *j, struct campaign *c, bool is_view, struct why *why)
 {
-	const char *device = text_at(j, "device");
-	const int64_t batch = number_at(j, "batch");
-	if (*text_at(j, "left"))
-		return campaign_leave(c, text_at(j, "left"), text_at(j, "why"), why);
+	const char *device = json_text_at(j, "device");
+	const int64_t batch = json_integer_at(j, "batch");
+	if (*json_text_at(j, "left"))
+		return campaign_leave(c, json_text_at(j, "left"), json_text_at(j, "why"), why);
 	if (!label_is_valid(bytes_of(device)) || batch < 0 || batch >= (int64_t)c->spec.batch_count)
 		return why_set(why, ERR_INVALID, "a device without a name or batch");
 	enum err e = read_states(j, c, is_view, why);
@@ -372,33 +359,33 @@ char *campaign_print_progress(const struct campaign *c)
 static enum err read_phase(struct campaign *c, const struct json *j, struct why *why)
 {
 	struct rollout *r = &c->rollout;
-	const int phase = rollout_phase_find(text_at(j, "phase"));
-	const int64_t batch = number_at(j, "batch");
+	const int phase = rollout_phase_find(json_text_at(j, "phase"));
+	const int64_t batch = json_integer_at(j, "batch");
 	if (phase < 0 || batch < 0 || batch >= (int64_t)c->spec.batch_count)
 		return why_set(why, ERR_INVALID, "this is no progress of a rollout");
 	r->phase = (enum rollout_phase)phase;
 	r->batch = (size_t)batch;
-	r->approved = (uint32_t)number_at(j, "approved");
-	r->forgiven = number_at(j, "forgiven");
-	r->answered_then = number_at(j, "answered");
-	r->forgiven_batch = (size_t)number_at(j, "forgivenBatch");
-	c->obeyed = number_at(j, "obeyed");
-	why_write(&r->reason, "%s", text_at(j, "reason"));
-	why_write(&r->why, "%s", text_at(j, "why"));
+	r->approved = (uint32_t)json_integer_at(j, "approved");
+	r->forgiven = json_integer_at(j, "forgiven");
+	r->answered_then = json_integer_at(j, "answered");
+	r->forgiven_batch = (size_t)json_integer_at(j, "forgivenBatch");
+	c->obeyed = json_integer_at(j, "obeyed");
+	why_write(&r->reason, "%s", json_text_at(j, "reason"));
+	why_write(&r->why, "%s", json_text_at(j, "why"));
 	return OK;
 }
 
 static enum err read_state(struct member *m, const struct json *j, struct why *why)
 {
-	const int state = member_state_find(text_at(j, "state"));
-	if (state < 0 || strcmp(text_at(j, "device"), m->name) != 0)
+	const int state = member_state_find(json_text_at(j, "state"));
+	if (state < 0 || strcmp(json_text_at(j, "device"), m->name) != 0)
 		return why_set(why, ERR_INVALID, "the progress is of another rollout");
 	m->state = (enum member_state)state;
 	m->late = false;
 	json_bool(json_member(j, "late"), &m->late);
-	m->told_ms = number_at(j, "told");
-	m->seen_ms = number_at(j, "seen");
-	snprintf(m->note, sizeof m->note, "%s", text_at(j, "note"));
+	m->told_ms = json_integer_at(j, "told");
+	m->seen_ms = json_integer_at(j, "seen");
+	snprintf(m->note, sizeof m->note, "%s", json_text_at(j, "note"));
 	return OK;
 }
 
@@ -486,7 +473,7 @@ char *campaign_print_wish(const char *what, int64_t batch, const char *by, int64
 
 static enum err obey(struct rollout *r, const struct json *wish, struct why *why)
 {
-	const char *what = text_at(wish, "do");
+	const char *what = json_text_at(wish, "do");
 	if (strcmp(what, "pause") == 0)
 		return rollout_pause(r, why);
 	if (strcmp(what, "resume") == 0)
@@ -494,7 +481,7 @@ static enum err obey(struct rollout *r, const struct json *wish, struct why *why
 	if (strcmp(what, "undo") == 0)
 		return rollout_undo(r, why);
 	if (strcmp(what, "approve") == 0)
-		return rollout_approve(r, number_at(wish, "batch"), why);
+		return rollout_approve(r, json_integer_at(wish, "batch"), why);
 	return why_set(why, ERR_INVALID, "\"%.40s\": pause, resume, undo and approve are known",
 		       what);
 }

@@ -22,15 +22,6 @@ static const char *change_of(const struct json *before, const struct json *after
 	return !before ? "added" : !after ? "removed" : "changed";
 }
 
-static bool is_same(const struct json *a, const struct json *b)
-{
-	char *first = json_print(a), *second = json_print(b);
-	const bool same = strcmp(first, second) == 0;
-	free(first);
-	free(second);
-	return same;
-}
-
 static bool holds_secrets(const struct place *p)
 {
 	return p->is_secret &&
@@ -86,7 +77,7 @@ static bool has_names_once(const struct json *list)
 	if (!named_is_list(list))
 		return false;
 	for (const struct json *j = json_first(list); j; j = json_next(j))
-		if (named_find(list, named_text(j, "name")) != j)
+		if (named_find(list, json_text_at(j, "name")) != j)
 			return false;
 	return true;
 }
@@ -95,8 +86,8 @@ static struct json *names_in_both(const struct json *list, const struct json *ot
 {
 	struct json *names = json_new_array();
 	for (const struct json *j = json_first(list); j; j = json_next(j))
-		if (named_find(other, named_text(j, "name")))
-			json_push(names, json_new_string(named_text(j, "name")));
+		if (named_find(other, json_text_at(j, "name")))
+			json_push(names, json_new_string(json_text_at(j, "name")));
 	return names;
 }
 
@@ -105,7 +96,7 @@ static void compare_order(const struct place *p, const struct json *before,
 			  const struct json *after)
 {
 	struct json *first = names_in_both(before, after), *second = names_in_both(after, before);
-	if (!is_same(first, second)) {
+	if (!json_is_same(first, second)) {
 		add_field(p, first, second);
 		return;
 	}
@@ -126,11 +117,11 @@ static void compare_lists(const struct place *p, const struct json *before,
 			  const struct json *after)
 {
 	for (const struct json *j = json_first(before); j; j = json_next(j))
-		compare_element(p, named_text(j, "name"), j,
-				named_find(after, named_text(j, "name")));
+		compare_element(p, json_text_at(j, "name"), j,
+				named_find(after, json_text_at(j, "name")));
 	for (const struct json *j = json_first(after); j; j = json_next(j))
-		if (!named_find(before, named_text(j, "name")))
-			compare_element(p, named_text(j, "name"), NULL, j);
+		if (!named_find(before, json_text_at(j, "name")))
+			compare_element(p, json_text_at(j, "name"), NULL, j);
 	compare_order(p, before, after);
 }
 
@@ -154,7 +145,7 @@ static void compare(const struct place *p, const struct json *before, const stru
 		compare_objects(p, before, after);
 	else if (is_like(has_names_once, before, after))
 		compare_lists(p, before, after);
-	else if (!before || !after || !is_same(before, after))
+	else if (!before || !after || !json_is_same(before, after))
 		add_field(p, before ? json_copy(before) : NULL, after ? json_copy(after) : NULL);
 }
 
@@ -182,7 +173,7 @@ static void compare_things(struct json *out, const char *kind, const char *name,
 /* Pods are of one kind here, whatever their documents are called: names stand once. */
 static const char *kind_of(const struct json *document, bool is_config)
 {
-	return is_config ? named_text(document, "kind") : "pod";
+	return is_config ? json_text_at(document, "kind") : "pod";
 }
 
 static const struct json *find_thing(const struct json *list, const struct json *like,

@@ -5,9 +5,6 @@
 
 #include "ports/json.h"
 
-/* A member's text; "" if it has none. */
-const char *named_text(const struct json *object, const char *key);
-
 /* Has it elements, and each of them a `name`? */
 bool named_is_list(const struct json *list);
 

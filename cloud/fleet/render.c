@@ -12,11 +12,11 @@ static struct json *merge_named(const struct json *base, const struct json *patc
 {
 	struct json *list = json_new_array();
 	for (const struct json *j = json_first(base); j; j = json_next(j)) {
-		const struct json *change = named_find(patch, named_text(j, "name"));
+		const struct json *change = named_find(patch, json_text_at(j, "name"));
 		json_push(list, change ? render_patch(j, change) : json_copy(j));
 	}
 	for (const struct json *j = json_first(patch); j; j = json_next(j))
-		if (!named_find(base, named_text(j, "name")))
+		if (!named_find(base, json_text_at(j, "name")))
 			json_push(list, json_copy(j));
 	return list;
 }
@@ -51,7 +51,7 @@ struct json *render_patch(const struct json *base, const struct json *patch)
 /* Pods are of one kind here, whatever their documents are called: names stand once. */
 static const char *kind_of(const struct json *document, bool is_config)
 {
-	return is_config ? named_text(document, "kind") : "pod";
+	return is_config ? json_text_at(document, "kind") : "pod";
 }
 
 static const struct json *find_override(const struct json *overrides, const struct json *document,
@@ -177,21 +177,12 @@ void content_free(struct content *c)
 	*c = (struct content){ 0 };
 }
 
-static bool is_same(const struct json *a, const struct json *b)
-{
-	char *first = json_print(a), *second = json_print(b);
-	const bool same = strcmp(first, second) == 0;
-	free(first);
-	free(second);
-	return same;
-}
-
 bool content_is_same(const struct content *c, const struct json *state)
 {
 	const struct json *workloads = json_member(state, "workloads");
 	const struct json *configs = json_member(state, "configs");
 	const struct json *policy = json_member(state, "policy");
-	return workloads && is_same(c->workloads, workloads) &&
-	       (configs ? is_same(c->configs, configs) : json_count(c->configs) == 0) &&
-	       (policy ? is_same(c->policy, policy) : json_count(c->policy) == 0);
+	return workloads && json_is_same(c->workloads, workloads) &&
+	       (configs ? json_is_same(c->configs, configs) : json_count(c->configs) == 0) &&
+	       (policy ? json_is_same(c->policy, policy) : json_count(c->policy) == 0);
 }

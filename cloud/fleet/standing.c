@@ -39,16 +39,16 @@ static void read_workload(struct standing *s, const struct json *w)
 	bool ready = false;
 	json_bool(json_member(w, "ready"), &ready);
 	snprintf(s->workload, sizeof s->workload, "%s", json_key(w));
-	snprintf(s->state, sizeof s->state, "%s", named_text(w, "state"));
+	snprintf(s->state, sizeof s->state, "%s", json_text_at(w, "state"));
 	const bool runs = strcmp(s->state, "running") == 0;
 	if ((runs && ready) || text_list_has(well, s->state))
 		return;
-	if (*named_text(w, "trouble"))
-		blame_trouble(s, named_text(w, "trouble"));
+	if (*json_text_at(w, "trouble"))
+		blame_trouble(s, json_text_at(w, "trouble"));
 	else if (runs)
-		blame(s, "NotReady", named_text(w, "status"));
+		blame(s, "NotReady", json_text_at(w, "status"));
 	else if (exit)
-		blame(s, named_text(exit, "reason"), named_text(exit, "message"));
+		blame(s, json_text_at(exit, "reason"), json_text_at(exit, "message"));
 }
 
 static bool is_of_pod(const struct json *workload, const char *pod)
@@ -65,8 +65,8 @@ static void blame_phase(struct standing *s, const struct standing_device *d)
 	const struct json *rejected = answer_condition(d->report, "Rejected", d->id);
 	const struct json *said =
 		rejected ? rejected : answer_condition(d->report, "Available", d->id);
-	blame(s, rejected ? "Rejected" : named_text(d->report, "phase"),
-	      named_text(said, "message"));
+	blame(s, rejected ? "Rejected" : json_text_at(d->report, "phase"),
+	      json_text_at(said, "message"));
 }
 
 static void blame_state(struct standing *s, const struct standing_device *d, bool wanted)

@@ -40,8 +40,7 @@ static int code_of(enum err e)
 
 static const char *argument(const struct request *r, const char *key)
 {
-	const char *s = json_string(json_member(r->args, key));
-	return s ? s : "";
+	return json_text_at(r->args, key);
 }
 
 static struct json *named(const char *name)

@@ -98,12 +98,6 @@ static bool end(struct watching *w, enum err result, const char *word, const cha
 	return true;
 }
 
-static const char *message_of(const struct json *condition)
-{
-	const char *m = json_string(json_member(condition, "message"));
-	return m ? m : "";
-}
-
 static void tell_last_words(const struct device_view *d, const struct intent *i)
 {
 	const struct json *c = find_condition(d, "RolledBack", i);
@@ -111,10 +105,8 @@ static void tell_last_words(const struct device_view *d, const struct intent *i)
 	const struct json *l = json_first(json_member(words, "lines"));
 	if (l)
 		fprintf(stderr, "its last lines:\n");
-	for (; l; l = json_next(l)) {
-		const char *text = json_string(json_member(l, "l"));
-		terminal_line(stderr, "  | %s", text ? text : "");
-	}
+	for (; l; l = json_next(l))
+		terminal_line(stderr, "  | %s", json_text_at(l, "l"));
 }
 
 /* The state is there; the agent that it wants comes afterwards. */
@@ -134,8 +126,9 @@ static bool is_agent_over(struct watching *w, const struct device_view *d)
 	if (strcmp(phase, "Running") == 0 && strcmp(slot, wanted) == 0)
 		return end(w, OK, "available", "");
 	if (strcmp(phase, "Failed") == 0)
-		return end(w, ERR_SYSTEM, "agent-failed",
-			   message_of(find_condition(d, "AgentUpdateFailed", w->intent)));
+		return end(
+			w, ERR_SYSTEM, "agent-failed",
+			json_text_at(find_condition(d, "AgentUpdateFailed", w->intent), "message"));
 	const char *trouble = json_string(json_member(update, "trouble"));
 	tell_phase(w, strcmp(phase, "Trial") == 0 ? "agent-trial" : "agent",
 		   trouble ? trouble : "");
@@ -152,9 +145,9 @@ static bool is_over(void *owner)
 	const struct json *rejected = find_condition(d, "Rejected", w->intent);
 	const struct json *conflict = find_condition(d, "Conflict", w->intent);
 	if (rejected)
-		return end(w, ERR_INVALID, "rejected", message_of(rejected));
+		return end(w, ERR_INVALID, "rejected", json_text_at(rejected, "message"));
 	if (conflict)
-		return end(w, ERR_CONFLICT, "conflict", message_of(conflict));
+		return end(w, ERR_CONFLICT, "conflict", json_text_at(conflict, "message"));
 	if (device_view_number(d, "observed") != w->intent->generation)
 		return false;
 	const char *word = device_view_word(d);
@@ -165,11 +158,11 @@ static bool is_over(void *owner)
 	if (strcmp(phase, "Available") == 0)
 		return is_agent_over(w, d);
 	if (strcmp(phase, "RolledBack") == 0 || strcmp(phase, "Degraded") == 0) {
-		end(w, ERR_SYSTEM, word, message_of(available));
+		end(w, ERR_SYSTEM, word, json_text_at(available, "message"));
 		tell_last_words(d, w->intent);
 		return true;
 	}
-	tell_phase(w, word, message_of(available));
+	tell_phase(w, word, json_text_at(available, "message"));
 	return false;
 }
 

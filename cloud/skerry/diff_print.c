@@ -121,7 +121,7 @@ static void show(char *out, size_t cap, const struct json *value)
 static void print_field(const struct json *f)
 {
 	char line[1024], was[VALUE_SHOWN + 8], is[VALUE_SHOWN + 8];
-	const char *path = named_text(f, "path"), *change = named_text(f, "change");
+	const char *path = json_text_at(f, "path"), *change = json_text_at(f, "change");
 	const struct json *before = json_member(f, "before"), *after = json_member(f, "after");
 	if (json_string(before) && json_string(after) && (has_lines(before) || has_lines(after))) {
 		print_text_change(path, json_string(before), json_string(after));
@@ -143,8 +143,8 @@ static void print_field(const struct json *f)
 static void print_change(const struct json *c)
 {
 	char line[256];
-	const char *name = named_text(c, "name"), *change = named_text(c, "change");
-	snprintf(line, sizeof line, "%s%s%s", named_text(c, "kind"), *name ? " " : "", name);
+	const char *name = json_text_at(c, "name"), *change = json_text_at(c, "change");
+	snprintf(line, sizeof line, "%s%s%s", json_text_at(c, "kind"), *name ? " " : "", name);
 	print_line(0, sign_of(change), line, (int)strlen(line));
 	if (*change == 'r')
 		return; /* all of it */
@@ -162,7 +162,7 @@ static void print_devices(const struct json *devices)
 		int64_t base = 0, generation = 0;
 		json_integer(json_member(d, "base"), &base);
 		json_integer(json_member(d, "generation"), &generation);
-		printf("%s  generation %lld->%lld\n", named_text(d, "device"), (long long)base,
+		printf("%s  generation %lld->%lld\n", json_text_at(d, "device"), (long long)base,
 		       (long long)generation);
 	}
 	if (n > NAMES_SHOWN)

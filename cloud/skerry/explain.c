@@ -144,7 +144,7 @@ static void add_event(char *text, size_t size, const struct json *row)
 	json_integer(json_member(event, "t"), &t);
 	duration_print(span, clock_wall_ms() - t);
 	snprintf(text + len, size - len, "%slast event %s ago: %s %s", len ? "; " : "", span,
-		 named_text(event, "reason"), named_text(event, "message"));
+		 json_text_at(event, "reason"), json_text_at(event, "message"));
 }
 
 /* Each row's members of these names, and WHY. */
@@ -156,8 +156,8 @@ static void print_rows(const struct json *rows, const char *const *keys, const c
 		char text[1024];
 		for (size_t i = 0; keys[i]; i++)
 			table_add(&t, "%s",
-				  *named_text(row, keys[i]) ? named_text(row, keys[i]) : "-");
-		snprintf(text, sizeof text, "%s", named_text(row, "why"));
+				  *json_text_at(row, keys[i]) ? json_text_at(row, keys[i]) : "-");
+		snprintf(text, sizeof text, "%s", json_text_at(row, "why"));
 		add_displaced(text, sizeof text, row);
 		add_event(text, sizeof text, row);
 		add_absence(text, sizeof text, row);

@@ -54,20 +54,13 @@ static void note_presence(struct device_view *d, struct json *j)
 	replace(&d->online, j);
 }
 
-static int64_t number(const struct json *j, const char *key)
-{
-	int64_t n = 0;
-	json_integer(json_member(j, key), &n);
-	return n;
-}
-
 /* Would a device that has `b` adopt `a`? */
 static bool is_newer(const struct json *a, const struct json *b)
 {
 	static const char *const keys[] = { "trust", "epoch", "generation" };
 	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
-		if (number(a, keys[i]) != number(b, keys[i]))
-			return number(a, keys[i]) > number(b, keys[i]);
+		if (json_integer_at(a, keys[i]) != json_integer_at(b, keys[i]))
+			return json_integer_at(a, keys[i]) > json_integer_at(b, keys[i]);
 	return false;
 }
 
@@ -321,9 +314,7 @@ bool device_view_is_online(const struct device_view *d)
 
 int64_t device_view_number(const struct device_view *d, const char *key)
 {
-	int64_t n = 0;
-	json_integer(json_member(d->state, key), &n);
-	return n;
+	return json_integer_at(d->state, key);
 }
 
 const char *device_view_word(const struct device_view *d)

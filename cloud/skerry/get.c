@@ -16,19 +16,6 @@ enum {
 	TOGETHER_MS = 300, /* a fleet that comes back is one picture, not a thousand */
 };
 
-static int64_t number(const struct json *j, const char *key)
-{
-	int64_t n = 0;
-	json_integer(json_member(j, key), &n);
-	return n;
-}
-
-static const char *string(const struct json *j, const char *key)
-{
-	const char *s = json_string(json_member(j, key));
-	return s ? s : "";
-}
-
 static int by_name(const void *a, const void *b)
 {
 	return strcmp(((const struct device_view *)a)->name, ((const struct device_view *)b)->name);
@@ -39,7 +26,7 @@ static int by_name(const void *a, const void *b)
 static void add_generation(struct table *t, const struct device_view *d)
 {
 	int64_t applied = device_view_number(d, "applied");
-	int64_t desired = number(d->desired, "generation");
+	int64_t desired = json_integer_at(d->desired, "generation");
 	if (desired > applied)
 		table_add(t, "%lld>%lld", (long long)applied, (long long)desired);
 	else
@@ -65,14 +52,14 @@ static void add_counts(struct table *t, const struct device_view *d)
 	const struct json *w = json_member(d->state, "workloads");
 	size_t running = 0;
 	for (const struct json *x = json_first(w); x; x = json_next(x))
-		running += strcmp(string(x, "state"), "running") == 0;
+		running += strcmp(json_text_at(x, "state"), "running") == 0;
 	table_add(t, "%zu/%zu", running, json_count(w));
 }
 
 static void add_buffer(struct table *t, const struct device_view *d)
 {
 	char size[16];
-	int64_t bytes = number(json_member(d->state, "buffer"), "bytes");
+	int64_t bytes = json_integer_at(json_member(d->state, "buffer"), "bytes");
 	quantity_print(size, bytes);
 	table_add(t, "%s", bytes ? size : "-");
 }
@@ -124,7 +111,7 @@ static void print_device_table(const struct fleet_view *v, const char *only)
 		add_drift(&t, d);
 		add_counts(&t, d);
 		add_buffer(&t, d);
-		table_add(&t, "%s", d->online ? string(d->online, "agent") : "-");
+		table_add(&t, "%s", d->online ? json_text_at(d->online, "agent") : "-");
 		table_add(&t, "%s", reported ? span : "-");
 		add_labels(&t, d);
 	}
@@ -136,7 +123,7 @@ static struct json *print_device(const struct device_view *d)
 	struct json *j = json_new_object();
 	json_set_string(j, "device", d->name);
 	json_set_string(j, "status", device_view_word(d));
-	json_set_integer(j, "desired", number(d->desired, "generation"));
+	json_set_integer(j, "desired", json_integer_at(d->desired, "generation"));
 	json_set(j, "labels", labels_of(d));
 	json_set(j, "presence", d->online ? json_copy(d->online) : json_new_null());
 	json_set(j, "state", d->state ? json_copy(d->state) : json_new_null());
@@ -157,9 +144,9 @@ static void print_awaited(const struct fleet_view *v)
 	const struct json *one = json_first(json_member(v->awaited, "devices"));
 	for (; one; one = json_next(one)) {
 		char until[24];
-		clock_print(until, number(one, "until"));
-		terminal_line(stdout, "%s is awaited: it may join until %s", string(one, "device"),
-			      until);
+		clock_print(until, json_integer_at(one, "until"));
+		terminal_line(stdout, "%s is awaited: it may join until %s",
+			      json_text_at(one, "device"), until);
 	}
 }
 
@@ -185,20 +172,20 @@ static void get_devices(const struct options *o, const struct fleet_view *v)
 static void add_workload(struct table *t, const struct device_view *d, const struct json *w)
 {
 	char used[16], limit[16], age[24];
-	quantity_print(used, number(w, "memBytes"));
-	quantity_print(limit, number(w, "memLimit"));
-	duration_print(age, number(w, "upMs"));
+	quantity_print(used, json_integer_at(w, "memBytes"));
+	quantity_print(limit, json_integer_at(w, "memLimit"));
+	duration_print(age, json_integer_at(w, "upMs"));
 	bool ready = false, online = device_view_is_online(d);
 	json_bool(json_member(w, "ready"), &ready);
 	table_add(t, "%s", json_key(w));
 	table_add(t, "%s", d->name);
-	table_add(t, "%s%s", string(w, "state"), online ? "" : "?");
+	table_add(t, "%s%s", json_text_at(w, "state"), online ? "" : "?");
 	table_add(t, "%s", ready ? "yes" : "no");
-	table_add(t, "%lld", (long long)number(w, "restarts"));
-	table_add(t, "%lld.%llds", (long long)number(w, "cpuMs") / 1000,
-		  (long long)number(w, "cpuMs") / 100 % 10);
-	table_add(t, "%s/%s", used, number(w, "memLimit") ? limit : "-");
-	table_add(t, "%s", number(w, "upMs") ? age : "-");
+	table_add(t, "%lld", (long long)json_integer_at(w, "restarts"));
+	table_add(t, "%lld.%llds", (long long)json_integer_at(w, "cpuMs") / 1000,
+		  (long long)json_integer_at(w, "cpuMs") / 100 % 10);
+	table_add(t, "%s/%s", used, json_integer_at(w, "memLimit") ? limit : "-");
+	table_add(t, "%s", json_integer_at(w, "upMs") ? age : "-");
 }
 
 static void print_workload_table(const struct fleet_view *v, const char *only_device)
@@ -245,8 +232,9 @@ static void print_conditions(const struct device_view *d)
 	for (; c; c = json_next(c)) {
 		bool status = false;
 		json_bool(json_member(c, "status"), &status);
-		terminal_line(stdout, "%-12s %-5s  %s  %s", string(c, "type"),
-			      status ? "yes" : "no", string(c, "reason"), string(c, "message"));
+		terminal_line(stdout, "%-12s %-5s  %s  %s", json_text_at(c, "type"),
+			      status ? "yes" : "no", json_text_at(c, "reason"),
+			      json_text_at(c, "message"));
 	}
 }
 

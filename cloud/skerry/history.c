@@ -188,13 +188,6 @@ enum exit_code verb_telemetry(struct options *o)
 
 /* --- on the board itself --- */
 
-static int64_t number(const struct json *j, const char *key)
-{
-	int64_t n = 0;
-	json_integer(json_member(j, key), &n);
-	return n;
-}
-
 static const char *string_or(const struct json *j, const char *key, const char *otherwise)
 {
 	const char *s = json_string(json_member(j, key));
@@ -209,11 +202,11 @@ static void print_states(const struct json *states)
 	table_begin(&t, titles);
 	for (const struct json *s = json_first(states); s; s = json_next(s)) {
 		char when[24], ended[24] = "-";
-		clock_print(when, number(s, "t"));
+		clock_print(when, json_integer_at(s, "t"));
 		if (json_member(s, "ended"))
-			clock_print(ended, number(s, "ended"));
+			clock_print(ended, json_integer_at(s, "ended"));
 		table_add(&t, "%s", when);
-		table_add(&t, "%lld", (long long)number(s, "generation"));
+		table_add(&t, "%lld", (long long)json_integer_at(s, "generation"));
 		table_add(&t, "%s", string_or(s, "outcome", "progressing"));
 		table_add(&t, "%s", ended);
 		table_add(&t, "%s", string_or(s, "reason", "-"));

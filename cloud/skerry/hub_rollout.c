@@ -120,18 +120,11 @@ static enum err join(const struct pieces *p, int64_t total, char **out, struct w
 	return OK;
 }
 
-static int64_t number(const struct json *j, const char *key)
-{
-	int64_t n = 0;
-	json_integer(json_member(j, key), &n);
-	return n;
-}
-
 static enum err read_texts(const char *text, const struct json *sizes, struct campaign *out,
 			   char **out_wishes, struct why *why)
 {
-	const size_t prepared = (size_t)number(sizes, "prepared");
-	const size_t progress = (size_t)number(sizes, "progress");
+	const size_t prepared = (size_t)json_integer_at(sizes, "prepared");
+	const size_t progress = (size_t)json_integer_at(sizes, "progress");
 	enum err e = campaign_read_view((struct bytes){ text, prepared }, out, why);
 	if (e)
 		return e;
@@ -147,11 +140,11 @@ static enum err read_texts(const char *text, const struct json *sizes, struct ca
 static enum err gather(struct desk *d, struct pieces *p, const struct json *body, char **out,
 		       struct why *why)
 {
-	const int64_t total =
-		number(body, "prepared") + number(body, "progress") + number(body, "wishes");
-	const int64_t pieces = number(body, "pieces");
-	if (pieces < 0 || pieces > PIECES_MAX || number(body, "prepared") < 0 ||
-	    number(body, "progress") < 0 || number(body, "wishes") < 0 ||
+	const int64_t total = json_integer_at(body, "prepared") +
+			      json_integer_at(body, "progress") + json_integer_at(body, "wishes");
+	const int64_t pieces = json_integer_at(body, "pieces");
+	if (pieces < 0 || pieces > PIECES_MAX || json_integer_at(body, "prepared") < 0 ||
+	    json_integer_at(body, "progress") < 0 || json_integer_at(body, "wishes") < 0 ||
 	    total > CAMPAIGN_BYTES_MAX)
 		return why_set(why, ERR_INVALID, "the hub's answer has no size");
 	p->cap = (size_t)pieces;

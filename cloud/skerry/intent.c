@@ -25,21 +25,16 @@ struct render_source intent_source(const struct manifest_files *m, struct intent
 	};
 }
 
-static int64_t number(const struct json *j, const char *key)
-{
-	int64_t n = 0;
-	json_integer(json_member(j, key), &n);
-	return n;
-}
-
 static const int64_t GENERATION_MAX = ((int64_t)1 << 53) - 1;
 
 /* Above what the broker holds and above what the device has seen: a broker that
  * has lost its retained messages must not make us begin at 1 again. */
 static void choose_order(const struct device_view *d, struct intent *out)
 {
-	int64_t epoch = number(d->desired, "epoch"), generation = number(d->desired, "generation");
-	int64_t seen_epoch = number(d->state, "epoch"), seen = number(d->state, "observed");
+	int64_t epoch = json_integer_at(d->desired, "epoch"),
+		generation = json_integer_at(d->desired, "generation");
+	int64_t seen_epoch = json_integer_at(d->state, "epoch"),
+		seen = json_integer_at(d->state, "observed");
 	if (seen_epoch > epoch || (seen_epoch == epoch && seen > generation)) {
 		epoch = seen_epoch;
 		generation = seen;
@@ -48,7 +43,7 @@ static void choose_order(const struct device_view *d, struct intent *out)
 	out->base = generation;
 	out->generation = generation + 1;
 	/* Under newer trust the count begins anew: nobody can use up all generations. */
-	if (out->generation > GENERATION_MAX && out->trust > number(d->desired, "trust"))
+	if (out->generation > GENERATION_MAX && out->trust > json_integer_at(d->desired, "trust"))
 		out->generation = out->epoch = 1;
 }
 
@@ -67,7 +62,7 @@ static void set_signed(struct json *j, const struct intent *i, const struct warr
 static struct json *make_agent(const struct json *old, const struct intent_wish *w)
 {
 	const char *before = json_string(json_member(old, "image"));
-	int64_t attempt = number(old, "attempt");
+	int64_t attempt = json_integer_at(old, "attempt");
 	const char *image = w->agent ? w->agent : before;
 	if (!image)
 		return NULL;
@@ -131,7 +126,7 @@ static char *print_document(const struct device_view *d, const char *fleet, cons
 static enum err check_base(const struct device_view *d, const struct intent_wish *wish,
 			   struct why *why)
 {
-	int64_t seen = number(d->state, "observed");
+	int64_t seen = json_integer_at(d->state, "observed");
 	if (d->desired || seen == 0 || wish->source->is_whole)
 		return OK;
 	return why_set(

@@ -140,8 +140,7 @@ static bool is_chosen(const struct workshop *w, const struct cast_device *d)
 
 static const char *architecture_of(const struct cast_device *d)
 {
-	const char *s = json_string(json_member(d->labels, "kubernetes.io/arch"));
-	return s ? s : "";
+	return json_text_at(d->labels, "kubernetes.io/arch");
 }
 
 /* Pushing takes time, and the desk's ears: the fleet is looked at again. */

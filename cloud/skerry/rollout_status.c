@@ -57,30 +57,19 @@ static void list_hubs(struct options *o, struct json *list)
 	desk_close(&d);
 }
 
-static int64_t number(const struct json *j, const char *key)
-{
-	int64_t n = 0;
-	json_integer(json_member(j, key), &n);
-	return n;
-}
-
-static const char *word(const struct json *j, const char *key)
-{
-	const char *s = json_string(json_member(j, key));
-	return s ? s : "";
-}
-
 static void add_row(struct table *t, const struct json *j)
 {
 	char when[24];
-	clock_print(when, number(j, "made"));
-	table_add(t, "%s", word(j, "rollout"));
-	table_add(t, "%s", word(j, "phase"));
-	table_add(t, "%lld/%lld", (long long)number(j, "batch"), (long long)number(j, "batches"));
-	table_add(t, "%lld/%lld", (long long)number(j, "succeeded"), (long long)number(j, "total"));
-	table_add(t, "%lld", (long long)number(j, "failed"));
-	table_add(t, "%lld", (long long)number(j, "late"));
-	table_add(t, "%s", word(j, "runner"));
+	clock_print(when, json_integer_at(j, "made"));
+	table_add(t, "%s", json_text_at(j, "rollout"));
+	table_add(t, "%s", json_text_at(j, "phase"));
+	table_add(t, "%lld/%lld", (long long)json_integer_at(j, "batch"),
+		  (long long)json_integer_at(j, "batches"));
+	table_add(t, "%lld/%lld", (long long)json_integer_at(j, "succeeded"),
+		  (long long)json_integer_at(j, "total"));
+	table_add(t, "%lld", (long long)json_integer_at(j, "failed"));
+	table_add(t, "%lld", (long long)json_integer_at(j, "late"));
+	table_add(t, "%s", json_text_at(j, "runner"));
 	table_add(t, "%s", when);
 }
 

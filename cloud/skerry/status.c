@@ -10,19 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *string(const struct json *j, const char *key)
-{
-	const char *s = json_string(json_member(j, key));
-	return s ? s : "";
-}
-
-static int64_t number(const struct json *j, const char *key)
-{
-	int64_t n = 0;
-	json_integer(json_member(j, key), &n);
-	return n;
-}
-
 static bool flag(const struct json *j, const char *key)
 {
 	bool b = false;
@@ -34,24 +21,26 @@ static void print_head(const struct json *s)
 {
 	const struct json *link = json_member(s, "link");
 	char up[24], since[24];
-	duration_print(up, number(s, "agentUpMs"));
-	duration_print(since, number(link, "sinceMs"));
-	printf("%s   skerryd %s   up %s   link: %s %s", string(s, "device"), string(s, "agent"), up,
-	       flag(link, "up") ? "up" : "down", json_member(link, "sinceMs") ? since : "");
-	printf("%s%s%s\n", *string(link, "why") ? " (" : "", string(link, "why"),
-	       *string(link, "why") ? ")" : "");
+	duration_print(up, json_integer_at(s, "agentUpMs"));
+	duration_print(since, json_integer_at(link, "sinceMs"));
+	printf("%s   skerryd %s   up %s   link: %s %s", json_text_at(s, "device"),
+	       json_text_at(s, "agent"), up, flag(link, "up") ? "up" : "down",
+	       json_member(link, "sinceMs") ? since : "");
+	printf("%s%s%s\n", *json_text_at(link, "why") ? " (" : "", json_text_at(link, "why"),
+	       *json_text_at(link, "why") ? ")" : "");
 }
 
 static void print_desired(const struct json *s)
 {
-	printf("desired    generation %lld   running %lld   %s", (long long)number(s, "observed"),
-	       (long long)number(s, "applied"), string(s, "phase"));
+	printf("desired    generation %lld   running %lld   %s",
+	       (long long)json_integer_at(s, "observed"), (long long)json_integer_at(s, "applied"),
+	       json_text_at(s, "phase"));
 	const struct json *c = json_first(json_member(s, "conditions"));
 	puts("");
 	for (; c; c = json_next(c))
-		if (*string(c, "message"))
-			terminal_line(stdout, "           %s: %s", string(c, "type"),
-				      string(c, "message"));
+		if (*json_text_at(c, "message"))
+			terminal_line(stdout, "           %s: %s", json_text_at(c, "type"),
+				      json_text_at(c, "message"));
 }
 
 static void print_trust(const struct json *s)
@@ -62,9 +51,9 @@ static void print_trust(const struct json *s)
 		puts("trust: none, unsigned states are taken");
 		return;
 	}
-	clock_print(until, number(t, "expires"));
+	clock_print(until, json_integer_at(t, "expires"));
 	printf("trust      version %lld   until %s   signed states only\n",
-	       (long long)number(t, "version"), until);
+	       (long long)json_integer_at(t, "version"), until);
 }
 
 static void print_identity(const struct json *s)
@@ -73,20 +62,20 @@ static void print_identity(const struct json *s)
 	char until[24], renewal[24];
 	const struct json *configured = json_member(s, "certificate");
 	if (configured) {
-		clock_print(until, number(configured, "expires"));
+		clock_print(until, json_integer_at(configured, "expires"));
 		printf("identity   tls_cert   until %s\n", until);
 	}
 	if (!i)
 		return;
-	clock_print(until, number(i, "expires"));
-	clock_print(renewal, number(i, "renewal"));
+	clock_print(until, json_integer_at(i, "expires"));
+	clock_print(renewal, json_integer_at(i, "renewal"));
 	if (flag(i, "expired"))
-		printf("identity   slot %s   EXPIRED %s\n", string(i, "slot"), until);
+		printf("identity   slot %s   EXPIRED %s\n", json_text_at(i, "slot"), until);
 	else
-		printf("identity   slot %s   until %s   renewed from %s\n", string(i, "slot"),
+		printf("identity   slot %s   until %s   renewed from %s\n", json_text_at(i, "slot"),
 		       until, renewal);
-	if (*string(i, "why"))
-		printf("           %s\n", string(i, "why"));
+	if (*json_text_at(i, "why"))
+		printf("           %s\n", json_text_at(i, "why"));
 }
 
 static void print_workloads(const struct json *s)
@@ -100,17 +89,17 @@ static void print_workloads(const struct json *s)
 	table_begin(&t, titles);
 	for (; w; w = json_next(w)) {
 		char used[16], limit[16];
-		quantity_print(used, number(w, "memBytes"));
-		quantity_print(limit, number(w, "memLimit"));
+		quantity_print(used, json_integer_at(w, "memBytes"));
+		quantity_print(limit, json_integer_at(w, "memLimit"));
 		table_add(&t, "%s", json_key(w));
-		table_add(&t, "%s%s", string(w, "state"),
-			  flag(w, "ready") || strcmp(string(w, "state"), "running") != 0
+		table_add(&t, "%s%s", json_text_at(w, "state"),
+			  flag(w, "ready") || strcmp(json_text_at(w, "state"), "running") != 0
 				  ? ""
 				  : " (not ready)");
-		table_add(&t, "%lld", (long long)number(w, "restarts"));
-		table_add(&t, "%s/%s", used, number(w, "memLimit") ? limit : "-");
-		table_add(&t, "%lld", (long long)number(w, "pid"));
-		table_add(&t, "%s", string(w, "trouble"));
+		table_add(&t, "%lld", (long long)json_integer_at(w, "restarts"));
+		table_add(&t, "%s/%s", used, json_integer_at(w, "memLimit") ? limit : "-");
+		table_add(&t, "%lld", (long long)json_integer_at(w, "pid"));
+		table_add(&t, "%s", json_text_at(w, "trouble"));
 	}
 	table_print(&t);
 }
@@ -119,25 +108,26 @@ static void print_buffer(const struct json *s)
 {
 	const struct json *b = json_member(s, "buffer"), *d = json_member(b, "dropped");
 	char bytes[16], quota[16], age[24] = "";
-	int64_t oldest = number(b, "oldest");
-	quantity_print(bytes, number(b, "bytes"));
-	quantity_print(quota, number(b, "quota"));
+	int64_t oldest = json_integer_at(b, "oldest");
+	quantity_print(bytes, json_integer_at(b, "bytes"));
+	quantity_print(quota, json_integer_at(b, "quota"));
 	if (oldest)
 		duration_print(age, clock_wall_ms() - oldest);
 	printf("buffer     %lld batches  %sB of %sB%s%s   dropped %lld points, %lld lines, %lld "
 	       "events\n",
-	       (long long)number(b, "batches"), bytes, quota, oldest ? ", oldest " : "", age,
-	       (long long)number(d, "tele"), (long long)number(d, "log"),
-	       (long long)number(d, "event"));
+	       (long long)json_integer_at(b, "batches"), bytes, quota, oldest ? ", oldest " : "",
+	       age, (long long)json_integer_at(d, "tele"), (long long)json_integer_at(d, "log"),
+	       (long long)json_integer_at(d, "event"));
 	if (json_member(b, "daily")) {
-		quantity_print(bytes, number(b, "spent"));
-		quantity_print(quota, number(b, "daily"));
+		quantity_print(bytes, json_integer_at(b, "spent"));
+		quantity_print(quota, json_integer_at(b, "daily"));
 		printf("           %sB of %sB sent today%s\n", bytes, quota,
-		       number(b, "spent") < number(b, "daily") ? ""
-							       : ": only events go until tomorrow");
+		       json_integer_at(b, "spent") < json_integer_at(b, "daily")
+			       ? ""
+			       : ": only events go until tomorrow");
 	}
-	if (*string(b, "trouble"))
-		terminal_line(stdout, "           %s", string(b, "trouble"));
+	if (*json_text_at(b, "trouble"))
+		terminal_line(stdout, "           %s", json_text_at(b, "trouble"));
 }
 
 static void print_sources(const struct json *s)
@@ -152,10 +142,10 @@ static void print_sources(const struct json *s)
 	table_begin(&t, titles);
 	for (; one; one = json_next(one)) {
 		table_add(&t, "%s", json_key(one));
-		table_add(&t, "%lld", (long long)number(one, "points"));
-		table_add(&t, "%lld", (long long)number(one, "dropped"));
-		table_add(&t, "%lld", (long long)number(one, "invalid"));
-		table_add(&t, "%s", string(one, "trouble"));
+		table_add(&t, "%lld", (long long)json_integer_at(one, "points"));
+		table_add(&t, "%lld", (long long)json_integer_at(one, "dropped"));
+		table_add(&t, "%lld", (long long)json_integer_at(one, "invalid"));
+		table_add(&t, "%s", json_text_at(one, "trouble"));
 	}
 	table_print(&t);
 }
@@ -164,11 +154,11 @@ static void print_board(const struct json *s)
 {
 	const struct json *f = json_member(s, "features");
 	char memory[16], disk[16];
-	quantity_print(memory, number(json_member(s, "allocatable"), "memBytes"));
-	quantity_print(disk, number(json_member(s, "allocatable"), "diskBytes"));
+	quantity_print(memory, json_integer_at(json_member(s, "allocatable"), "memBytes"));
+	quantity_print(disk, json_integer_at(json_member(s, "allocatable"), "diskBytes"));
 	printf("board      %s, Linux %s   cgroup %s   free: memory %sB, disk %sB   clock %s\n",
-	       string(f, "arch"), string(f, "kernel"), string(f, "cgroup"), memory, disk,
-	       string(s, "clock"));
+	       json_text_at(f, "arch"), json_text_at(f, "kernel"), json_text_at(f, "cgroup"),
+	       memory, disk, json_text_at(s, "clock"));
 }
 
 static void print_events(const struct json *s)
@@ -177,9 +167,10 @@ static void print_events(const struct json *s)
 	const struct json *e = json_first(json_member(s, "events"));
 	for (int i = 0; e && i < SHOWN; e = json_next(e), i++) {
 		char when[24];
-		clock_print(when, number(e, "t"));
+		clock_print(when, json_integer_at(e, "t"));
 		terminal_line(stdout, "%s %s  %s  %s  %s", i ? "          " : "events    ", when,
-			      string(e, "reason"), string(e, "object"), string(e, "message"));
+			      json_text_at(e, "reason"), json_text_at(e, "object"),
+			      json_text_at(e, "message"));
 	}
 }
 
@@ -207,7 +198,7 @@ enum exit_code verb_status(struct options *o)
 		print_board(s);
 		print_events(s);
 	}
-	const char *phase = string(s, "phase");
+	const char *phase = json_text_at(s, "phase");
 	bool well = strcmp(phase, "Available") == 0 || strcmp(phase, "Unmanaged") == 0 ||
 		    strcmp(phase, "Downloading") == 0 || strcmp(phase, "Progressing") == 0;
 	json_free(s);

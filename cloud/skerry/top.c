@@ -21,13 +21,6 @@ struct looking {
 	bool is_there;
 };
 
-static int64_t number(const struct json *j, const char *key)
-{
-	int64_t n = 0;
-	json_integer(json_member(j, key), &n);
-	return n;
-}
-
 static enum err look_here(const struct looking *l, struct json **out, struct why *why)
 {
 	struct json *request = json_new_object();
@@ -75,7 +68,7 @@ static enum err pause_for(struct looking *l, int64_t wait_ms, struct why *why)
 static const struct json *find_process(const struct json *list, int64_t pid)
 {
 	const struct json *p = json_first(list);
-	while (p && number(p, "pid") != pid)
+	while (p && json_integer_at(p, "pid") != pid)
 		p = json_next(p);
 	return p;
 }
@@ -83,25 +76,25 @@ static const struct json *find_process(const struct json *list, int64_t pid)
 /* Of one processor, with one decimal. */
 static double share(const struct json *now, const struct json *before, int64_t span_ms)
 {
-	const int64_t spent = number(now, "cpuMs") - number(before, "cpuMs");
+	const int64_t spent = json_integer_at(now, "cpuMs") - json_integer_at(before, "cpuMs");
 	const int64_t thousandths = span_ms > 0 && spent > 0 ? spent * 1000 / span_ms : 0;
 	return (double)thousandths / 10;
 }
 
 static void add_shares(struct json *now, const struct json *before)
 {
-	const int64_t span = number(now, "t") - number(before, "t");
+	const int64_t span = json_integer_at(now, "t") - json_integer_at(before, "t");
 	const struct json *old = json_member(before, "workloads");
 	const struct json *w = json_first(json_member(now, "workloads"));
 	for (; w; w = json_next(w)) {
 		const struct json *was = json_member(old, json_key(w));
 		const struct json *p = json_first(json_member(w, "processes"));
 		for (; p; p = json_next(p))
-			json_set_number(
-				(struct json *)(uintptr_t)p, "cpuPercent",
-				share(p,
-				      find_process(json_member(was, "processes"), number(p, "pid")),
-				      span));
+			json_set_number((struct json *)(uintptr_t)p, "cpuPercent",
+					share(p,
+					      find_process(json_member(was, "processes"),
+							   json_integer_at(p, "pid")),
+					      span));
 		json_set_number((struct json *)(uintptr_t)w, "cpuPercent", share(w, was, span));
 	}
 }
@@ -118,10 +111,10 @@ static double real(const struct json *j)
 static void add_row(struct table *t, const char *name, const struct json *j, const char *command)
 {
 	char memory[16];
-	quantity_print(memory, number(j, "memBytes"));
+	quantity_print(memory, json_integer_at(j, "memBytes"));
 	table_add(t, "%s", name);
 	if (json_member(j, "pid"))
-		table_add(t, "%lld", (long long)number(j, "pid"));
+		table_add(t, "%lld", (long long)json_integer_at(j, "pid"));
 	else
 		table_add(t, "-");
 	table_add(t, "%.1f", real(json_member(j, "cpuPercent")));
@@ -135,15 +128,15 @@ static void print_table(const struct json *j)
 	const struct json *load = json_first(json_member(j, "load"));
 	char all[16], available[16], more[32];
 	struct table t;
-	quantity_print(all, number(j, "memBytes"));
-	quantity_print(available, number(j, "memAvailable"));
+	quantity_print(all, json_integer_at(j, "memBytes"));
+	quantity_print(available, json_integer_at(j, "memAvailable"));
 	printf("load %.2f %.2f %.2f  cpus %lld  memory %s available of %s\n", real(load),
 	       real(json_next(load)), real(json_next(json_next(load))),
-	       (long long)number(j, "cpus"), available, all);
+	       (long long)json_integer_at(j, "cpus"), available, all);
 	table_begin(&t, titles);
 	const struct json *w = json_first(json_member(j, "workloads"));
 	for (; w; w = json_next(w)) {
-		const int64_t hidden = number(w, "more");
+		const int64_t hidden = json_integer_at(w, "more");
 		snprintf(more, sizeof more, "(and %lld more)", (long long)hidden);
 		add_row(&t, json_key(w), w, hidden ? more : "");
 		const struct json *p = json_first(json_member(w, "processes"));

@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* struct json is cJSON's node under another name: only casts cross this door. */
 static cJSON *node(struct json *j)
@@ -153,6 +154,28 @@ bool json_bool(const struct json *j, bool *out)
 		return false;
 	*out = cJSON_IsTrue(const_node(j));
 	return true;
+}
+
+int64_t json_integer_at(const struct json *object, const char *key)
+{
+	int64_t n = 0;
+	json_integer(json_member(object, key), &n);
+	return n;
+}
+
+const char *json_text_at(const struct json *object, const char *key)
+{
+	const char *s = json_string(json_member(object, key));
+	return s ? s : "";
+}
+
+bool json_is_same(const struct json *a, const struct json *b)
+{
+	char *first = json_print(a), *second = json_print(b);
+	const bool same = strcmp(first, second) == 0;
+	free(first);
+	free(second);
+	return same;
 }
 
 struct json *json_new_object(void)

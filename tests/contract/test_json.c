@@ -197,6 +197,41 @@ static void look_ups_chain_through_what_is_not_there(void **state)
 }
 
 /* In processes of their own, so that a crash is one failure and not the last. */
+static void what_has_a_plain_default_is_read_at_once(void **state)
+{
+	struct json *j = parse("{\"n\":7,\"half\":0.5,\"s\":\"x\",\"none\":null}");
+	(void)state;
+	assert_int_equal(json_integer_at(j, "n"), 7);
+	assert_int_equal(json_integer_at(j, "half"), 0);
+	assert_int_equal(json_integer_at(j, "s"), 0);
+	assert_int_equal(json_integer_at(j, "missing"), 0);
+	assert_int_equal(json_integer_at(NULL, "n"), 0);
+	assert_string_equal(json_text_at(j, "s"), "x");
+	assert_string_equal(json_text_at(j, "n"), "");
+	assert_string_equal(json_text_at(j, "none"), "");
+	assert_string_equal(json_text_at(NULL, "s"), "");
+	json_free(j);
+}
+
+static void what_prints_alike_is_the_same(void **state)
+{
+	static const struct {
+		const char *other;
+		bool is_same;
+	} table[] = { { "{ \"a\": 1, \"b\": [\"x\"] }", true },
+		      { "{\"b\":[\"x\"],\"a\":1}", false },
+		      { "{\"a\":1,\"b\":[\"y\"]}", false },
+		      { "{\"a\":1}", false } };
+	struct json *j = parse("{\"a\":1,\"b\":[\"x\"]}");
+	(void)state;
+	for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+		struct json *other = parse(table[i].other);
+		assert_int_equal(json_is_same(j, other), table[i].is_same);
+		json_free(other);
+	}
+	json_free(j);
+}
+
 static void assert_lives(bool (*body)(void))
 {
 	pid_t pid = fork();
@@ -370,6 +405,8 @@ int main(void)
 		cmocka_unit_test(members_and_elements_come_in_order),
 		cmocka_unit_test(what_is_asked_of_another_type_is_not_there),
 		cmocka_unit_test(look_ups_chain_through_what_is_not_there),
+		cmocka_unit_test(what_has_a_plain_default_is_read_at_once),
+		cmocka_unit_test(what_prints_alike_is_the_same),
 		cmocka_unit_test(walking_takes_nothing_too),
 		cmocka_unit_test(whole_numbers_are_exact),
 		cmocka_unit_test(integers_print_exactly),
