@@ -2,6 +2,7 @@
 
 #include "workloads/compose.h"
 #include "workloads/manifest.h"
+#include "workloads/placement.h"
 #include "workloads/preemption.h"
 
 #include <stdio.h>
@@ -60,10 +61,8 @@ static enum err check_fit(const struct admission *a, struct pod *const *pods, si
 	size_t containers = 0;
 	for (size_t i = 0; i < count; i++)
 		containers += pods[i]->container_count;
-	if (containers > WORKLOADS_MAX)
-		return why_set(why, ERR_FULL, "workloads: %zu containers; this board takes %d",
-			       containers, WORKLOADS_MAX);
-	return check_requests(a, pods, count, why);
+	enum err e = placement_check_count(containers, why);
+	return e ? why_in(why, e, "workloads") : check_requests(a, pods, count, why);
 }
 
 enum err admission_read(const struct admission *a, const struct json *workloads,

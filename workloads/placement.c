@@ -96,3 +96,11 @@ enum err placement_check_images(const struct pod *p, bool host_image, struct why
 				       p->containers[i].where);
 	return OK;
 }
+
+enum err placement_check_count(size_t containers, struct why *why)
+{
+	if (containers <= WORKLOADS_MAX)
+		return OK;
+	return why_set(why, ERR_FULL, "%zu containers; this board takes %d", containers,
+		       WORKLOADS_MAX);
+}

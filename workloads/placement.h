@@ -34,3 +34,6 @@ enum err placement_check(const struct pod *p, const struct json *labels, struct 
 
 /* ERR_DENIED: a container would run from the board's own root, and the board does not have it. */
 enum err placement_check_images(const struct pod *p, bool host_image, struct why *why);
+
+/* ERR_FULL: all pods of a state together have more containers than WORKLOADS_MAX. */
+enum err placement_check_count(size_t containers, struct why *why);

@@ -119,19 +119,33 @@ static size_t list_claims(const struct fit *f, bool only_needy, struct claim out
 	return n;
 }
 
+static void refuse_all(struct fit *f)
+{
+	for (size_t i = 0; i < f->count; i++) {
+		f->pods[i].verdict = FIT_REFUSED;
+		f->pods[i].why = f->refused;
+	}
+}
+
+/* Those of a pod that cannot be read are not counted: its board knows them. */
+static void check_count(struct fit *f)
+{
+	size_t containers = 0;
+	for (size_t i = 0; i < f->count; i++)
+		containers += f->pods[i].pod ? f->pods[i].pod->container_count : 0;
+	if (!f->refused.text[0] && placement_check_count(containers, &f->refused))
+		refuse_all(f);
+}
+
 /* Of a pod that cannot be read nobody knows the priority: then there may be others. */
 static void check_sum(struct fit *f)
 {
 	struct claim claims[PODS_MAX];
 	size_t from[PODS_MAX];
 	const size_t n = list_claims(f, false, claims, from);
-	if (f->refused.text[0] || n != f->count ||
-	    !preemption_check_all(claims, n, f->memory_bytes, f->cpu_milli, &f->refused))
-		return;
-	for (size_t i = 0; i < n; i++) {
-		f->pods[from[i]].verdict = FIT_REFUSED;
-		f->pods[from[i]].why = f->refused;
-	}
+	if (!f->refused.text[0] && n == f->count &&
+	    preemption_check_all(claims, n, f->memory_bytes, f->cpu_milli, &f->refused))
+		refuse_all(f);
 }
 
 /* --- who waits --- */
@@ -206,6 +220,7 @@ static void judge(struct fit *f, const struct fit_device *d)
 			describe_room(f, &f->pods[i]);
 	check_pods(f, labels);
 	json_free(labels);
+	check_count(f);
 	if (!f->memory_bytes)
 		return;
 	check_sum(f);

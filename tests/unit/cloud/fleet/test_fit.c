@@ -137,6 +137,32 @@ static void a_job_that_is_done_needs_no_room(void **state)
 	json_free(pods);
 }
 
+static void more_containers_than_a_board_takes_are_refused(void **state)
+{
+	char more[768] = "\"initContainers\":[";
+	struct json *pods = json_new_array();
+	(void)state;
+	for (int i = 1; i < CONTAINERS_MAX; i++)
+		snprintf(more + strlen(more), sizeof more - strlen(more),
+			 "{\"name\":\"i%d\",\"image\":\"host\",\"command\":[\"/bin/true\"]}%s", i,
+			 i < CONTAINERS_MAX - 1 ? "," : "],");
+	for (int i = 0; i < WORKLOADS_MAX / CONTAINERS_MAX; i++) {
+		char name[8];
+		snprintf(name, sizeof name, "app-%d", i);
+		add(pods, name, "normal", "1Mi", more);
+	}
+	struct fit *f = judge("", pods);
+	assert_string_equal(f->refused.text, "");
+	assert_int_equal(f->pods[0].verdict, FIT_RUNS);
+	fit_free(f);
+	add(pods, "one-more", "normal", "1Mi", "");
+	f = judge("", pods);
+	assert_string_equal(f->refused.text, "65 containers; this board takes 64");
+	assert_pod(f, 0, "refused", f->refused.text);
+	fit_free(f);
+	json_free(pods);
+}
+
 static void labels_and_images_are_looked_at(void **state)
 {
 	struct json *pods = json_new_array();
@@ -210,6 +236,7 @@ int main(void)
 		cmocka_unit_test(a_lower_one_waits_and_who_displaces_it_is_known),
 		cmocka_unit_test(among_equals_the_state_is_refused),
 		cmocka_unit_test(a_job_that_is_done_needs_no_room),
+		cmocka_unit_test(more_containers_than_a_board_takes_are_refused),
 		cmocka_unit_test(labels_and_images_are_looked_at),
 		cmocka_unit_test(what_is_not_known_is_not_refused),
 		cmocka_unit_test(a_folder_without_an_image_for_the_device_is_refused),
