@@ -60,6 +60,12 @@ static void on_signal(void *owner, int signo)
 		d->interrupted = true;
 }
 
+enum err desk_hear(struct desk *d, struct why *why)
+{
+	enum err e = loop_turn(d->loop, 0, why);
+	return !e && d->interrupted ? why_set(why, ERR_AGAIN, "interrupted") : e;
+}
+
 enum err desk_wait(struct desk *d, bool (*done)(void *owner), void *owner, int64_t wait_ms,
 		   struct why *why)
 {

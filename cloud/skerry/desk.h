@@ -53,6 +53,10 @@ enum err desk_settle(struct desk *d, struct why *why);
  * EMQX, read them in the background and send them behind what came later. */
 enum err desk_hear_out(struct desk *d, struct why *why);
 
+/* Between two pieces of a work that takes long: hear what has come. Ctrl-C: `interrupted`,
+ * ERR_AGAIN. A connection that has ended is left to who needs it. */
+enum err desk_hear(struct desk *d, struct why *why);
+
 /* Turn until done() says so. ERR_AGAIN: not in time; ERR_OFFLINE: the
  * connection ended; ERR_DENIED is not used. Ctrl-C: `interrupted`, ERR_AGAIN. */
 enum err desk_wait(struct desk *d, bool (*done)(void *owner), void *owner, int64_t wait_ms,

@@ -125,8 +125,10 @@ static enum err add_targets(struct report *r, struct change *c, struct why *why)
 {
 	enum err e = OK;
 	for (size_t i = 0; i < c->targets.count && !e; i++) {
+		e = desk_hear(c->desk, why);
 		change_turn_to(c, i);
-		e = add_target(r, c, &c->targets.list[i], why);
+		if (!e)
+			e = add_target(r, c, &c->targets.list[i], why);
 	}
 	return e;
 }
@@ -152,8 +154,11 @@ static enum err add_rollout(struct report *r, struct desk *d, struct why *why)
 	enum err e = prepare_campaign(d, &v, &c, why);
 	for (size_t i = 0; !e && i < c.left_count; i++)
 		add_left(r, &c.left[i]);
-	for (size_t i = 0; !e && i < c.rollout.count; i++)
-		e = add_state(r, c.rollout.members[i].name, &v, c.states[i].forward, why);
+	for (size_t i = 0; !e && i < c.rollout.count; i++) {
+		e = desk_hear(d, why);
+		if (!e)
+			e = add_state(r, c.rollout.members[i].name, &v, c.states[i].forward, why);
+	}
 	campaign_free(&c);
 	fleet_view_free(&v);
 	return e;

@@ -90,8 +90,11 @@ enum err explain_files(struct desk *d, struct options *o, struct json **out, str
 	enum err e = change_read(&c, d, o, why);
 	if (!e)
 		qsort(c.targets.list, c.targets.count, sizeof *c.targets.list, by_name);
-	for (size_t i = 0; !e && i < c.targets.count; i++)
-		e = judge_target(&c, i, *out, why);
+	for (size_t i = 0; !e && i < c.targets.count; i++) {
+		e = desk_hear(d, why);
+		if (!e)
+			e = judge_target(&c, i, *out, why);
+	}
 	change_close(&c);
 	return e;
 }

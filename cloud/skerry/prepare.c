@@ -256,9 +256,11 @@ static enum err add_devices(struct workshop *w, struct campaign *c, struct why *
 	w->labels = calloc(w->cast.count + 1, sizeof *w->labels);
 	if (!w->labels)
 		return why_set(why, ERR_SYSTEM, "no memory");
-	for (size_t i = 0; i < w->cast.count && !e; i++)
-		if (is_chosen(w, &w->cast.list[i]))
+	for (size_t i = 0; i < w->cast.count && !e; i++) {
+		e = desk_hear(w->desk, why);
+		if (!e && is_chosen(w, &w->cast.list[i]))
 			e = add_device(w, &w->cast.list[i], c, why);
+	}
 	if (!e && !c->rollout.count && !c->left_count)
 		e = why_set(why, ERR_NOT_FOUND,
 			    "no device is chosen: skerry get devices shows their labels");

@@ -1,14 +1,15 @@
 """What files would change: seen before anything is told to anybody."""
 import json
 import os
+import signal
 import subprocess
 import unittest
 
 import jsonschema
 
-from crowd import Crowd
+from crowd import Crowd, Member
 from signer import Signer
-from skerry_test import ACTOR, BIN, World, main
+from skerry_test import ACTOR, BIN, World, main, wait_until
 from test_fleet import APP
 
 DOCS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../docs")
@@ -178,7 +179,7 @@ class Signed(DiffTest):
         self.world.cli("apply", "-f", self.write("2"), "-d", "signed", check=5)
 
 
-class Rollouts(DiffTest):
+class RolloutTest(DiffTest):
     def rollout(self, version, **devices):
         self.write(version)
         documents = [{"apiVersion": "skerry.dev/v1", "kind": "Rollout",
@@ -189,6 +190,8 @@ class Rollouts(DiffTest):
                        "spec": spec} for n, spec in devices.items()]
         return self.world.write("rollout.yaml", "\n---\n".join(map(json.dumps, documents)))
 
+
+class Rollouts(RolloutTest):
     def test_overrides_and_pins_count(self):
         patch = {"spec": {"containers": [{"name": "main", "env": [
             {"name": "VERSION", "value": "own"}]}]}}
@@ -203,6 +206,45 @@ class Rollouts(DiffTest):
         self.world.cli("rollout", "start", "-f", path, "--wait", "--timeout", "30s", check=0)
         report = self.report(0, "-f", path)
         self.assertEqual(report["unchanged"], ["d00", "d02"])
+
+
+def seconds_of_work(pid):
+    with open(f"/proc/{pid}/stat") as f:
+        user, system = f.read().rsplit(")", 1)[1].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+
+class Interrupted(RolloutTest):
+    size = 1
+
+    def setUp(self):
+        super().setUp()
+        for i in range(2000):  # reports that one client has left for all of them
+            m = Member(self.crowd, f"m{i:04d}")
+            m.writer = self.crowd.members[0].writer
+            self.crowd.loop.call_soon_threadsafe(m.report)
+
+    def interrupt(self, *args):
+        url = f"mqtt://127.0.0.1:{self.world.port}"
+        busy = subprocess.Popen([os.path.join(BIN, "skerry"), *args, "-b", url],
+                                stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        try:
+            wait_until("it computes", 60, lambda: seconds_of_work(busy.pid) >= 0.4)
+            busy.send_signal(signal.SIGINT)
+            out = busy.communicate(timeout=60)[0]
+            self.assertEqual((out[:100], busy.returncode), (b"", 130), args)
+        finally:
+            busy.kill()
+
+    def test_what_looks_at_thousands_hears_the_keyboard(self):
+        rollout, app = self.rollout("1"), os.path.join(self.world.folder, "app.yaml")
+        self.world.write("app.yaml", "\n---\n".join(APP.replace("name: app", f"name: app-{i}")
+                                                    for i in range(24)))
+        self.interrupt("explain", "-f", app)
+        self.interrupt("diff", "-f", app, "--all")
+        self.interrupt("diff", "-f", rollout)
+        self.interrupt("rollout", "start", "-f", rollout)
+        self.assertEqual(self.crowd.members[0].got, [])
 
 
 class Terminal(DiffTest):
