@@ -50,7 +50,7 @@ acl_file {acl}
         os.chmod(self.folder, 0o755)
         self.brokers += 1
         self.broker = Part("broker", ["/usr/sbin/mosquitto", "-c", config], self.folder)
-        wait_until("the broker listens with TLS", 10, lambda: is_listening(self.tls_port))
+        wait_until("the broker listens with TLS", 40, lambda: is_listening(self.tls_port))
         return self
 
     def start_hub(self, *more, signs=True):
@@ -63,7 +63,7 @@ acl_file {acl}
             argv += ["--ca-cert", self.boards_ca, "--ca-key", self.boards_key]
         before = self.hub.log().count("connected broker") if self.hub else 0
         self.hub = Part("hub", [*argv, *more], self.folder)
-        wait_until("the hub is connected", 15,
+        wait_until("the hub is connected", 40,
                    lambda: self.hub.log().count("connected broker") > before)
         return self
 
