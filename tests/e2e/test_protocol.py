@@ -62,7 +62,7 @@ class Listener:
             stdout=subprocess.PIPE, text=True)
         threading.Thread(target=self._read, daemon=True).start()
         # Subscribed is who hears itself being called.
-        wait_until("the listener listens", 10, lambda: (
+        wait_until("the listener listens", 40, lambda: (
             world.publish("listener/ready", b"-") or self.got))
 
     def _read(self):
@@ -77,11 +77,11 @@ class Listener:
     def find(self, rest):
         return [payload for _, topic, payload in list(self.got) if topic == rest]
 
-    def wait(self, rest, fits=lambda payload: True, seconds=10):
+    def wait(self, rest, fits=lambda payload: True, seconds=40):
         return wait_until(f"a message on {rest}", seconds, lambda: next(
             (p for p in self.find(rest) if fits(p)), None))
 
-    def wait_json(self, rest, fits=lambda document: True, seconds=10):
+    def wait_json(self, rest, fits=lambda document: True, seconds=40):
         return json.loads(self.wait(rest, lambda p: p and fits(json.loads(p)), seconds))
 
     def close(self):
@@ -184,7 +184,7 @@ class Signed(WorldTest):
 
         for n, members in enumerate(({"issued": "2026-11-30T00:00:00Z"}, {"generation": 42})):
             send(**members)
-            wait_until("it is refused", 10, lambda n=n: f"floors[{n}] of trust version 2" in (
+            wait_until("it is refused", 40, lambda n=n: f"floors[{n}] of trust version 2" in (
                 self.device.condition("Rejected") or {}).get("message", ""))
         send()
         self.device.wait_phase("Available", 43)
@@ -192,7 +192,7 @@ class Signed(WorldTest):
     def test_what_nobody_has_signed_is_refused_by_its_digest(self):
         text = EXAMPLES["desired-good"].replace("drone-07", self.device.name).encode()
         self.world.publish(f"{self.device.name}/dn/desired", text, retain=True)
-        got = wait_until("it is refused", 10, lambda: self.device.condition("Rejected"))
+        got = wait_until("it is refused", 40, lambda: self.device.condition("Rejected"))
         expected = example("condition-unsigned")
         self.assertEqual(shape(got), shape(expected))
         for key in ("reason", "message", "epoch", "generation"):
@@ -297,7 +297,7 @@ class Device(WorldTest):
         self.assertEqual(self.device.pid("camera/grabber"), pid)
         # The next that is accepted takes their conditions away.
         self.device.wait_phase("Available", self.desire("desired-none"))
-        self.assertEqual(self.device.status()["workloads"], {})
+        wait_until("the camera is gone", 40, lambda: self.device.status()["workloads"] == {})
         self.assertEqual([c["type"] for c in self.device.status()["conditions"]], ["Available"])
 
     def test_what_is_not_known_is_ignored_with_a_warning(self):
@@ -368,7 +368,7 @@ class Device(WorldTest):
         self.assertEqual((c["status"], c["reason"]), (True, "EmptyDocument"))
         self.assertEqual(self.device.workload("camera/grabber")["state"], "running")
         self.device.wait_phase("Available", self.desire("desired-none"))
-        self.assertEqual(self.device.status()["workloads"], {})
+        wait_until("the camera is gone", 40, lambda: self.device.status()["workloads"] == {})
 
     def test_letters_of_events_and_logs_look_like_the_examples(self):
         self.camera()
@@ -452,7 +452,7 @@ class Device(WorldTest):
                          example("exec-tail"))
         pid = self.device.pid("camera/grabber")
         self.assertEqual(self.ask("restart", "restart"), example("res-restart"))
-        wait_until("it runs again", 15, lambda: self.device.pid("camera/grabber") not in (
+        wait_until("it runs again", 40, lambda: self.device.pid("camera/grabber") not in (
             None, pid))
         event = self.listener.wait_json(f"{self.name}/up/event", lambda j: (
             j["events"][0]["reason"] == "Restarted"))["events"][0]
@@ -477,9 +477,8 @@ class Device(WorldTest):
                          (digest, 0, expected["len"], expected["n"]))
         answer = self.listener.wait(f"{self.name}/dn/blob/{request['id']}/err")
         self.assertEqual(answer.decode() + "\n", EXAMPLES["blob-err"])
-        c = wait_until("the report says what is missing", 10, lambda: (
-            lambda c: c if c and c["message"] else None)(self.device.condition("Available")))
-        self.assertIn(digest, c["message"])
+        wait_until("the report says what is missing", 40, lambda: (
+            digest in (self.device.condition("Available") or {}).get("message", "")))
 
 
 class Acknowledged(WorldTest):
@@ -490,7 +489,7 @@ class Acknowledged(WorldTest):
         self.world.hub.kill()
         self.deploy(pod("steady", "/bin/sleep", "1000"))
         self.name = self.device.name
-        buffer = wait_until("letters wait", 10, lambda: (
+        buffer = wait_until("letters wait", 40, lambda: (
             lambda b: b if b["batches"] >= 4 else None)(self.device.status()["buffer"]))
         self.buf = buffer["buf"]
 
@@ -501,7 +500,7 @@ class Acknowledged(WorldTest):
         self.world.publish(f"{self.name}/dn/ack", document)
 
     def settles(self, count):
-        return wait_until(f"{count} letters are left", 20, lambda: self.batches() == count)
+        return wait_until(f"{count} letters are left", 40, lambda: self.batches() == count)
 
     def stays(self, count):
         time.sleep(12)  # acknowledgements are carried out after at most ten seconds
@@ -523,7 +522,7 @@ class Acknowledged(WorldTest):
         listener = Listener(self.world, f"{self.name}/up/event")
         self.addCleanup(listener.close)
         self.ack(EXAMPLES["ack-hello"])
-        wait_until("all of it comes again", 10,
+        wait_until("all of it comes again", 20,
                    lambda: len(listener.find(f"{self.name}/up/event")) >= before)
         self.assertEqual(self.batches(), before)
 
@@ -623,6 +622,7 @@ class Hub(unittest.TestCase):
 
     def test_events_become_rows_at_the_right_time(self):
         for name in ("event", "event-offset", "event-now"):
+            before = time.time() * 1000
             sent = self.publish("up/event", name)
             self.acked(sent["buf"], sent["seq"])
         now = time.time() * 1000
@@ -632,7 +632,8 @@ class Hub(unittest.TestCase):
         self.assertEqual([r[1:5] for r in rows],
                          [(e["type"], e["reason"], e["object"], e["message"]) for e in sent])
         self.assertEqual([r[0] for r in rows[:2]], [1795533397871, 1795533394211])
-        self.assertLess(abs(rows[2][0] - (now - 1000)), 5000)
+        # A second before it came to the hub.
+        self.assertTrue(before - 1 <= rows[2][0] + 1000 <= now + 1, (before, rows[2][0], now))
         self.assertEqual([r[5] and json.loads(r[5]) for r in rows], [None, None, sent[2]["more"]])
         self.assertEqual(self.world.db("SELECT stream, kind, hist FROM batch ORDER BY seq"),
                          [("event", "event", 0), ("event", "event", 1), ("event", "event", 0)])
@@ -650,30 +651,31 @@ class Hub(unittest.TestCase):
             return self.world.db("SELECT online, session, boot, agent, generation, why FROM device")
 
         self.publish("up/online", "presence")
-        wait_until("it is online", 10, lambda: row() == [(1, 12, "9f2c", "0.1.0", 42, None)])
+        wait_until("it is online", 40, lambda: row() == [(1, 12, "9f2c", "0.1.0", 42, None)])
         self.world.publish("drone-07/up/online", {**example("presence-will"), "session": 11})
         self.publish("up/event", "event")
         self.acked("k3f9x0ab", 12)
         self.assertEqual(row()[0][0], 1)
         self.publish("up/online", "presence-will")
-        wait_until("it is lost", 10, lambda: row() == [(0, 12, "9f2c", "0.1.0", 42, "lost")])
+        wait_until("it is lost", 40, lambda: row() == [(0, 12, "9f2c", "0.1.0", 42, "lost")])
 
     def test_a_state_is_kept_and_an_older_one_is_shown_the_newer(self):
         self.world.publish("drone-07/dn/desired", EXAMPLES["desired-none"], retain=True)
-        wait_until("the hub knows it", 10, lambda: self.world.db(
+        wait_until("the hub knows it", 40, lambda: self.world.db(
             "SELECT desired_epoch, desired_generation FROM device") == [(1, 43)])
+        self.listener.wait("drone-07/dn/desired")  # our own
         self.listener.got.clear()
         self.publish("up/state", "state")
         shown = self.listener.wait("drone-07/dn/desired")
         self.assertEqual(shown.decode(), EXAMPLES["desired-none"])
-        wait_until("the report is kept", 10, lambda: self.world.db(
+        wait_until("the report is kept", 40, lambda: self.world.db(
             "SELECT 1 FROM device WHERE state IS NOT NULL"))
         self.assertEqual(json.loads(self.world.db("SELECT state FROM device")[0][0]),
                          example("state"))
 
     def test_a_new_hub_says_hello_to_who_was_online(self):
         self.publish("up/online", "presence")
-        wait_until("it is online", 10,
+        wait_until("it is online", 40,
                    lambda: self.world.db("SELECT 1 FROM device WHERE online = 1"))
         self.world.hub.end()
         self.world.start_hub()
@@ -685,7 +687,7 @@ class Hub(unittest.TestCase):
         self.publish("up/online", "presence")
         self.publish("up/state", "state")
         self.world.publish("drone-07/dn/desired", EXAMPLES["desired-good"], retain=True)
-        wait_until("the hub knows all of it", 10, lambda: self.world.db(
+        wait_until("the hub knows all of it", 40, lambda: self.world.db(
             "SELECT 1 FROM device WHERE online = 1 AND state IS NOT NULL AND desired IS NOT NULL"))
         self.world.publish("hub/dn/cmd/about", example("cmd-about"))
         self.assertEqual(heard.wait_json("hub/up/res/desk-k2j4h6g8"), example("res-about"))
@@ -700,7 +702,7 @@ class Hub(unittest.TestCase):
 
         for i in range(64):
             self.world.publish(f"zz-{i:02}/up/online", example("presence"))
-        wait_until("the hub knows them", 20, lambda: self.world.db(
+        wait_until("the hub knows them", 40, lambda: self.world.db(
             "SELECT count(*) FROM device")[0][0] == 65)
         heard.got.clear()
         self.world.publish("hub/dn/cmd/view", example("cmd-view"))
@@ -732,7 +734,7 @@ class Hub(unittest.TestCase):
         self.world.publish("drone-07/up/blob/get", {**ask, "id": "second", "off": 1, "len": 1})
         self.assertEqual(self.listener.wait("drone-07/dn/blob/second/1"), b"b")
         self.listener.wait("drone-07/dn/blob/second/2", lambda p: p == b"c")
-        wait_until("the end is told", 10, lambda: ("drone-07/dn/blob/second/3" in [
+        wait_until("the end is told", 40, lambda: ("drone-07/dn/blob/second/3" in [
             topic for _, topic, _ in self.listener.got]))
         self.world.publish("drone-07/up/blob/get",
                            {**ask, "id": "third", "d": "sha256:" + "0" * 64})
@@ -822,7 +824,7 @@ class Keeper(WorldTest):
     def knock(self):
         guest = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.addCleanup(guest.close)
-        guest.settimeout(10)
+        guest.settimeout(60)
         fd = os.open(self.folder, os.O_PATH | os.O_DIRECTORY)
         try:
             guest.connect(f"/proc/self/fd/{fd}/sock")
@@ -864,11 +866,11 @@ class Keeper(WorldTest):
         self.assertEqual(len(fds), 1)
         os.close(fds[0])
         guest.send(b"dance 1")  # of a younger agent: skipped
-        guest.send(b"exec 7 5000\0/bin/sh\0-c\0echo hi; exit 3")
+        guest.send(b"exec 7 60000\0/bin/sh\0-c\0echo hi; exit 3")
         self.assertEqual(self.hear(guest, b"exec"), "exec 7 3\nhi\n")
         guest.send(b"exec 8 100\0/bin/sleep\x005")
         self.assertEqual(self.hear(guest, b"exec"), "exec 8 -1\n")
-        guest.send(b"exec 9 5000\0/no/such/program")
+        guest.send(b"exec 9 60000\0/no/such/program")
         self.assertTrue(self.hear(guest, b"exec").startswith("exec 9 126\n"))
 
     def test_output_lies_in_lines_as_the_page_shows_them(self):
@@ -887,7 +889,7 @@ class Keeper(WorldTest):
         self.assertEqual([line.split()[0] for line in kept.splitlines()],
                          [line.split()[0] for line in self.page["exit"].splitlines()])
         self.assertTrue(kept.startswith("code -1\nsignal 9\noom 0\nfailed-start 0\n"))
-        wait_until("the door is closed", 10,
+        wait_until("the door is closed", 40,
                    lambda: not os.path.exists(os.path.join(self.folder, "sock")))
 
     def test_an_agent_understands_what_an_older_or_younger_keeper_left(self):
@@ -902,12 +904,12 @@ class Keeper(WorldTest):
         guest = self.knock()
         guest.send(b"signal 15")
         self.hear(guest, b"exit")
-        wait_until("the door is closed", 10,
+        wait_until("the door is closed", 40,
                    lambda: not os.path.exists(os.path.join(self.folder, "sock")))
         with open(os.path.join(self.folder, "exit"), "a") as f:
             f.write("from-the-future 1\n")
         self.device.start().wait_up()
-        wait_until("its end is told", 20, lambda: self.world.db(
+        wait_until("its end is told", 40, lambda: self.world.db(
             "SELECT 1 FROM event WHERE reason = 'Exited' AND object = 'camera/grabber'"))
         self.device.wait_state("camera/grabber", "running")
 
@@ -929,9 +931,9 @@ class Access(unittest.TestCase):
         document = json.dumps(world.desired(device, 1, [pod("steady", "/bin/sleep", "1000")]))
         subprocess.run(["mosquitto_pub", "-p", str(world.port), "-u", "desk", "-q", "1", "-r", "-t",
                         f"skerry1/main/{device.name}/dn/desired", "-m",
-                        document], check=True, timeout=20)
+                        document], check=True, timeout=60)
         device.wait_phase("Available", 1)
-        wait_until("the hub has its events", 10, lambda: world.db("SELECT 1 FROM event"))
+        wait_until("the hub has its events", 40, lambda: world.db("SELECT 1 FROM event"))
         world.wait_drained(device)
 
 
