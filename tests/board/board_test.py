@@ -42,7 +42,7 @@ class BoardDevice(skerry_test.Device):
         return self
 
     def kill(self):
-        self.board.check("kill -9 $(cat /run/skerryd.pid); sleep 0.1")
+        self.board.check("p=$(cat /run/skerryd.pid); kill -9 $p; while [ -d /proc/$p ]; do sleep 0.1; done")
 
     def stop(self):
         self.board.check("p=$(cat /run/skerryd.pid); kill $p; while [ -d /proc/$p ]; do sleep 0.1; done")

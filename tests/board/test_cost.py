@@ -92,7 +92,8 @@ class Cost(BoardTest):
         self.deploy(*[actor_pod(f"w{i}", "wait", image=image, container_extra={
             "resources": {"limits": {"memory": "4Mi"}}}) for i in range(count)], seconds=60)
         self.board.check("mkdir /sys/fs/cgroup/alone; program=$(find /data/skerry/images -name actor | head -n 1);"
-                         '(echo 0 >/sys/fs/cgroup/alone/cgroup.procs; exec "$program" wait >/dev/null) & sleep 1')
+                         '(echo 0 >/sys/fs/cgroup/alone/cgroup.procs; exec "$program" wait >/dev/null) & p=$!; '
+                         'until [ "$(cat /proc/$p/comm)" = actor ]; do sleep 0.1; done; sleep 1')
         each = (self.kept_by("skerry-board-1") - before) // count - self.kept_by("alone")
         self.bound("an idle workload beyond its own process", each, self.workload)
 

@@ -20,7 +20,7 @@ class Job(BoardTest):
         pid = self.device.pid("sampler/main")
 
         self.board.pull_cable()
-        self.board.check("kill -9 $(cat /run/skerryd.pid)")
+        self.device.kill()
         self.device.start().wait_ready()
         self.assertEqual(self.device.pid("sampler/main"), pid)
         self.device.wait_line("sampler", "made")
@@ -118,6 +118,7 @@ class WithoutClock(BoardTest):
     options = {"append": "initcall_blacklist=pl031_driver_init"}
 
     def test_the_hub_knows_when_it_was(self):
+        began = time.time() * 1000
         self.assertEqual(self.board.run("ls /dev/rtc0")[0], 1)
         self.assertLess(int(self.board.check("date +%Y")), 1971)
         self.assertIn("NTP", self.doctor()[1]["clock"]["remedy"])
@@ -127,7 +128,7 @@ class WithoutClock(BoardTest):
         wait_until("samples are there", 30, lambda: self.world.rows("made") == 20)
         now = time.time() * 1000
         for (t,) in self.world.db("SELECT ts_ms FROM point UNION SELECT ts_ms FROM event"):
-            self.assertLess(abs(t - now), 120_000)
+            self.assertTrue(began - 120_000 < t < now + 120_000, (began, t, now))
 
 
 class SlowCard(BoardTest):

@@ -21,7 +21,8 @@ class HostMetrics(BoardTest):
         self.device.wait_up()
         image = self.push_actor()
         self.deploy(actor_pod("quiet", "wait", image=image))
-        wait_until("it is told", 40, lambda: len(self.fields("kubernetes_pod_container")) > 1)
+        for measurement in ("kubernetes_pod_container", "mem", "disk", "cpu", "net", "diskio"):
+            wait_until(f"{measurement} is told", 40, lambda: len(self.fields(measurement)) > 1)
         _, mem = self.fields("mem")[-1]
         total = int(self.board.check("grep MemTotal /proc/meminfo").split()[1]) * 1024
         self.assertEqual(mem["total"], total)
