@@ -30,8 +30,9 @@ class Token:
 
     def write(self, name, text):
         path = os.path.join(self.folder, name)
-        with open(path, "w", opener=lambda p, f: os.open(p, f, 0o600)) as f:
+        with open(path + ".new", "w", opener=lambda p, f: os.open(p, f, 0o600)) as f:
             f.write(text)
+        os.replace(path + ".new", path)  # nobody reads half a PIN
         return path
 
     def tool(self, *args):

@@ -151,7 +151,7 @@ class Cores(WorldTest):
         folder = os.path.join(self.world.folder, "cwd")
         os.mkdir(folder)
         other = self.start(["sleep", "100"], folder, "other")
-        wait_until("it sleeps", 5, lambda: status_of(other.pid)["Name"] == "sleep")
+        wait_until("it sleeps", 40, lambda: status_of(other.pid)["Name"] == "sleep")
         other.end(signal.SIGSEGV)
         self.assertEqual(len(glob.glob(folder + "/core*")), 1, "a program's core would be here")
         os.unlink(glob.glob(folder + "/core*")[0])
@@ -205,7 +205,7 @@ class Canary(WorldTest):
 
     def refuse(self, app, *configs):
         self.send([app], list(configs))
-        wait_until("it is refused", 15, lambda: (self.device.condition("Rejected") or {}).get(
+        wait_until("it is refused", 40, lambda: (self.device.condition("Rejected") or {}).get(
             "generation") == self.generation)
 
     def provoke(self, app):

@@ -94,10 +94,10 @@ class Probes(WorldTest):
         self.assertFalse(self.device.workload("web/main")["ready"])
         with open(switch, "w"):
             pass
-        wait_until("ready", 15, lambda: self.device.workload("web/main")["ready"])
+        wait_until("ready", 40, lambda: self.device.workload("web/main")["ready"])
         self.device.wait_phase("Available", 1)
         os.unlink(switch)
-        wait_until("not ready", 15, lambda: not self.device.workload("web/main")["ready"])
+        wait_until("not ready", 40, lambda: not self.device.workload("web/main")["ready"])
         self.assertEqual(self.device.workload("web/main")["restarts"], 0)
 
     def test_liveness_restarts_and_says_why(self):
@@ -105,18 +105,18 @@ class Probes(WorldTest):
             "livenessProbe": {"exec": {"command": ["/actor", "exit", "9", "0"]},
                               "periodSeconds": 1, "failureThreshold": 2}})
         self.deploy(p, phase=None)
-        wait_until("it was restarted", 20, lambda: self.device.workload("app/main").get(
+        wait_until("it was restarted", 40, lambda: self.device.workload("app/main").get(
             "restarts", 0) >= 1)
-        wait_until("the hub knows why", 20, lambda: self.world.db(
+        wait_until("the hub knows why", 40, lambda: self.world.db(
             "SELECT 1 FROM event WHERE reason = 'Unhealthy'"
             " AND message LIKE '%liveness probe failed 2 times: exit code 9%'"))
 
     def test_tcp_probes_and_startup_probes_hold_the_others_back(self):
         port = free_port()
         p = actor_pod("web", "serve", port, "/actor", image=self.image, container_extra={
-            "startupProbe": {"tcpSocket": {"port": port}, "periodSeconds": 1,
-                             "failureThreshold": 10},
-            "livenessProbe": {"httpGet": {"port": port}, "periodSeconds": 1}})
+            "startupProbe": {"tcpSocket": {"port": port}, "periodSeconds": 1, "timeoutSeconds": 30,
+                             "failureThreshold": 60},
+            "livenessProbe": {"httpGet": {"port": port}, "periodSeconds": 1, "timeoutSeconds": 30}})
         self.deploy(p)
         self.assertTrue(self.device.workload("web/main")["ready"])
         self.assertEqual(self.device.workload("web/main")["restarts"], 0)
@@ -166,7 +166,7 @@ class Logs(WorldTest):
         from skerry_test import BIN
         script = "i=0; while :; do i=$((i+1)); echo tick $i; sleep 0.2; done"
         self.deploy(pod("ticker", "/bin/sh", "-c", script))
-        wait_until("it is reported", 10, lambda: (
+        wait_until("it is reported", 40, lambda: (
             "ticker/main" in self.world.state(self.device)["workloads"]))
         env = {**os.environ, "SKERRY_BROKER": f"mqtt://127.0.0.1:{self.world.port}"}
         out = os.path.join(self.world.folder, "tail.txt")
@@ -177,12 +177,12 @@ class Logs(WorldTest):
             def ticks():
                 with open(out) as f:
                     return [int(line.split()[1]) for line in f if line.startswith("tick")]
-            wait_until("ticks come", 20, lambda: len(ticks()) > 12)
+            wait_until("ticks come", 40, lambda: len(ticks()) > 12)
             seen = ticks()
             self.assertEqual(seen[1:], list(range(seen[1], seen[1] + len(seen) - 1)))
         finally:
             p.send_signal(signal.SIGINT)
-            self.assertEqual(p.wait(10), 130)
+            self.assertEqual(p.wait(60), 130)
 
 
 if __name__ == "__main__":

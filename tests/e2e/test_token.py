@@ -63,7 +63,7 @@ class Link(TokenTest):
             s = device.status()
             return s and not s["link"]["up"] and s["session"] >= tries and text in s["link"]["why"]
         try:
-            wait_until(text, 30, told)
+            wait_until(text, 60, told)
         except AssertionError:
             raise AssertionError(f"{text}\n{device.status() and device.status()['link']}\n{device.part.log()}")
         self.assertTrue(device.part.is_alive())

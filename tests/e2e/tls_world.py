@@ -33,7 +33,7 @@ class TlsWorld(World):
     def start_broker(self, extra="", listeners="", server=None):
         super().start_broker(f"set_tcp_nodelay true\n{extra}\n"
                              + self.listener(self.tls_port, *(server or self.server)) + listeners)
-        wait_until("the broker listens with TLS", 10, lambda: is_listening(self.tls_port))
+        wait_until("the broker listens with TLS", 40, lambda: is_listening(self.tls_port))
         return self
 
     def client(self, name, **how):
