@@ -245,7 +245,7 @@ class RabbitMq(Engine):
     def launch(self):
         self.part("epmd", [self.find("epmd"), "-port", str(self.epmd_port), "-address", "127.0.0.1"])
         self.nodes = []
-        wait_until("epmd listens", 10, lambda: is_listening(self.epmd_port))
+        wait_until("epmd listens", 40, lambda: is_listening(self.epmd_port))
         # One after the other: the plugin's list of client ids is kept by a quorum of its own, and
         # nodes that come up at the same moment do not always find each other for it.
         for i in range(len(self.names)):
@@ -307,9 +307,10 @@ class EngineWorld(World):
         return {"SKERRY_BROKER": self.url(user, self.front.port)}
 
     def start_hub(self):
+        before = self.hub.log().count("connected broker") if self.hub else 0
         self.hub = Part("hub", [os.path.join(BIN, "skerry-hub"), "--db", self.db_path], self.folder,
                         self.desk("hub"))
-        self.wait_hub_connected(self.hub.log().count("connected broker"))
+        self.wait_hub_connected(before)
         return self
 
     def wait_hub_connected(self, times_before):

@@ -23,6 +23,17 @@ def topic(device, rest):
     return f"skerry1/main/{device}/{rest}"
 
 
+def connected(port, client_id, *who, **more):
+    """A client, as soon as the broker lets it in."""
+    def connect():
+        try:
+            return Client(port, client_id, *who, **more)
+        except Closed as e:
+            # NATS lets nobody in for a second who seems to be two.
+            return print(f"{client_id}: {e}, again", file=sys.stderr)
+    return wait_until(f"{client_id} is connected", 30, connect)
+
+
 class Attacks:
     """One engine for all attacks of a class: none leaves it in another state than it was."""
 
@@ -55,13 +66,7 @@ class Attacks:
         if client_id in self.clients:
             self.clients[client_id].vanish()
 
-        def connect():
-            try:
-                return Client(self.world.port, client_id, user, engines.secret(user), **more)
-            except Closed as e:
-                # NATS lets nobody in for a second who seems to be two.
-                return print(f"{client_id}: {e}, again", file=sys.stderr)
-        self.clients[client_id] = wait_until(f"{user} is connected", 10, connect)
+        self.clients[client_id] = connected(self.world.port, client_id, user, engines.secret(user), **more)
         return self.clients[client_id]
 
     # --- proofs of life ---
@@ -205,8 +210,8 @@ class Certificates:
             context.load_cert_chain(*self.world.certificate(name))
         return context
 
-    def by_certificate(self, name, user=None):
-        c = Client(self.world.engine.tls_port, name, user, tls=self.tls(name))
+    def by_certificate(self, name):
+        c = connected(self.world.engine.tls_port, name, tls=self.tls(name))
         self.addCleanup(c.vanish)
         return c
 
@@ -222,7 +227,8 @@ class Certificates:
 
     def test_another_name_beside_the_certificate_gives_no_rights(self):
         try:
-            c = self.by_certificate(A, B)
+            c = Client(self.world.engine.tls_port, A, B, tls=self.tls(A))
+            self.addCleanup(c.vanish)
             self.refused(self.write, lambda: c.publish(topic(B, "up/event"), "forged"))
         except Closed:
             pass

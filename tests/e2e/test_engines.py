@@ -5,6 +5,7 @@ One engine, one hub for all tests of a class; each test has a device of its own.
 import json
 import os
 import shutil
+import signal
 import unittest
 
 import engines
@@ -16,6 +17,7 @@ metadata:
   name: {name}
 spec:
   terminationGracePeriodSeconds: 2
+  restartPolicy: {restart}
   containers:
     - name: main
       image: {image}
@@ -50,8 +52,9 @@ class EngineTest:
         self.device.start().wait_up()
 
     # --- what an operator does ---
-    def apply(self, name, *command, healthy="500ms", check=0):
-        text = POD.format(name=name, image=ACTOR, command=json.dumps(["/actor", *map(str, command)]))
+    def apply(self, name, *command, healthy="500ms", restart="Always", check=0):
+        text = POD.format(name=name, image=ACTOR, restart=restart,
+                          command=json.dumps(["/actor", *map(str, command)]))
         path = self.world.write(f"{self.name}.yaml", text)
         return self.world.cli("apply", "-f", path, "-d", self.name, "--healthy-for", healthy,
                               check=check)
@@ -62,7 +65,7 @@ class EngineTest:
 
     def check_all(self, count):
         """Every sample is there, and none twice."""
-        wait_until(f"{count} rows", 40, lambda: len(self.numbers()) >= count)
+        wait_until(f"{count} rows", 90, lambda: len(self.numbers()) >= count)
         self.world.wait_drained(self.device)
         self.assertEqual(self.numbers(), list(range(1, count + 1)))
 
@@ -77,18 +80,21 @@ class EngineTest:
 
 class MainJob(EngineTest):
     def test_a_workload_comes_by_blocks_and_no_sample_is_lost_or_doubled_over_a_cut(self):
-        done = self.apply("sampler", "sample", 100, 300)
+        done = self.apply("sampler", "sample", 100, 0, restart="Never")
         self.assertIn("generation 0->1", done.stdout)
-        wait_until("samples arrive", 20, self.numbers)
+        wait_until("samples arrive", 40, self.numbers)
         self.world.relay.blocked = True
         self.world.relay.cut()
-        self.device.wait_line("sampler", "made 300")
-        wait_until("samples wait on the board", 20, lambda: (
-            self.device.status()["buffer"]["batches"] > 0))
-        self.assertLess(len(self.numbers()), 300)
+        wait_until("it is down", 40, lambda: not self.device.status()["link"]["up"])
+        before = self.device.status()["buffer"]["batches"]
+        wait_until("samples wait on the board", 40, lambda: (
+            self.device.status()["buffer"]["batches"] >= before + 3))
+        os.kill(self.device.pid("sampler/main"), signal.SIGTERM)
+        made = int(self.device.wait_line("sampler", r"made (\d+)", 40)[1])
+        self.assertLess(len(self.numbers()), made)
         self.world.relay.blocked = False
-        self.check_all(300)
-        self.assertIn("made 300", self.world.cli("logs", "sampler", "-d", self.name, check=0).stdout)
+        self.check_all(made)
+        self.assertIn(f"made {made}", self.world.cli("logs", "sampler", "-d", self.name, check=0).stdout)
 
     def test_a_bad_update_goes_back(self):
         self.apply("app", "talk", 3)
@@ -97,7 +103,7 @@ class MainJob(EngineTest):
         self.assertIn("exit code 7", done.stderr)
         self.device.wait_phase("RolledBack", 2)
         self.device.wait_state("app/main", "running")
-        wait_until("the hub has the event", 20, lambda: self.events("RolledBack"))
+        wait_until("the hub has the event", 40, lambda: self.events("RolledBack"))
 
     def test_what_the_desk_sees(self):
         self.apply("app", "wait")
@@ -110,7 +116,7 @@ class MainJob(EngineTest):
         self.apply("app", "wait")
         self.device.stop()
         self.world.send_desired(self.device, 2, [])
-        wait_until("the hub knows it", 20, lambda: self.known(2))
+        wait_until("the hub knows it", 40, lambda: self.known(2))
         self.world.restart_engine()
         self.device.start().wait_up(60)
         self.device.wait_phase("Available", 2, 60)
@@ -121,7 +127,7 @@ class MainJob(EngineTest):
 
     def test_a_hub_that_was_away_gives_back_nothing_older(self):
         self.apply("app", "wait")
-        wait_until("the hub knows it", 20, lambda: self.known(1))
+        wait_until("the hub knows it", 40, lambda: self.known(1))
         self.world.hub.end()
         self.world.send_desired(self.device, 2, [])
         self.device.wait_phase("Available", 2)
@@ -153,7 +159,7 @@ class ByCertificate(EngineTest):
         self.device.start().wait_up()
         self.assertIsNone(self.device.condition("LinkRefused"))
         self.apply("app", "wait")
-        wait_until("the hub has its events", 20, lambda: self.events("Available"))
+        wait_until("the hub has its events", 40, lambda: self.events("Available"))
 
 
 class Mosquitto(MainJob, ByCertificate, unittest.TestCase):
@@ -176,7 +182,7 @@ class RabbitMqCluster(EngineTest, unittest.TestCase):
 
     def test_a_node_is_killed_in_the_middle(self):
         self.apply("sampler", "sample", 100, 600)
-        wait_until("samples arrive", 20, self.numbers)
+        wait_until("samples arrive", 40, self.numbers)
         first, *others = self.world.engine.nodes
         first.kill()
         self.world.move_to(self.world.engine.node_ports[1])

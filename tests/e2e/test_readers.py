@@ -8,12 +8,11 @@ import re
 import shutil
 import socket
 import subprocess
-import threading
-import time
 import unittest
 
 import npm
 from skerry_test import WorldTest, main, wait_until
+from test_protocol import Listener
 
 SCHEMA = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../docs/schema/telemetry-letter.json")
 NAME = r"(?:[^\s,=\\]|\\[,= ]|\\(?![,= ]))+"
@@ -36,21 +35,19 @@ class Readers(WorldTest):
         self.device.stop()
         self.device.settings.update(telemetry_format=form, telemetry_ack="broker")
         self.device.start().wait_up()
-        got = []
-        thread = threading.Thread(target=lambda: got.append(self.world.subscribe(
-            f"{self.device.name}/up/{kind}/host", 1, 15, raw=True)))
-        thread.start()
-        time.sleep(0.5)  # until it has subscribed
+        topic = f"{self.device.name}/up/{kind}/host"
+        listener = Listener(self.world, topic)
+        self.addCleanup(listener.close)
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
             fd = os.open(self.device.run_dir, os.O_PATH | os.O_DIRECTORY)
             try:
                 s.sendto(POINTS.encode(), f"/proc/self/fd/{fd}/telemetry.sock")
             finally:
                 os.close(fd)
-        thread.join()
-        wait_until("the broker's word is enough", 10,
+        text = listener.wait(topic, seconds=40).decode()
+        wait_until("the broker's word is enough", 40,
                    lambda: self.device.status()["buffer"]["batches"] == 0)
-        return got[0].decode()
+        return text
 
     def test_every_line_is_line_protocol(self):
         self.assertIsNone(LINE.match("batt volt="))  # a grammar that takes all would say nothing
