@@ -33,7 +33,7 @@ def frame(kind, body, flags=0):
 class Client:
     """`will` is (topic, payload, retained). `tls` is an SSLContext."""
 
-    def __init__(self, port, client_id, user=None, password=None, will=None, tls=None, seconds=15):
+    def __init__(self, port, client_id, user=None, password=None, will=None, tls=None, seconds=60):
         self.seconds = seconds
         self.buffer = b""
         self.messages = []  # (topic, payload, retained)

@@ -25,23 +25,33 @@ ACTOR = os.environ.get("SKERRY_ACTOR", os.path.join(BIN, "../tests/actor-image")
 SANITIZED = os.environ.get("SKERRY_SANITIZED") == "1"
 SLOW = 3 if SANITIZED else 1
 SKIPPED = 77
+PATIENCE_S = 60
+RESERVED = []  # sockets
 
 
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """Nobody else is given it while this process lives: who listens there sets SO_REUSEADDR."""
+    s = socket.socket()
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    s.bind(("127.0.0.1", 0))
+    RESERVED.append(s)
+    return s.getsockname()[1]
 
 
 def wait_until(what, seconds, condition):
-    """Wait for a condition; its value. A deadline that passes fails the test."""
-    end = time.monotonic() + seconds * SLOW
+    """Wait for a condition; its value. A deadline that passes fails the test.
+
+    `seconds` are a free machine's: a busy one may hold up any process for ten.
+    """
+    seconds = max(seconds, PATIENCE_S) * SLOW
+    end = time.monotonic() + seconds
     while True:
+        is_late = time.monotonic() > end  # asked once more when it is
         value = condition()
         if value:
             return value
-        if time.monotonic() > end:
-            raise AssertionError(f"waited {seconds * SLOW} s in vain: {what}")
+        if is_late:
+            raise AssertionError(f"waited {seconds} s in vain: {what}")
         time.sleep(0.05)
 
 
@@ -78,7 +88,7 @@ class Part:
     def is_alive(self):
         return self.process.poll() is None
 
-    def end(self, signo=signal.SIGTERM, seconds=15):
+    def end(self, signo=signal.SIGTERM, seconds=PATIENCE_S):
         if self.is_alive():
             self.process.send_signal(signo)
         try:
@@ -98,6 +108,7 @@ class Relay:
     def __init__(self, to_port):
         self.to_port = to_port
         self.blocked = False
+        self.holds = None  # bytes: the near one is not heard from there on
         self.bytes_per_s = 0
         self.passed = 0
         self.cut_after = None
@@ -122,9 +133,9 @@ class Relay:
                 continue
             self.pairs.append((near, far))
             for a, b in ((near, far), (far, near)):
-                threading.Thread(target=self._pump, args=(a, b), daemon=True).start()
+                threading.Thread(target=self._pump, args=(a, b, a is near), daemon=True).start()
 
-    def _pump(self, a, b):
+    def _pump(self, a, b, is_near):
         try:
             while True:
                 data = a.recv(4096)
@@ -132,6 +143,8 @@ class Relay:
                     break
                 if self.bytes_per_s:
                     time.sleep(len(data) / self.bytes_per_s)
+                while is_near and self.holds and self.holds in data:
+                    time.sleep(0.02)
                 self.passed += len(data)
                 if self.cut_after is not None and self.passed >= self.cut_after:
                     self.cut_after = None
@@ -157,6 +170,7 @@ class Relay:
         self.pairs = []
 
     def close(self):
+        self.holds = None
         self.server.close()
         self.cut()
 
@@ -197,7 +211,7 @@ class Device:
     def stop(self):
         return self.part.end()
 
-    def ask(self, request, seconds=5):
+    def ask(self, request, seconds=PATIENCE_S):
         with socket.socket(socket.AF_UNIX) as s:
             s.settimeout(seconds * SLOW)
             # Paths of tests may be longer than sun_path.
@@ -407,9 +421,9 @@ class World:
                 f"skerry1/main/{rest}"]
         argv += ["-r"] if retain else []
         argv += ["-s"] if payload else ["-n"]
-        subprocess.run(argv, input=payload, check=True, timeout=20)
+        subprocess.run(argv, input=payload, check=True, timeout=PATIENCE_S * SLOW)
 
-    def subscribe(self, rest, count=1, seconds=10, raw=False):
+    def subscribe(self, rest, count=1, seconds=PATIENCE_S, raw=False):
         """The next messages on DEVICE/up/...; retained ones count."""
         done = subprocess.run(["mosquitto_sub", "-p", str(self.port), "-q", "1", "-t",
                                f"skerry1/main/{rest}", "-C", str(count), "-W",
@@ -441,7 +455,7 @@ class World:
         if self.postgresql:
             return self._ask_postgresql(statement, args)
         try:
-            with sqlite3.connect(f"file:{self.db_path}?mode=ro", uri=True, timeout=5) as c:
+            with sqlite3.connect(f"file:{self.db_path}?mode=ro", uri=True, timeout=30) as c:
                 return c.execute(statement, args).fetchall()
         except sqlite3.OperationalError:
             return []

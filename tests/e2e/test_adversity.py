@@ -112,7 +112,7 @@ class FullHub(WorldTest):
 
     def test_nothing_is_acknowledged_that_has_no_room_and_all_comes_once_there_is(self):
         count = 1500
-        self.deploy(actor_pod("sampler", "sample", 100, count, image=self.push_actor()))
+        self.deploy(actor_pod("sampler", "sample", 60, count, image=self.push_actor()))
         wait_until("rows come", 30, lambda: len(self.numbers()) > 50)
         fill(self.filler)
         wait_until("the hub says so", 40,
@@ -134,10 +134,10 @@ class Silence(unittest.TestCase):
         with socket.create_server(("127.0.0.1", world.port)) as silent:
             device = world.device()
             device.start().wait_ready()
-            silent.settimeout(10)
+            silent.settimeout(60)
             connection, _ = silent.accept()
             with connection:
-                connection.settimeout(10)
+                connection.settimeout(60)
                 self.assertEqual(connection.recv(1), b"\x10")  # CONNECT came; no CONNACK
                 for _ in range(20):
                     status = device.status()

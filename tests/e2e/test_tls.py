@@ -9,12 +9,13 @@ import socket
 import ssl
 import subprocess
 import threading
+import time
 import unittest
 import unittest.mock
 
 import pki
 import test_main_job
-from skerry_test import ACTOR, SANITIZED, World, is_listening, main, skip, wait_until
+from skerry_test import ACTOR, SANITIZED, Part, World, is_listening, main, skip, wait_until
 from tls_world import TlsWorld
 
 WALLCLOCK = os.path.join(ACTOR, "../wallclock.so")
@@ -431,8 +432,10 @@ class Desks(TlsTest):
         self.world.start_broker()
         key = self.world.desk()["SKERRY_KEY"]
         os.chmod(key, 0o604)
-        with self.assertRaises(AssertionError):
-            self.world.start_hub()
+        self.world.hub = Part("hub", self.world.hub_argv(), self.world.folder, self.world.desk())
+        self.world.parts.append(self.world.hub)
+        wait_until("it says so", 15, lambda: "chmod 600" in self.world.hub.log())
+        time.sleep(10)  # it tries again, and has nothing new to say
         self.assertEqual(self.world.hub.log().count("chmod 600"), 1)
         os.chmod(key, 0o600)
         wait_until("the hub is connected", 40, lambda: "connected broker=mqtts" in self.world.hub.log())
