@@ -179,7 +179,7 @@ class Hub(WithHub):
         first = [p.stdout.readline() for p in watchers]
         self.wish("approve")
         self.ends("complete", 10, 60)
-        self.assertEqual([p.wait(20) for p in (plain, picture, programs)], [0, 0, 0])
+        self.assertEqual([p.wait(100) for p in (plain, picture, programs)], [0, 0, 0])
         lines = plain.stdout.read().splitlines()
         self.assertRegex(first[0], "^v1  running  batch 2 of 3")  # then what changed
         self.assertIn("batch 3 of 3", lines)
@@ -201,21 +201,21 @@ class Hub(WithHub):
         self.crowd["d00"].fate = lambda d: "bad"
         self.hand(batches=[{"limit": 1}])
         p = self.watch()
-        self.assertEqual(p.wait(30), 8)
+        self.assertEqual(p.wait(100), 8)
         self.assertIn("failed", p.communicate()[0])
-        self.assertEqual(self.watch("--timeout", "1s").wait(30), 8)  # it has ended already
+        self.assertEqual(self.watch("--timeout", "60s").wait(100), 8)  # it has ended already
         self.name = "other"
-        self.assertEqual(self.watch().wait(30), 3)
+        self.assertEqual(self.watch().wait(100), 3)
         self.world.cli("rollout", "status", "-w", check=2)
 
     def test_a_watch_is_ended_by_time_or_by_a_person(self):
         self.hand(batches=[{"limit": 1}], approve=[2])
         self.wait_status("it waits", lambda s: s["waits"])
-        self.assertEqual(self.watch("--timeout", "1s").wait(30), 7)
+        self.assertEqual(self.watch("--timeout", "1s").wait(100), 7)
         p = self.watch()
         self.assertRegex(p.stdout.readline(), "^v1  running")
         p.send_signal(signal.SIGINT)
-        self.assertEqual(p.wait(20), 130)
+        self.assertEqual(p.wait(100), 130)
 
     def test_what_makes_no_sense_is_told(self):
         self.name = "nowhere"
@@ -257,7 +257,7 @@ class Races(WithHub):
         m = self.crowd["d00"]
         self.hand(approve=[1])
         self.wait_status("it asks", lambda s: s["waits"] == "batch 1 waits for approval")
-        self.relay.bytes_per_s = 200
+        self.relay.holds = b"d00/dn/desired"
         self.running.append(subprocess.Popen(
             [os.path.join(BIN, "skerry"), "rollout", "approve", self.name],
             env={**os.environ, **self.world.desk()}, stderr=subprocess.DEVNULL))
@@ -266,7 +266,7 @@ class Races(WithHub):
         first = self.world.desired(m, 1, [], healthyFor="1s")
         self.world.publish("d00/dn/desired", first, retain=True)
         wait_until("the device has the first", 10, lambda: m.got == [1])
-        self.relay.bytes_per_s = 0
+        self.relay.holds = None
         wait_until("the hub says so", 60,
                    lambda: "another desk was first" in self.world.hub.log())
         wait_until("it is what stays", 20, lambda: json.loads(self.world.subscribe(
@@ -289,25 +289,34 @@ class TwoHubs(WithHub):
         # The last that has said so.
         return next(p for p in reversed(live) if "controls" in p.log())
 
+    def let_prove(self, name):
+        m = self.crowd[name]
+        m.applied = m.observed
+        self.crowd.loop.call_soon_threadsafe(m.move, "Available", "")
+
     def test_the_leader_is_killed_in_the_middle_of_a_batch(self):
         self.crowd.delay = 0.5
+        self.crowd["d02"].fate = lambda d: "mute"  # so that the middle lasts
         self.hand(batches=[{"limit": 2}], maxUnavailable=2)
         self.wait_status("the second batch is under way", lambda s: s["batch"] == 2 and
-                         s["counts"]["updating"] + s["counts"]["told"] > 0)
+                         s["counts"]["updating"] > 0)
         first = self.leader()
         first.kill()
+        self.let_prove("d02")
         self.ends("complete", 10, 60)
         self.assertIsNot(self.leader(), first)
-        self.assertIn("rollout is over", self.leader().log())
+        wait_until("it has said so", 20, lambda: "rollout is over" in self.leader().log())
         self.assertEqual([m.got for m in self.crowd.members], [[1]] * 10)
         self.assertLessEqual(self.crowd.most_changing({m.name for m in self.crowd.members}), 2)
 
     def test_the_database_goes_away_in_the_middle_of_a_batch(self):
         self.crowd.delay = 0.5
+        self.crowd["d02"].fate = lambda d: "mute"  # so that the middle lasts
         self.hand(batches=[{"limit": 2}])
         self.wait_status("the second batch is under way", lambda s: s["batch"] == 2 and
-                         s["counts"]["updating"] + s["counts"]["told"] > 0)
+                         s["counts"]["updating"] > 0)
         self.world.postgresql.stop(signal.SIGQUIT)
+        self.let_prove("d02")
         wait_until("a hub says so", 30, lambda: any("devices will send again" in p.log()
                                                     for p in self.world.parts))
         self.world.postgresql.start()
@@ -321,7 +330,7 @@ class TwoHubs(WithHub):
         self.world.start_hub("--control", name="controlling")
         self.hand()
         self.ends("complete", 10)
-        self.assertIn("rollout is over", self.world.hub.log())
+        wait_until("it has said so", 20, lambda: "rollout is over" in self.world.hub.log())
 
 
 @unittest.skipUnless(binaries(), "needs PostgreSQL (Debian: postgresql)")
@@ -360,7 +369,7 @@ class Signed(test_fleet.Signed):
         self.start("bad", "/bin/false", 0, "--sign", s1)
         os.rename(s1, s1 + ".away")
         wait_until("it has halted", 60, lambda: self.status("bad") == "halted")
-        self.assertEqual(self.running(), ("running", 1))
+        wait_until("the first runs again", 20, lambda: self.running() == ("running", 1))
         self.world.cli("rollout", "undo", "bad", check=0)
         wait_until("it is back", 40, lambda: self.status("bad") == "returned")
         self.device.wait_phase("Available", 3)

@@ -53,7 +53,7 @@ class Order(WorldTest):
         self.world.send_desired(self.device, 1, [], epoch=2)
         wait_until("epoch 2 is applied", 10, lambda: self.device.status()["epoch"] == 2)
         self.device.wait_phase("Available", 1)
-        self.assertEqual(self.device.status()["workloads"], {})
+        wait_until("nothing is left", 20, lambda: self.device.status()["workloads"] == {})
 
     def test_an_empty_document_is_unmanaged_and_everything_goes_on(self):
         self.deploy(GOOD)

@@ -33,6 +33,7 @@ class Files(WorldTest):
 
     def wait_arrived(self, count, seconds=60):
         wait_until(f"{count} files are at the hub", seconds, lambda: len(self.arrived()) == count)
+        wait_until("the board has let go of them", 20, lambda: not self.waiting() and not self.spool())
         return self.arrived()
 
     def check_whole(self, rows, size):
@@ -88,10 +89,11 @@ class Files(WorldTest):
         for i, (folder, name) in enumerate([("bulk", "b-old"), ("bulk", "b-new"), (".", "n-old"),
                                             (".", "n-new"), ("urgent", "u-old"),
                                             ("urgent", "u-new")]):
-            path = os.path.join(box, folder, name)
+            path = os.path.join(box, folder, "." + name)  # not taken before it has its time
             with open(path, "w") as f:
                 f.write(name)
             os.utime(path, (1_790_000_000 + i, 1_790_000_000 + i))
+            os.rename(path, os.path.join(box, folder, name))
         wait_until("all six wait", 20, lambda: self.waiting() == 6)
         self.world.start_hub()
         names = [row[0] for row in self.wait_arrived(7)][1:]
@@ -115,7 +117,7 @@ class Files(WorldTest):
                 self.world.start_hub()
             else:
                 relay.cut()
-        rows = self.wait_arrived(500, 120)
+        rows = self.wait_arrived(500, 180)
         self.check_whole(rows, 20_000)
         wait_until("the spool is empty", 10, lambda: not self.spool())
         self.assertEqual(len(set(row[3] for row in rows)), 500)

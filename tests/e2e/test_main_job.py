@@ -65,14 +65,14 @@ class MainJob(WorldTest):
         wait_until("the process has ended", 10, lambda: not is_running(pid))
         wait_until("its folder is gone", 10,
                    lambda: not os.listdir(os.path.join(self.device.run_dir, "w")))
-        for base in self.device.cgroups():
-            self.assertFalse(os.path.exists(os.path.join(base, "gone.main")))
+        wait_until("so are its groups", 10, lambda: not any(
+            os.path.exists(os.path.join(base, "gone.main")) for base in self.device.cgroups()))
         wait_until("its last words are in the hub", 20, lambda: self.world.db(
             "SELECT 1 FROM log WHERE line = 'told to stop'"))
         # The image is not needed any more: flash is given back.
         images = os.path.join(self.device.state_dir, "images")
-        self.assertEqual(os.listdir(images), ["shared"])
-        self.assertEqual(os.listdir(os.path.join(images, "shared")), [])
+        wait_until("the image is gone", 20, lambda: os.listdir(images) == ["shared"] and (
+            not os.listdir(os.path.join(images, "shared"))))
 
     def test_limits_are_set_before_the_first_instruction(self):
         image = self.push_actor()

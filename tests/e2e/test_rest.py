@@ -13,7 +13,7 @@ def annotated(p, **annotations):
     return p
 
 
-def ask(port, seconds=10):
+def ask(port, seconds=60):
     with socket.create_connection(("127.0.0.1", port), seconds) as s:
         s.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
         return s.recv(100).decode().split("\r\n")[0]
@@ -89,7 +89,7 @@ class Rest(WorldTest):
         self.deploy(self.web(standby="true"))
         self.wait_state("standby")
         self.deploy()
-        self.assertEqual(self.device.workload("web/main"), {})
+        wait_until("it is gone", 20, lambda: self.device.workload("web/main") == {})
 
     def test_a_later_agent_finds_a_frozen_one(self):
         self.deploy(self.web(standby="true"))
@@ -116,9 +116,11 @@ class Rest(WorldTest):
     def test_a_group_that_was_busy_for_a_moment_does_not_end_the_next_run(self):
         self.deploy(self.web(idle_timeout="1s"))
         busy = []
-        for base in self.device.cgroups():
-            busy.append(os.path.join(base, "web.main", "busy"))
-            os.mkdir(busy[-1])
+        with socket.create_connection(("127.0.0.1", self.port), 60):  # as long as it is, it works
+            self.wait_state("running")
+            for base in self.device.cgroups():
+                busy.append(os.path.join(base, "web.main", "busy"))
+                os.mkdir(busy[-1])
         self.wait_state("idle")
         for folder in busy:
             os.rmdir(folder)
@@ -129,10 +131,13 @@ class Rest(WorldTest):
 
     def test_sockets_outlive_the_agent_with_the_workload(self):
         self.deploy(self.web(idle_timeout="3s"))
-        self.device.kill()
+        with socket.create_connection(("127.0.0.1", self.port), 60):  # as long as it is, it works
+            self.wait_state("running")
+            self.device.kill()
         self.assertEqual(ask(self.port), "HTTP/1.1 200 OK")
-        self.device.start().wait_up()
-        wait_until("adopted", 10, lambda: self.state() == "running")
+        with socket.create_connection(("127.0.0.1", self.port), 60):
+            self.device.start().wait_up()
+            wait_until("adopted", 10, lambda: self.state() == "running")
         self.wait_state("idle")
         self.assertEqual(ask(self.port), "HTTP/1.1 200 OK")
 
@@ -191,11 +196,11 @@ class Notify(WorldTest):
         self.image = self.push_actor()
 
     def test_it_has_started_when_it_says_so(self):
-        self.deploy(annotated(actor_pod("app", "notify", 1500, "STATUS=warming up", "READY=1",
+        self.deploy(annotated(actor_pod("app", "notify", 1000, *["STATUS=warming up"] * 10, "READY=1",
                                         image=self.image), notify="true"), phase="Progressing")
-        wait_until("it says what it does", 10, lambda: self.device.workload("app/main").get(
-            "status") == "warming up")
-        self.assertFalse(self.device.workload("app/main")["ready"])
+        w = wait_until("it says what it does", 10, lambda: (
+            lambda w: w if w.get("status") == "warming up" else None)(self.device.workload("app/main")))
+        self.assertFalse(w["ready"])
         self.device.wait_phase("Available", 1)
         self.device.kill()
         self.device.start().wait_up()
@@ -203,8 +208,8 @@ class Notify(WorldTest):
         self.assertEqual(self.device.workload("app/main")["status"], "warming up")
 
     def test_one_that_falls_silent_is_restarted(self):
-        self.deploy(annotated(actor_pod("app", "notify", 300, *["WATCHDOG=1"] * 8,
-                                        image=self.image), watchdog="1s"))
+        self.deploy(annotated(actor_pod("app", "notify", 300, *["WATCHDOG=1"] * 40,
+                                        image=self.image), watchdog="3s"))
         self.assertEqual(self.device.workload("app/main")["restarts"], 0)
         wait_until("restarted", 15, lambda: self.device.workload("app/main").get("restarts"))
         wait_until("the hub knows why", 20, lambda: self.world.db(

@@ -3,7 +3,7 @@ import os
 import signal
 import unittest
 
-from skerry_test import SANITIZED, WorldTest, actor_pod, is_running, keepers_of, main, wait_until
+from skerry_test import SANITIZED, WorldTest, actor_pod, is_running, keepers_of, main, pod, wait_until
 
 CRASHES_MAX = 5  # of agent/crashes.h
 
@@ -39,16 +39,20 @@ class Survival(WorldTest):
         os.kill(self.device.pid("app/main"), signal.SIGKILL)
         wait_until("it was restarted", 10, lambda: self.device.workload("app/main").get(
             "restarts") == 1)
+        self.device.wait_state("app/main", "running")
         self.device.kill()
         self.device.start().wait_ready()
         w = self.device.workload("app/main")
         self.assertEqual((w["state"], w["restarts"], w["lastExit"]["signal"]), ("running", 1, 9))
 
     def test_an_end_while_no_agent_lives_is_told_by_the_next_one(self):
-        once = actor_pod("once", "exit", 3, 1500, image=self.image, restartPolicy="Never")
+        once = pod("once", "/bin/sh", "-c", "trap 'exit 3' TERM; echo up; while :; do sleep 0.1; done",
+                   restartPolicy="Never")
         self.deploy(once)
+        self.device.wait_line("once", "up")
         pid = self.device.pid("once/main")
         self.device.kill()
+        os.kill(pid, signal.SIGTERM)
         wait_until("it has ended", 10, lambda: not is_running(pid))
         self.device.start().wait_ready()
         self.device.wait_state("once/main", "failed")
@@ -66,6 +70,7 @@ class Survival(WorldTest):
         hungry = actor_pod("hungry", "eat", 20, image=self.image, restartPolicy="Never")
         self.deploy(hungry, actor_pod("app", "wait", image=self.image, restartPolicy="Never"),
                     phase=None)
+        self.device.wait_state("app/main", "running")
         self.device.wait_state("hungry/main", "failed", 30)
         self.assertEqual(self.device.workload("hungry/main")["lastExit"]["reason"], "OOMKilled")
         os.kill(self.device.pid("app/main"), signal.SIGKILL)
@@ -73,11 +78,13 @@ class Survival(WorldTest):
         self.assertEqual(self.device.workload("app/main")["lastExit"]["reason"], "Exited")
 
     def test_out_of_memory_while_no_agent_lives_is_known(self):
-        hungry = actor_pod("hungry", "eat", 4, image=self.image, restartPolicy="Never")
-        self.deploy(hungry, phase=None)
-        self.device.wait_state("hungry/main", "running")
+        hungry = pod("hungry", "/bin/sh", "-c", "trap 'x=x; while :; do x=$x$x; done' TERM; echo up;"
+                     " while :; do sleep 0.1; done", restartPolicy="Never")
+        self.deploy(hungry)
+        self.device.wait_line("hungry", "up")
         pid = self.device.pid("hungry/main")
         self.device.kill()
+        os.kill(pid, signal.SIGTERM)
         wait_until("it was killed", 30, lambda: not is_running(pid))
         self.device.start().wait_ready()
         self.device.wait_state("hungry/main", "failed")
@@ -93,9 +100,9 @@ class Survival(WorldTest):
 
     def test_back_off_is_0_then_10_seconds(self):
         self.deploy(actor_pod("crash", "exit", 1, 0, image=self.image), phase=None)
-        wait_until("it waits", 15, lambda: self.device.workload("crash/main").get(
-            "state") == "waiting")
-        self.assertEqual(self.device.workload("crash/main")["restarts"], 1)
+        w = wait_until("it waits", 15, lambda: (
+            lambda w: w if w.get("state") == "waiting" else None)(self.device.workload("crash/main")))
+        self.assertEqual(w["restarts"], 1)
         wait_until("the wait is told", 10, lambda: self.world.db(
             "SELECT 1 FROM event WHERE reason = 'BackOff' AND message LIKE '%10s%'"))
 
@@ -107,7 +114,7 @@ class Survival(WorldTest):
 
     def test_on_failure_and_never_leave_a_good_end_alone(self):
         self.deploy(actor_pod("job", "exit", 0, 0, image=self.image, restartPolicy="OnFailure"))
-        self.assertEqual(self.device.workload("job/main")["state"], "completed")
+        self.device.wait_state("job/main", "completed")
         self.device.kill()
         self.device.start().wait_ready()
         self.assertEqual(self.device.workload("job/main")["state"], "completed")
@@ -130,9 +137,9 @@ class Survival(WorldTest):
         self.device.wait_phase("Available", self.generation, 40)
         for i in range(3):
             self.device.wait_state(f"w{i}/main", "running")
-        running = [p for leaf in os.listdir(os.path.join(self.device.run_dir, "w"))
-                   for p in keepers_of(os.path.join(self.device.run_dir, "w", leaf))]
-        self.assertEqual(len(running), 3)
+        wait_until("three keepers are left", 20, lambda: len(
+            [p for leaf in os.listdir(os.path.join(self.device.run_dir, "w"))
+             for p in keepers_of(os.path.join(self.device.run_dir, "w", leaf))]) == 3)
 
 
 @unittest.skipIf(SANITIZED, "AddressSanitizer has the fatal signals")
@@ -146,7 +153,7 @@ class SafeMode(WorldTest):
     def crash(self, times):
         for _ in range(times):
             self.device.part.process.send_signal(signal.SIGABRT)
-            self.device.part.process.wait(10)
+            self.device.part.process.wait(60)
             self.device.start().wait_ready()
 
     def send(self, generation, *pods):
@@ -166,7 +173,7 @@ class SafeMode(WorldTest):
 
         # Goodbye and start again: with the new state, as on any other day.
         self.send(3, actor_pod("calm", "wait", image=self.image), actor_pod("third", "wait", image=self.image))
-        self.assertEqual(self.device.part.process.wait(10), 1)
+        self.assertEqual(self.device.part.process.wait(60), 1)
         self.device.start().wait_phase("Available", 3)
         self.assertIsNone(self.device.condition("SafeMode"))
         self.assertEqual(self.device.pid("calm/main"), self.calm)

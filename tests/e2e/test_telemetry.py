@@ -2,12 +2,11 @@
 import json
 import os
 import socket
-import subprocess
-import threading
 import time
 
 import columns
 from skerry_test import WorldTest, actor_pod, main, wait_until
+from test_protocol import Listener
 
 
 FLOOD_SECONDS = 4
@@ -77,13 +76,12 @@ class Telemetry(SenderTest):
                                        " ORDER BY stream"), [("honest",), ("host",)])
 
     def test_the_documented_format_is_what_travels(self):
-        p = subprocess.Popen(["mosquitto_sub", "-p", str(self.world.port), "-t",
-                              f"skerry1/main/{self.device.name}/up/telec/host", "-C", "1", "-N",
-                              "-W", "30"], stdout=subprocess.PIPE)
-        time.sleep(0.5)
-        self.send(*[f"m,z=1,a=2 v={i / 10},k={i}i,b={'tf'[i % 2]},s=\"x{i}\",d={i * 1.1e-7} "
-                    f"{1790000000000 + 1000 * i}000000" for i in range(50)])
-        payload = p.communicate()[0]
+        listener = Listener(self.world, f"{self.device.name}/up/telec/host")
+        self.addCleanup(listener.close)
+        # One datagram, so that one batch has all of them.
+        self.send("\n".join(f"m,z=1,a=2 v={i / 10},k={i}i,b={'tf'[i % 2]},s=\"x{i}\",d={i * 1.1e-7} "
+                            f"{1790000000000 + 1000 * i}000000" for i in range(50)))
+        payload = listener.wait(f"{self.device.name}/up/telec/host")
         head, points = columns.decode(payload)
         self.assertEqual(head["buf"], self.device.status()["buffer"]["buf"])
         self.assertEqual(len(points), 50)
@@ -115,15 +113,17 @@ class Telemetry(SenderTest):
         bad = {"v": 1, "dev": "x", "buf": "k3f9", "seq": 1, "pts": [{"t": 1, "m": "a", "f": {}}]}
         good = {"v": 1, "dev": "x", "buf": "k3f9", "seq": 2,
                 "pts": [{"t": 1790000000000, "m": "a", "g": {"c": "1"}, "f": {"v": 1.5, "ok": True}}]}
-        p = subprocess.Popen(["mosquitto_sub", "-p", str(self.world.port), "-t",
-                              "skerry1/main/x/dn/ack", "-C", "2", "-W", "20"],
-                             stdout=subprocess.PIPE, text=True)
-        time.sleep(0.5)
+        listener = Listener(self.world, "x/dn/ack")
+        self.addCleanup(listener.close)
         self.world.publish("x/up/tele/main", bad)
         self.world.publish("x/up/tele/main", good)
-        acks = [json.loads(line) for line in p.communicate()[0].splitlines()]
-        ok = [pair for a in acks for pair in a["ok"]]
-        refused = [pair for a in acks for pair in a.get("bad", [])]
+
+        def answers():
+            acks = [json.loads(payload) for payload in listener.find("x/dn/ack")]
+            return ([pair for a in acks for pair in a["ok"]],
+                    [pair for a in acks for pair in a.get("bad", [])])
+        ok, refused = wait_until("both are answered", 20, lambda: (
+            lambda found: found if all(found) else None)(answers()))
         self.assertEqual(ok, [[2, 2]])
         self.assertEqual(refused, [[1, "pts[0]: f is empty"]])
         self.assertEqual(self.points("a"), [(1790000000000, {"c": "1"}, {"v": 1.5, "ok": True})])
@@ -167,6 +167,8 @@ class Bounds(WorldTest):
         self.assertEqual(b["dropped"]["event"], 0)
         self.world.start_broker()
         self.device.wait_up()
+        wait_until("the newest has arrived", 30, lambda: self.world.db(
+            "SELECT 1 FROM point WHERE measurement = 'fat' AND json_extract(fields, '$.n') = 399"))
         self.world.wait_drained(self.device)
         # The newest are there, the oldest are not, and the count fits.
         numbers = [json.loads(f)["n"] for (f,) in self.world.db(
@@ -181,24 +183,19 @@ class OtherReaders(SenderTest):
 
     settings = {"telemetry_format": "line", "telemetry_flush": "300ms"}
 
-    def read(self, rest, count=1):
-        got = self.world.subscribe(f"{self.device.name}/up/{rest}", count, 15, raw=True)
-        return got.decode()
-
-    def later(self, *args):
-        result = []
-        thread = threading.Thread(target=lambda: result.append(self.read(*args)))
-        thread.start()
-        time.sleep(0.5)
-        return thread, result
+    def listen(self, rest):
+        """The first message that comes from now on; asked for when it is wanted."""
+        topic = f"{self.device.name}/up/{rest}"
+        listener = Listener(self.world, topic)
+        self.addCleanup(listener.close)
+        return lambda: listener.wait(topic).decode()
 
     def test_lines_leave_at_the_brokers_word_and_a_pod_may_choose_otherwise(self):
         self.world.wait_drained(self.device)
         self.world.hub.end()
-        thread, lines = self.later("line/host")
+        first = self.listen("line/host")
         self.send("batt,cell=1 volt=15.72,ok=t 1790000000000000000")
-        thread.join()
-        self.assertEqual(lines, ["batt,cell=1 volt=15.72,ok=t 1790000000000000000\n"])
+        self.assertEqual(first(), "batt,cell=1 volt=15.72,ok=t 1790000000000000000\n")
         # Nobody has said that it is stored; it has left all the same.
         wait_until("points have left", 10,
                    lambda: self.device.status()["buffer"]["batches"] == 0)
@@ -208,10 +205,9 @@ class OtherReaders(SenderTest):
         pod["metadata"]["annotations"] = {"skerry.dev/telemetry-format": "json",
                                           "skerry.dev/telemetry-ack": "none",
                                           "skerry.dev/telemetry-priority": "high"}
-        thread, documents = self.later("tele/sampler")
+        first = self.listen("tele/sampler")
         self.deploy(pod)
-        thread.join()
-        document = json.loads(documents[0])
+        document = json.loads(first())
         self.assertEqual(document["pts"][0]["m"], "made")
         self.assertEqual(document["pts"][0]["g"]["workload"], "sampler/main")
         wait_until("all 20 are in the hub's tables, too", 20, lambda: self.world.rows() == 20)

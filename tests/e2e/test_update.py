@@ -72,12 +72,12 @@ class Update(WorldTest):
     def test_a_trial_survives_the_agents_death_and_goes_on(self):
         self.deploy(self.good)
         self.deploy(actor_pod("app", "wait", image=self.image), phase="Progressing",
-                    healthyFor="4s")
+                    healthyFor="15s")
         self.device.wait_state("app/main", "running")
         pid = self.device.pid("app/main")
         self.device.kill()
         self.device.start().wait_ready()
-        self.device.wait_phase("Available", 2, 20)
+        self.device.wait_phase("Available", 2, 60)
         self.assertEqual(self.device.pid("app/main"), pid)
 
     def test_a_reboot_during_a_trial_ends_with_the_new_or_the_old_never_a_mix(self):
