@@ -97,22 +97,32 @@ static enum err check_room(const struct selector *s, struct why *why)
 	return why_set(why, ERR_FULL, "more than %d requirements", SELECTOR_REQUIREMENTS_MAX);
 }
 
-static enum err add_label(struct selector *s, const struct json *label, struct why *why)
+static enum err check_label(const struct json *label, struct why *why)
 {
 	const char *value = json_string(label);
-	enum err e = check_room(s, why);
-	if (!e && !value)
-		e = why_set(why, ERR_INVALID, "a string is expected");
-	if (!e)
-		e = check_key(bytes_of(json_key(label)), why);
-	if (!e)
-		e = check_value(bytes_of(value), why);
-	if (e)
-		return e;
+	if (!value)
+		return why_set(why, ERR_INVALID, "%.60s: a string is expected", json_key(label));
+	enum err e = check_key(bytes_of(json_key(label)), why);
+	return e ? e : check_value(bytes_of(value), why);
+}
+
+enum err selector_check_labels(const struct json *labels, struct why *why)
+{
+	enum err e = OK;
+	if (labels && json_type_of(labels) != JSON_OBJECT)
+		return why_set(why, ERR_INVALID, "an object is expected");
+	if (json_count(labels) > SELECTOR_REQUIREMENTS_MAX)
+		return why_set(why, ERR_FULL, "more than %d labels", SELECTOR_REQUIREMENTS_MAX);
+	for (const struct json *l = json_first(labels); l && !e; l = json_next(l))
+		e = check_label(l, why);
+	return e;
+}
+
+static void add_label(struct selector *s, const struct json *label)
+{
 	struct json *values = json_new_array();
-	json_push(values, json_new_string(value));
+	json_push(values, json_new_string(json_string(label)));
 	push_requirement(s, bytes_of(json_key(label)), OPERATOR_IN, values);
-	return OK;
 }
 
 static enum err check_values(const struct json *values, enum operator o, struct why *why)
@@ -173,12 +183,12 @@ static enum err read_expressions(const struct json *list, struct selector *s, st
 
 static enum err read_labels(const struct json *labels, struct selector *s, struct why *why)
 {
-	enum err e = OK;
-	if (labels && json_type_of(labels) != JSON_OBJECT)
-		return why_set(why, ERR_INVALID, "matchLabels: an object is expected");
-	for (const struct json *l = json_first(labels); l && !e; l = json_next(l))
-		e = add_label(s, l, why);
-	return e ? why_in(why, e, "matchLabels") : OK;
+	enum err e = selector_check_labels(labels, why);
+	if (e)
+		return why_in(why, e, "matchLabels");
+	for (const struct json *l = json_first(labels); l; l = json_next(l))
+		add_label(s, l);
+	return OK;
 }
 
 static enum err check_members(const struct json *j, struct why *why)

@@ -25,6 +25,10 @@ struct selector {
  * inside, such as "matchExpressions[0].operator: ...". */
 enum err selector_read(const struct json *j, struct selector *out, struct why *why);
 
+/* Are these labels, such as a selector can ask for all at once? NULL has none. ERR_INVALID,
+ * ERR_FULL: which is not, or more than SELECTOR_REQUIREMENTS_MAX. */
+enum err selector_check_labels(const struct json *labels, struct why *why);
+
 /* "a=b,c!=d,e in (x,y),f notin (z),g,!h,kernel>5.12". "" matches everything. */
 enum err selector_parse(const char *text, struct selector *out, struct why *why);
 void selector_free(struct selector *s); /* none read: nothing happens */

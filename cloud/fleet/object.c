@@ -39,19 +39,6 @@ static enum err check_strings(const struct json *object, const char *path, struc
 	return OK;
 }
 
-/* A selector that asks for each of them says whether they are labels at all. */
-enum err object_check_labels(const struct json *labels, struct why *why)
-{
-	struct selector s;
-	struct json *j = json_new_object();
-	if (labels)
-		json_set(j, "matchLabels", json_copy(labels));
-	enum err e = selector_read(j, &s, why);
-	selector_free(&s);
-	json_free(j);
-	return e;
-}
-
 static enum err read_head(const struct json *document, const char **out_name, struct why *why)
 {
 	static const char *const known[] = { "apiVersion", "kind", "metadata", "spec", NULL };
@@ -63,7 +50,7 @@ static enum err read_head(const struct json *document, const char **out_name, st
 	*out_name = json_string(json_member(metadata, "name"));
 	if (!e && (!*out_name || !label_is_valid(bytes_of(*out_name))))
 		e = why_set(why, ERR_INVALID, "metadata.name: a name is expected: " LABEL_RULE);
-	if (!e && object_check_labels(json_member(metadata, "labels"), why))
+	if (!e && selector_check_labels(json_member(metadata, "labels"), why))
 		e = why_in(why, ERR_INVALID, "metadata.labels");
 	if (!e)
 		e = check_strings(json_member(metadata, "annotations"), "metadata.annotations",

@@ -49,9 +49,6 @@ enum err rollout_object_read(const struct json *document, struct rollout_object 
 			     struct why *why);
 void rollout_object_free(struct rollout_object *r);
 
-/* Are these labels, an object of them or NULL? ERR_INVALID: which is not. */
-enum err object_check_labels(const struct json *labels, struct why *why);
-
 /* The labels of a device by its report, and what a desk knows of it (NULL: nothing). The
  * caller frees them. */
 struct json *object_labels(const char *device, const struct json *report,

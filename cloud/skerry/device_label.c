@@ -1,6 +1,7 @@
 #include "cloud/skerry/device_label.h"
 
 #include "cloud/fleet/object.h"
+#include "workloads/selector.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -41,7 +42,7 @@ static enum err check_one(const char *change, struct why *why)
 			       change, key);
 	struct json *j = json_new_object();
 	json_set_string(j, key, value ? value : "");
-	e = object_check_labels(j, why);
+	e = selector_check_labels(j, why);
 	json_free(j);
 	return e ? why_in(why, e, change) : OK;
 }

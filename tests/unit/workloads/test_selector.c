@@ -152,7 +152,7 @@ static void bad_objects_are_refused_with_their_path(void **state)
 		{ "[]", "an object" },
 		{ "{\"matchLabel\":{}}", "matchLabel: " },
 		{ "{\"matchLabels\":[]}", "matchLabels: an object" },
-		{ "{\"matchLabels\":{\"a\":1}}", "matchLabels: a string" },
+		{ "{\"matchLabels\":{\"a\":1}}", "matchLabels: a: a string" },
 		{ "{\"matchLabels\":{\"a b\":\"1\"}}", "matchLabels: \"a b\"" },
 		{ "{\"matchExpressions\":{}}", "matchExpressions: a list" },
 		{ "{\"matchExpressions\":[{}]}", "matchExpressions[0]: key" },
