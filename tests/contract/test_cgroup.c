@@ -19,7 +19,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
-enum { MIB = 1024 * 1024, PATIENCE_MS = 20 * 1000 };
+enum { MIB = 1024 * 1024, PATIENCE_MS = 90 * 1000 };
 
 static const char LEAF[] = "pod.main";
 

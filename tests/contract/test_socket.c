@@ -204,7 +204,7 @@ static pid_t speak(struct fixture *f, enum socket_kind kind)
 static enum err when_there(struct fixture *f, enum err (*try)(struct fixture *f))
 {
 	struct pollfd p = { .fd = f->listener, .events = POLLIN };
-	assert_int_equal(poll(&p, 1, 20 * 1000), 1);
+	assert_int_equal(poll(&p, 1, 90 * 1000), 1);
 	return try(f);
 }
 

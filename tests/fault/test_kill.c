@@ -23,7 +23,7 @@ enum {
 	DROP_EVERY = 4,
 	BODY_MAX = 3000,
 	SEQ_END = 1 << 30,
-	PATIENCE_MS = 20 * 1000
+	PATIENCE_MS = 90 * 1000
 };
 
 /* The body of letter `seq`: its length and all its bytes follow from the number. */
