@@ -15,6 +15,7 @@ import tempfile
 import time
 
 SKIPPED = 77
+RESERVED = []  # sockets
 
 
 def binaries():
@@ -24,9 +25,12 @@ def binaries():
 
 
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """Nobody else is given it while initdb works: PostgreSQL sets SO_REUSEADDR."""
+    s = socket.socket()
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    s.bind(("127.0.0.1", 0))
+    RESERVED.append(s)
+    return s.getsockname()[1]
 
 
 # Tables on a file system of their own, which only this server sees.
@@ -107,10 +111,11 @@ class PostgreSQL:
         return f"/proc/{self.process.pid}/root{self.data}/base/filler"
 
     def signal_all(self, signo):
-        """To the server and to each of its children, who come and go."""
+        """To the server, which then makes no more of them, and to each of its children."""
+        os.kill(self.process.pid, signo)
         children = subprocess.run(["pgrep", "-P", str(self.process.pid)], capture_output=True,
                                   text=True).stdout.split()
-        for pid in (self.process.pid, *map(int, children)):
+        for pid in map(int, children):
             try:
                 os.kill(pid, signo)
             except ProcessLookupError:
