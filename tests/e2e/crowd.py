@@ -121,7 +121,7 @@ class Member:
         asyncio.get_running_loop().create_task(self.prove(d, fate))
 
     async def prove(self, d, fate):
-        await asyncio.sleep(self.crowd.delay)
+        await self.crowd.wait(self)
         if fate == "mute" or self.observed != d["generation"]:
             return
         if fate == "bad":
@@ -154,7 +154,7 @@ class Member:
 
     # --- for tests, from any thread ---
     def come(self):
-        asyncio.run_coroutine_threadsafe(self.start(), self.crowd.loop).result(10)
+        asyncio.run_coroutine_threadsafe(self.start(), self.crowd.loop).result(60)
 
     async def start(self):
         self.task = asyncio.get_running_loop().create_task(self.live())
@@ -163,7 +163,7 @@ class Member:
 
     def leave(self):
         """As if the cable was pulled: the broker tells its will."""
-        asyncio.run_coroutine_threadsafe(self.stop(), self.crowd.loop).result(10)
+        asyncio.run_coroutine_threadsafe(self.stop(), self.crowd.loop).result(60)
 
     async def stop(self):
         if self.writer:
@@ -187,6 +187,10 @@ class Crowd:
         if comes:
             m.come()
         return m
+
+    async def wait(self, member):
+        """Before `member` proves itself."""
+        await asyncio.sleep(self.delay)
 
     def __getitem__(self, name):
         return next(m for m in self.members if m.name == name)
