@@ -107,8 +107,13 @@ class Fetching(WorldTest):
 
     def arrived(self):
         folder = os.path.join(self.device.state_dir, "blobs")
-        parts = [f for f in os.listdir(folder) if f.endswith(".part")]
-        return max([os.path.getsize(os.path.join(folder, f)) for f in parts] or [0])
+        sizes = [0]
+        for name in [f for f in os.listdir(folder) if f.endswith(".part")]:
+            try:
+                sizes.append(os.path.getsize(os.path.join(folder, name)))
+            except FileNotFoundError:
+                pass  # it is whole by now
+        return max(sizes)
 
     def test_a_transfer_that_was_cut_goes_on_where_it_was(self):
         image = self.big_image()
@@ -489,7 +494,7 @@ class Layouts(Pushing):
     def test_the_images_stop_signal_is_sent_also_by_the_next_agent(self):
         image = self.push(layer(("actor", actor_bytes())), config={"StopSignal": "SIGUSR1"})
         stubborn = actor_pod("stubborn", "stubborn", image=image)
-        stubborn["spec"]["terminationGracePeriodSeconds"] = 120
+        stubborn["spec"]["terminationGracePeriodSeconds"] = 600
         self.deploy(stubborn)
         self.device.wait_line("stubborn", ".")
         self.stops_soon("stubborn")
@@ -631,6 +636,8 @@ class Store(Pushing):
                          {self.inode(two, n) for n in ("mode", "own")})
         # What only the other one used goes with it.
         self.deploy(actor_pod("one", "wait", image=one))
+        kept = os.path.join(self.device.state_dir, "images/shared")
+        wait_until("it has ended and was swept", 20, lambda: len(os.listdir(kept)) == 3)
         self.assertFalse(os.path.exists(self.root(two)))
         self.assertEqual({st.st_ino for st in self.shared().values()},
                          {self.inode(one, n) for n in ("big", "actor", "mode")})
@@ -689,7 +696,8 @@ class Store(Pushing):
         self.device.start().wait_ready()
         self.device.wait_state("good/main", "running")
         self.device.wait_state("bad/main", "waiting")
-        self.assertIn("image", json.dumps(self.device.workload("bad/main")))
+        wait_until("it says why", 20, lambda: (
+            "image" in json.dumps(self.device.workload("bad/main"))))
         self.world.start_hub()
         self.device.wait_state("bad/main", "running", 60)
 
@@ -748,7 +756,7 @@ class Store(Pushing):
         relay = self.world.use_relay()
         self.device.stop()
         self.device.settings["broker"] = self.world.broker_url()
-        relay.bytes_per_s = 4 << 20
+        relay.bytes_per_s = 128 << 10  # the second takes 16 s
         self.device.start().wait_up()
         self.deploy(actor_pod("blob", "wait", image=image), phase=None)
         wait_until("the first layer is there", 20, flip_when_there)
