@@ -191,6 +191,19 @@ enum err desired_open(struct bytes message, const char *fleet, const char *devic
 	return e;
 }
 
+int64_t desired_named_trust(struct bytes message)
+{
+	struct signed_text s = { 0 };
+	struct json *j = NULL;
+	int64_t trust = 0;
+	if (open_envelope(message, &s, NULL) == OK &&
+	    json_parse(signed_payload(&s), &j, NULL) == OK)
+		trust = json_integer_at(j, "trust");
+	json_free(j);
+	signed_free(&s);
+	return trust;
+}
+
 void desired_free(struct desired *d)
 {
 	json_free(d->document);
@@ -202,13 +215,17 @@ static int compare_numbers(int64_t a, int64_t b)
 	return (a > b) - (a < b);
 }
 
+int desired_compare_order(const struct desired_id *a, const struct desired_id *b)
+{
+	int order = compare_numbers(a->trust, b->trust);
+	if (order == 0)
+		order = compare_numbers(a->epoch, b->epoch);
+	return order ? order : compare_numbers(a->generation, b->generation);
+}
+
 enum desired_order desired_compare(const struct desired_id *kept, const struct desired_id *new_id)
 {
-	int order = compare_numbers(new_id->trust, kept->trust);
-	if (order == 0)
-		order = compare_numbers(new_id->epoch, kept->epoch);
-	if (order == 0)
-		order = compare_numbers(new_id->generation, kept->generation);
+	const int order = desired_compare_order(new_id, kept);
 	if (!kept->digest[0] || order > 0)
 		return DESIRED_NEWER;
 	if (order < 0)

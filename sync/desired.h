@@ -48,7 +48,13 @@ enum err desired_open(struct bytes message, const char *fleet, const char *devic
 		      struct desired *out, struct why *why);
 void desired_free(struct desired *d);
 
+/* The version of trust that a signed message names, whoever has signed it; 0: it is not signed. */
+int64_t desired_named_trust(struct bytes message);
+
 enum desired_order { DESIRED_NEWER, DESIRED_SAME, DESIRED_CONFLICT, DESIRED_STALE };
+
+/* <0, 0, >0: by (trust, epoch, generation), whatever the documents say. */
+int desired_compare_order(const struct desired_id *a, const struct desired_id *b);
 
 /* What a new document is beside the newest that was accepted. */
 enum desired_order desired_compare(const struct desired_id *kept, const struct desired_id *new_id);

@@ -6,18 +6,43 @@
 #include "ports/json.h"
 #include "sync/desired.h"
 
+/* What a state says of the device's place: on which connection, and how far it is. */
+struct standing {
+	int64_t session;
+	struct desired_id id; /* without a digest */
+	bool has_anchor;      /* else epochs and generations count alone */
+};
+
+static bool read_standing(const struct json *state, struct standing *out)
+{
+	const struct json *trust = json_member(state, "trust");
+	*out = (struct standing){
+		.session = json_integer_at(state, "session"),
+		.id = { .trust = json_integer_at(trust, "state"),
+			.epoch = json_integer_at(state, "epoch") },
+		.has_anchor = json_type_of(trust) == JSON_OBJECT,
+	};
+	return json_integer(json_member(state, "observed"), &out->id.generation);
+}
+
+/* <0, 0, >0, as the device itself compares. */
+static int compare(const struct desired_id *id, const struct standing *has)
+{
+	struct desired_id seen = *id;
+	if (!has->has_anchor)
+		seen.trust = has->id.trust;
+	return desired_compare_order(&seen, &has->id);
+}
+
 /* The device has an older state than we know of: show it the newer one. */
-static void show_desired(struct hub *h, const struct ledger_source *to, int64_t has_epoch,
-			 int64_t has_generation)
+static void show_desired(struct hub *h, const struct ledger_source *to, const struct standing *has)
 {
 	struct bytes document;
-	int64_t epoch, generation;
-	if (ledger_get_desired(&h->ledger, to, &document, &epoch, &generation))
-		return;
-	if (epoch < has_epoch || (epoch == has_epoch && generation <= has_generation))
+	struct desired_id id;
+	if (ledger_get_desired(&h->ledger, to, &document, &id) || compare(&id, has) <= 0)
 		return;
 	log_info("desired state shown again device=%s/%s generation=%lld, it has %lld", to->fleet,
-		 to->device, (long long)generation, (long long)has_generation);
+		 to->device, (long long)id.generation, (long long)has->id.generation);
 	hub_tell_retained(h, to, "dn/desired", document);
 }
 
@@ -43,19 +68,6 @@ static void on_presence(struct hub *h, const struct topic *t, const struct json 
 		return;
 	}
 	hub_commit_soon(h);
-}
-
-/* What a state says of the device's place: on which connection, and how far it is. */
-struct standing {
-	int64_t session, epoch, observed;
-};
-
-static bool read_standing(const struct json *state, struct standing *out)
-{
-	*out = (struct standing){ 0 };
-	json_integer(json_member(state, "session"), &out->session);
-	json_integer(json_member(state, "epoch"), &out->epoch);
-	return json_integer(json_member(state, "observed"), &out->observed);
 }
 
 /* Where the device stood when it reported last; all zeroes: it is new. */
@@ -87,19 +99,38 @@ static void on_state(struct hub *h, const struct topic *t, const struct json *j,
 	}
 	hub_commit_soon(h);
 	/* Once for each connection: a device that refuses it would be shown it for ever. */
-	if (read_standing(j, &now) && (now.session != before.session || now.epoch != before.epoch ||
-				       now.observed != before.observed))
-		show_desired(h, &from, now.epoch, now.observed);
+	if (read_standing(j, &now) &&
+	    (now.session != before.session || desired_compare_order(&now.id, &before.id) != 0))
+		show_desired(h, &from, &now);
+}
+
+/* SQL compares epochs and generations: newer trust counts more, and begins them anew. */
+static enum err set_desired(struct hub *h, const struct ledger_source *to, struct bytes payload,
+			    const struct standing *its, bool *out_kept, struct why *why)
+{
+	struct bytes before;
+	struct desired_id kept;
+	enum err e = OK;
+	if (its->has_anchor && ledger_get_desired(&h->ledger, to, &before, &kept) == OK) {
+		if (kept.trust > its->id.trust)
+			return OK;
+		if (kept.trust < its->id.trust)
+			e = ledger_forget_desired(&h->ledger, to, why);
+	}
+	if (!e)
+		e = ledger_set_desired(&h->ledger, to, payload, its->id.epoch, its->id.generation,
+				       why);
+	*out_kept = !e && sql_changes(h->ledger.sql) > 0;
+	return e;
 }
 
 static enum err keep_desired(struct hub *h, const struct ledger_source *to, struct bytes payload,
-			     const struct desired *d, struct why *why)
+			     const struct desired *d, const struct standing *its, struct why *why)
 {
 	struct trail_sight sight = { to, payload, d, false, clock_wall_ms() };
 	enum err e = ledger_begin(&h->ledger, why);
 	if (!e)
-		e = ledger_set_desired(&h->ledger, to, payload, d->id.epoch, d->id.generation, why);
-	sight.kept = !e && sql_changes(h->ledger.sql) > 0;
+		e = set_desired(h, to, payload, its, &sight.kept, why);
 	if (!e)
 		e = trail_add(&h->trail, &sight, why);
 	return e ? e : ledger_mark_seen(&h->ledger, to, why);
@@ -110,8 +141,8 @@ static enum err forget_desired(struct hub *h, const struct ledger_source *to, st
 {
 	const struct trail_sight sight = { to, { 0 }, NULL, true, clock_wall_ms() };
 	struct bytes document;
-	int64_t epoch, generation;
-	if (ledger_get_desired(&h->ledger, to, &document, &epoch, &generation))
+	struct desired_id id;
+	if (ledger_get_desired(&h->ledger, to, &document, &id))
 		return OK;
 	enum err e = ledger_begin(&h->ledger, why);
 	if (!e)
@@ -119,20 +150,36 @@ static enum err forget_desired(struct hub *h, const struct ledger_source *to, st
 	return e ? e : trail_add(&h->trail, &sight, why);
 }
 
+/* Whoever published an older one did not know of it, and it is what the broker holds now. */
+static void hear_desired(struct hub *h, const struct ledger_source *to, struct bytes payload,
+			 const struct desired *d)
+{
+	struct why why;
+	struct standing its = standing_before(h, to);
+	its.id = d->id;
+	its.id.trust = desired_named_trust(payload);
+	if (keep_desired(h, to, payload, d, &its, &why))
+		hub_note_trouble(h, &why);
+	else
+		show_desired(h, to, &its);
+}
+
 void control_on_desired(struct hub *h, const struct topic *t, struct bytes payload)
 {
 	const struct ledger_source to = { t->fleet, t->device };
 	struct desired d;
 	struct why why;
-	const enum err e = payload.len ? desired_open(payload, t->fleet, t->device, &d, &why) : OK;
-	if (e)
+	if (!payload.len) {
+		if (forget_desired(h, &to, &why))
+			hub_note_trouble(h, &why);
+	} else if (desired_open(payload, t->fleet, t->device, &d, &why)) {
 		log_warn("desired state not kept device=%s/%s why=\"%s\"", t->fleet, t->device,
 			 why.text);
-	else if (payload.len ? keep_desired(h, &to, payload, &d, &why)
-			     : forget_desired(h, &to, &why))
-		hub_note_trouble(h, &why);
-	if (payload.len)
 		desired_free(&d);
+	} else {
+		hear_desired(h, &to, payload, &d);
+		desired_free(&d);
+	}
 	drive_note(h, t->fleet, t->device);
 	hub_commit_soon(h);
 }
@@ -172,18 +219,19 @@ static void give_back(void *owner, const struct ledger_source *to)
 {
 	struct hub *h = owner;
 	struct bytes document;
-	int64_t epoch, generation;
-	if (ledger_get_desired(&h->ledger, to, &document, &epoch, &generation))
+	struct desired_id id;
+	if (ledger_get_desired(&h->ledger, to, &document, &id))
 		return;
 	const struct standing now = standing_before(h, to);
-	if (now.epoch > epoch || (now.epoch == epoch && now.observed > generation)) {
+	if (compare(&id, &now) < 0) {
 		log_warn("desired state not given back, the device has a newer one device=%s/%s "
 			 "generation=%lld, it has %lld",
-			 to->fleet, to->device, (long long)generation, (long long)now.observed);
+			 to->fleet, to->device, (long long)id.generation,
+			 (long long)now.id.generation);
 		return;
 	}
 	log_info("desired state given back to the broker device=%s/%s generation=%lld", to->fleet,
-		 to->device, (long long)generation);
+		 to->device, (long long)id.generation);
 	hub_tell_retained(h, to, "dn/desired", document);
 }
 

@@ -20,36 +20,22 @@ enum err freshness_check(const char *key_file, struct why *why)
 	return e ? why_in(why, e, "--fresh-key") : OK;
 }
 
-/* The version of trust that a state names; 0: it is not signed. */
-static int64_t trust_of(struct bytes document)
-{
-	struct json *j, *inside = NULL;
-	int64_t trust = 0;
-	if (json_parse(document, &j, NULL))
-		return 0;
-	if (json_member(j, "sigs") && seal_open(j, &inside, NULL) == OK)
-		json_integer(json_member(inside, "trust"), &trust);
-	json_free(inside);
-	json_free(j);
-	return trust;
-}
-
 static char *print_answer(struct hub *h, const struct topic *t, const char *nonce)
 {
 	const struct ledger_source from = { t->fleet, t->device };
 	struct bytes document;
-	int64_t epoch = 0, generation = 0, trust = 0;
+	struct desired_id id;
 	struct json *j = json_new_object();
-	if (ledger_get_desired(&h->ledger, &from, &document, &epoch, &generation) == OK)
-		trust = trust_of(document);
+	if (ledger_get_desired(&h->ledger, &from, &document, &id))
+		id = (struct desired_id){ 0 };
 	json_set_string(j, "apiVersion", "skerry.dev/v1");
 	json_set_string(j, "kind", "Fresh");
 	json_set_string(j, "fleet", t->fleet);
 	json_set_string(j, "device", t->device);
 	json_set_string(j, "nonce", nonce);
-	json_set_integer(j, "trust", trust);
-	json_set_integer(j, "epoch", epoch);
-	json_set_integer(j, "generation", generation);
+	json_set_integer(j, "trust", id.trust);
+	json_set_integer(j, "epoch", id.epoch);
+	json_set_integer(j, "generation", id.generation);
 	json_set_integer(j, "now", clock_wall_ms());
 	char *text = json_print(j);
 	json_free(j);

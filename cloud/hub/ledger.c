@@ -379,7 +379,7 @@ enum err ledger_forget_desired(struct ledger *l, const struct ledger_source *s, 
 }
 
 enum err ledger_get_desired(struct ledger *l, const struct ledger_source *s, struct bytes *document,
-			    int64_t *out_epoch, int64_t *out_generation)
+			    struct desired_id *out)
 {
 	sql_rewind(l->get_desired);
 	bind_source(l->get_desired, s);
@@ -389,8 +389,9 @@ enum err ledger_get_desired(struct ledger *l, const struct ledger_source *s, str
 		return e;
 	}
 	*document = sql_bytes(l->get_desired, 0);
-	*out_epoch = sql_integer(l->get_desired, 1);
-	*out_generation = sql_integer(l->get_desired, 2);
+	*out = (struct desired_id){ .trust = desired_named_trust(*document),
+				    .epoch = sql_integer(l->get_desired, 1),
+				    .generation = sql_integer(l->get_desired, 2) };
 	return OK;
 }
 

@@ -19,6 +19,7 @@
 #include "cloud/hub/letters.h"
 #include "cloud/hub/schema.h"
 #include "ports/sql.h"
+#include "sync/desired.h"
 #include "sync/point.h"
 
 struct ledger {
@@ -87,7 +88,7 @@ enum err ledger_set_presence(struct ledger *l, const struct ledger_source *s,
 enum err ledger_set_state(struct ledger *l, const struct ledger_source *s, struct bytes document,
 			  int64_t received_ms, struct why *why);
 
-/* The desired state, if it is newer than the one that is kept. */
+/* The desired state, if it is newer than the one that is kept, by epoch and generation. */
 enum err ledger_set_desired(struct ledger *l, const struct ledger_source *s, struct bytes document,
 			    int64_t epoch, int64_t generation, struct why *why);
 enum err ledger_forget_desired(struct ledger *l, const struct ledger_source *s, struct why *why);
@@ -95,9 +96,10 @@ enum err ledger_forget_desired(struct ledger *l, const struct ledger_source *s, 
 /* The state reported last; borrowed until the next call. ERR_NOT_FOUND. */
 enum err ledger_get_state(struct ledger *l, const struct ledger_source *s, struct bytes *document);
 
-/* Kept document and its order; borrowed until the next call. ERR_NOT_FOUND. */
+/* Kept document and its order, without a digest, the trust as it names it; borrowed until the next
+ * call. ERR_NOT_FOUND. */
 enum err ledger_get_desired(struct ledger *l, const struct ledger_source *s, struct bytes *document,
-			    int64_t *out_epoch, int64_t *out_generation);
+			    struct desired_id *out);
 
 /* Up to `limit` devices of a fleet whose names come after `after`, in the order of their names,
  * with the presence that was heard last; all zeroes and "": none was. */

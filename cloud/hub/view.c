@@ -55,12 +55,12 @@ static void show_device(void *owner, const struct ledger_source *s,
 {
 	struct page *p = owner;
 	struct bytes document;
-	int64_t epoch, generation;
+	struct desired_id id;
 	if (seen->session)
 		show_presence(p, s->device, seen);
 	if (!ledger_get_state(&p->hub->ledger, s, &document))
 		show(p, "state", s->device, document);
-	if (!ledger_get_desired(&p->hub->ledger, s, &document, &epoch, &generation))
+	if (!ledger_get_desired(&p->hub->ledger, s, &document, &id))
 		show(p, "desired", s->device, document);
 	text_copy(p->last, sizeof p->last, bytes_of(s->device));
 	p->devices++;

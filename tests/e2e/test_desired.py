@@ -28,6 +28,18 @@ class Order(WorldTest):
         self.assertEqual(c["generation"], 1)
         self.assertEqual(self.device.pid("steady/main"), pid)
 
+    def test_a_lower_generation_does_not_stay_at_the_broker(self):
+        self.deploy(pod("app", "/bin/sleep", "1000"))
+        self.deploy(pod("app", "/bin/sleep", "1001"))
+        newest = self.world.subscribe(f"{self.device.name}/dn/desired", raw=True)
+        wait_until("the hub has it", 40, lambda: self.world.db(
+            "SELECT 1 FROM device WHERE desired_generation = 2"))
+        self.world.send_desired(self.device, 1, [pod("other", "/bin/sleep", "1")])
+        wait_until("it is Stale", 40, lambda: self.device.condition("Stale"))
+        wait_until("the newer one is back", 40, lambda: self.world.subscribe(
+            f"{self.device.name}/dn/desired", raw=True) == newest)
+        self.assertEqual(list(self.device.status()["workloads"]), ["app/main"])
+
     def test_another_document_of_the_same_generation_is_a_conflict(self):
         self.deploy(GOOD)
         pid = self.device.pid("steady/main")

@@ -112,6 +112,7 @@ class Trust(TrustTest):
         self.sign(5, pod("camera", "/bin/sleep", "1000"))
         self.device.wait_phase("Available", 5)
         self.device.kill()
+        self.world.hub.end()  # it would put the newer one back
         self.sign(4, pod("old", "/bin/sleep", "1000"))
         self.device.start().wait_up()
         wait_until("it is stale", 40, lambda: self.device.condition("Stale"))
@@ -172,6 +173,34 @@ class Trust(TrustTest):
         # The next generation needs the chain no more.
         self.sign(3, key="s2", trust=2)
         self.device.wait_phase("Available", 3)
+
+    def signed(self, envelope):
+        return json.loads(base64.b64decode(envelope["payload"]))
+
+    def kept_by_hub(self):
+        return self.world.db("SELECT desired_generation FROM device WHERE device = ?",
+                             self.device.name)
+
+    def test_who_used_up_all_generations_is_undone_at_the_hub_too(self):
+        last = (1 << 53) - 1
+        self.run_camera()
+        self.sign(last, pod("thief", "/bin/sleep", "1000"))
+        self.device.wait_phase("Available", last)
+        wait_until("the hub keeps it", 40, lambda: self.kept_by_hub() == [(last,)])
+        self.sign(1, pod("camera", "/bin/sleep", "1000"), key="s2", trust=2,
+                  beside={"trust": [self.second]})
+        self.device.wait_phase("Available", 1)
+        wait_until("newer trust counts more", 40, lambda: self.kept_by_hub() == [(1,)])
+        # Once more, behind it: it is seen, and neither kept nor shown to anybody.
+        self.send(self.signer.envelope(self.state(last, pod("thief", "/bin/sleep", "1000")), "s1"))
+        wait_until("the hub has seen it", 40, lambda: self.world.db(
+            "SELECT kept FROM audit ORDER BY seq")[3:] == [(0,)])
+        self.assertEqual(self.kept_by_hub(), [(1,)])
+        wait_until("the newer one is what the broker holds", 40, lambda: self.signed(
+            json.loads(self.world.subscribe(f"{self.device.name}/dn/desired", raw=True)))["trust"] == 2)
+        self.device.kill()
+        self.device.start().wait_up()
+        self.assertEqual(list(self.device.status()["workloads"]), ["camera/main"])
 
     def test_killed_at_any_moment_it_has_the_old_state_or_the_new_one(self):
         rng = random.Random(3)

@@ -465,11 +465,12 @@ static void set_desired(struct fixture *f, int64_t epoch, int64_t generation, co
 static void assert_desired(struct fixture *f, int64_t epoch, int64_t generation, const char *text)
 {
 	struct bytes document;
-	int64_t e, g;
-	assert_ok(ledger_get_desired(&f->ledger, &SOURCE, &document, &e, &g));
+	struct desired_id id;
+	assert_ok(ledger_get_desired(&f->ledger, &SOURCE, &document, &id));
 	assert_true(bytes_are(document, text));
-	assert_int_equal(e, epoch);
-	assert_int_equal(g, generation);
+	assert_int_equal(id.trust, 0);
+	assert_int_equal(id.epoch, epoch);
+	assert_int_equal(id.generation, generation);
 }
 
 static void only_a_newer_desired_state_is_kept(void **state)
@@ -490,11 +491,11 @@ static void a_forgotten_desired_state_is_not_there(void **state)
 {
 	struct fixture *f = *state;
 	struct bytes document;
-	int64_t e, g;
-	assert_err(ERR_NOT_FOUND, ledger_get_desired(&f->ledger, &SOURCE, &document, &e, &g));
+	struct desired_id id;
+	assert_err(ERR_NOT_FOUND, ledger_get_desired(&f->ledger, &SOURCE, &document, &id));
 	set_desired(f, 1, 5, "one");
 	assert_ok(ledger_forget_desired(&f->ledger, &SOURCE, &f->why));
-	assert_err(ERR_NOT_FOUND, ledger_get_desired(&f->ledger, &SOURCE, &document, &e, &g));
+	assert_err(ERR_NOT_FOUND, ledger_get_desired(&f->ledger, &SOURCE, &document, &id));
 	set_desired(f, 1, 1, "anew");
 	assert_desired(f, 1, 1, "anew");
 }

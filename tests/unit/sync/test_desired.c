@@ -287,6 +287,25 @@ static void order_is_epoch_then_generation(void **state)
 	}
 }
 
+static void a_message_names_the_trust_that_it_was_signed_under(void **state)
+{
+	static const struct {
+		const char *message;
+		int64_t trust;
+	} table[] = {
+		{ "{\"payload\":\"eyJ0cnVzdCI6N30=\",\"sigs\":[]}", 7 }, /* {"trust":7} */
+		{ "{\"payload\":\"e30=\",\"sigs\":[]}", 0 },             /* {} */
+		{ "{\"payload\":\"!\",\"sigs\":[]}", 0 },
+		{ "{\"trust\":7,\"sigs\":[]}", 0 },
+		{ "{\"trust\":7}", 0 },
+		{ "", 0 },
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+		if (desired_named_trust(bytes_of(table[i].message)) != table[i].trust)
+			fail_msg("row %zu", i);
+}
+
 static void anything_is_newer_than_nothing(void **state)
 {
 	const struct desired_id nothing = { 0 }, first = { 0, 0, 0, "a" };
@@ -316,6 +335,7 @@ int main(void)
 		cmocka_unit_test(a_document_of_64_kib_fits_and_one_byte_more_does_not),
 		cmocka_unit_test(a_refusal_still_says_which_generation_it_refuses),
 		cmocka_unit_test(order_is_epoch_then_generation),
+		cmocka_unit_test(a_message_names_the_trust_that_it_was_signed_under),
 		cmocka_unit_test(anything_is_newer_than_nothing),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
