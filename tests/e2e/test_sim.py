@@ -74,7 +74,7 @@ class Forgetful(SimTest):
 
     def test_the_hub_knows_those_that_the_broker_does_not_show(self):
         self.world.start_hub()
-        self.simulate("--jitter", "3")
+        self.simulate("--jitter", "20")  # so slowly that nothing for the hub is dropped
         self.wait_known()
         # A desk waits two seconds for each page of a hub's.
         wait_until("the desk has all of them", 20, lambda: self.online() == DEVICES)
