@@ -217,8 +217,16 @@ static const char *container_at(const struct pod *p, int64_t port)
 	return p->containers[p->init_count].name;
 }
 
-static void follow_pod(struct scrapes *all, const struct pod *p)
+/* A question that has not connected yet would wake it. */
+static void stop_asking(struct scrape *s)
 {
+	net_http_cancel(s->get);
+	s->get = NULL;
+}
+
+static void follow_pod(struct scrapes *all, const struct running_pod *r)
+{
+	const struct pod *p = r->pod;
 	struct scrape *s = all->first;
 	while (s && strcmp(s->pod, p->name) != 0)
 		s = s->next;
@@ -227,6 +235,8 @@ static void follow_pod(struct scrapes *all, const struct pod *p)
 	if (!s)
 		return;
 	s->is_wanted = true;
+	if (!is_awake(r))
+		stop_asking(s);
 	s->port = p->board.scrape.port;
 	text_copy(s->path, sizeof s->path, bytes_of(p->board.scrape.path));
 	snprintf(s->workload, sizeof s->workload, "%s/%s", p->name, container_at(p, s->port));
@@ -252,7 +262,7 @@ void scrapes_follow(struct scrapes *s)
 	for (size_t i = 0; i < PLAN_HAVE_MAX; i++) {
 		const struct running_pod *r = s->supervisor->pods[i];
 		if (r && r->pod && !r->leaving && r->pod->board.scrape.on)
-			follow_pod(s, r->pod);
+			follow_pod(s, r);
 	}
 	for (struct scrape **at = &s->first; *at;) {
 		struct scrape *one = *at;
