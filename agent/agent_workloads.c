@@ -41,6 +41,7 @@ static void on_gone(void *owner, struct workload *w)
 	logbook_forget(a->store, w);
 	print_pod(pod, w);
 	files_look(&a->files, pod);
+	deploy_on_gone(&a->deploy);
 }
 
 static enum err open_outbox(void *owner, const struct pod *pod, unsigned mode, struct why *why)

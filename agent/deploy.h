@@ -101,6 +101,9 @@ void deploy_on_inspected(struct deploy *d, const char *digest, enum err e, const
 /* Some workload has changed its state. */
 void deploy_on_workloads(struct deploy *d);
 
+/* One that no state wants any more has ended: its image may go. */
+void deploy_on_gone(struct deploy *d);
+
 /* Neither a state nor an image is on its way. */
 bool deploy_is_at_rest(const struct deploy *d);
 

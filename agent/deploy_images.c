@@ -150,14 +150,25 @@ static bool find_image(struct deploy *d)
 	return found;
 }
 
+/* While a state is on trial, images of the good one are kept for the way back. */
+static bool may_sweep(const struct deploy *d)
+{
+	return d->phase == DEPLOY_AVAILABLE || d->phase == DEPLOY_ROLLED_BACK;
+}
+
 static void finish_mending(struct deploy *d)
 {
 	d->is_mending = false;
 	d->trouble.text[0] = '\0';
-	/* While a state is on trial, images of the good one are kept for the way back. */
-	if (d->phase == DEPLOY_AVAILABLE || d->phase == DEPLOY_ROLLED_BACK)
+	if (may_sweep(d))
 		deploy_sweep(d);
 	d->o.on_change(d->o.owner);
+}
+
+void deploy_on_gone(struct deploy *d)
+{
+	if (may_sweep(d))
+		deploy_mend_soon(d);
 }
 
 void deploy_obtain(struct deploy *d)

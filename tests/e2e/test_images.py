@@ -5,6 +5,7 @@ import io
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tarfile
@@ -12,7 +13,7 @@ import tempfile
 import unittest
 
 from skerry_test import (ACTOR, BIN, SANITIZED, World, WorldTest, actor_pod, is_running,
-                         main, wait_until)
+                         main, pod, wait_until)
 
 
 def digest(data):
@@ -642,6 +643,16 @@ class Store(Pushing):
         self.assertEqual({st.st_ino for st in self.shared().values()},
                          {self.inode(one, n) for n in ("big", "actor", "mode")})
         self.assertEqual({st.st_nlink for st in self.shared().values()}, {2})
+
+    def test_an_image_goes_when_the_last_that_ran_from_it_has_ended(self):
+        image = self.push(layer(("actor", actor_bytes())))
+        self.deploy(actor_pod("slow", "stubborn", image=image, terminationGracePeriodSeconds=600))
+        pid = self.device.pid("slow/main")
+        self.deploy(pod("other", "/bin/sleep", "1000"))
+        self.assertTrue(os.path.exists(self.root(image)), "Available, while the pod is ending")
+        os.kill(pid, signal.SIGKILL)
+        wait_until("it has ended", 40, lambda: not self.device.workload("slow/main"))
+        wait_until("its image is gone", 20, lambda: not os.path.exists(self.root(image)))
 
     def flip(self, image, name):
         """One bit of a file, as worn flash does it: neither size nor time tells."""
