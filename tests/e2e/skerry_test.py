@@ -38,12 +38,9 @@ def free_port():
     return s.getsockname()[1]
 
 
-def wait_until(what, seconds, condition):
-    """Wait for a condition; its value. A deadline that passes fails the test.
-
-    `seconds` are a free machine's: a busy one may hold up any process for ten.
-    """
-    seconds = max(seconds, PATIENCE_S) * SLOW
+def within(what, seconds, condition):
+    """Wait for a condition; its value. No longer than that, on whatever machine: where a later one
+    would prove something else."""
     end = time.monotonic() + seconds
     while True:
         is_late = time.monotonic() > end  # asked once more when it is
@@ -53,6 +50,14 @@ def wait_until(what, seconds, condition):
         if is_late:
             raise AssertionError(f"waited {seconds} s in vain: {what}")
         time.sleep(0.05)
+
+
+def wait_until(what, seconds, condition):
+    """Wait for a condition; its value. A deadline that passes fails the test.
+
+    `seconds` are a free machine's: a busy one may hold up any process for ten.
+    """
+    return within(what, max(seconds, PATIENCE_S) * SLOW, condition)
 
 
 def fill(path):
